@@ -145,7 +145,8 @@ struct sift_filter_opts {
  * @param out   on success receives the filter, which the caller frees with
  *              sift_filter_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
- * @return 0; -E2BIG: too long once expanded; -ENOMEM.  Thread-safe.
+ * @return 0; -EINVAL: opts->size is too small; -E2BIG: too long once expanded;
+ *         -ENOMEM.  Thread-safe.
  */
 BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
 				struct sift_filter **out, struct ebpf_err *err);
