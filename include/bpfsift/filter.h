@@ -48,7 +48,7 @@ struct sift_view {
 	uint32_t net_off;       /**< network-layer header: likewise */
 	uint32_t known;         /**< SIFT_KNOWN_* */
 	uint16_t protocol;      /**< ethertype in host order, as skb->protocol */
-	uint8_t pkttype;        /**< PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4 */
+	uint8_t pkttype;        /**< 0 to us, 1 broadcast, 2 multicast, 3 to others, 4 outgoing */
 	uint8_t vlan_present;   /**< 1: the kernel took a VLAN tag off the frame */
 	uint16_t hatype;        /**< ARPHRD_* of the interface */
 	uint16_t queue;         /**< receive queue */
