@@ -6,9 +6,9 @@
  *
  * It looks into what the Linux kernel's dissector looks into when it is asked
  * for no more than this offset, and stops where that stops, so that a filter
- * gives the same answer here and attached to a socket: MPLS labels are not
- * entered, UDP tunnels are payload, and each fragment ends at its transport
- * header.  tests/filter/check_dissect.c has a case for each header.
+ * gives the same answer here and attached to a socket: it stops past one MPLS
+ * label, UDP tunnels are payload, and of fragments only the first has a
+ * transport header.  tests/filter/check_dissect.c has a case for each header.
  *
  * Each header is a function.  It reads only what was captured, moves off past
  * the header, and says in what way to go on.
@@ -272,34 +272,28 @@ redundancy_tag(struct walk *w)
 
 /*
  * PPPoE session: u4 version 1, u4 type 1, u8 code 0, u16 session, u16 length;
- * then the PPP protocol, one byte if that byte is odd, else two.
+ * then u16 PPP protocol, whose first byte is even and whose second is odd.  RFC
+ * 1661 lets a sender leave out a first byte of 0, but such packets are refused.
  */
 static enum next
 pppoe(struct walk *w)
 {
 	const uint8_t *p = peek(w, 0, 8);
-	uint32_t size = 8;
-	uint16_t ppp;
 
 	if (p == NULL || p[0] != 0x11 || p[1] != 0)
 		return NEXT_BROKEN;
-	ppp = load_be16(p + 6);
-	if ((p[6] & 1) != 0) {
-		ppp = p[6];
-		size = 7;
-	}
-	switch (ppp) {
+	switch (load_be16(p + 6)) {
 	case PPP_PROTOCOL_IPV4:
-		return go_network(w, ETHERTYPE_IPV4, size);
+		return go_network(w, ETHERTYPE_IPV4, 8);
 	case PPP_PROTOCOL_IPV6:
-		return go_network(w, ETHERTYPE_IPV6, size);
+		return go_network(w, ETHERTYPE_IPV6, 8);
 	case PPP_PROTOCOL_MPLS:
-		return go_network(w, ETHERTYPE_MPLS, size);
+		return go_network(w, ETHERTYPE_MPLS, 8);
 	case PPP_PROTOCOL_MPLS_MC:
-		return go_network(w, ETHERTYPE_MPLS_MC, size);
+		return go_network(w, ETHERTYPE_MPLS_MC, 8);
 	default:
-		w->off += size;
-		return (ppp & 1) != 0 ? NEXT_NOTHING : NEXT_BROKEN;
+		w->off += 8;
+		return (p[6] & 1) == 0 && (p[7] & 1) != 0 ? NEXT_NOTHING : NEXT_BROKEN;
 	}
 }
 
@@ -344,8 +338,10 @@ network_layer(struct walk *w)
 	case ETHERTYPE_ARP:
 	case ETHERTYPE_RARP:
 	case ETHERTYPE_CFM:
+		return NEXT_NOTHING;
 	case ETHERTYPE_MPLS:
 	case ETHERTYPE_MPLS_MC:
+		w->off += 4;    /* one label, captured or not */
 		return NEXT_NOTHING;
 	default:
 		return NEXT_BROKEN;
