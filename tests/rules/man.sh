@@ -55,8 +55,8 @@ PATH=$builddir:$PATH
 for tool in bpfsift cbpf2ebpf ebpfrun; do
 	page=$srcdir/man/$tool.1
 	run_examples "$page"
+	check "$tool --help ends well" "$builddir/$tool" --help
 	help=$("$builddir/$tool" --help 2>&1)
-	check "$tool --help names options" test -n "$help"
 	check_empty "$tool.1 describes each option of --help" "$(
 		printf '%s\n' "$help" | grep -oE '(^|[^a-z0-9-])--[a-z][a-z-]+' | sed 's/.*--//' | sort -u |
 			while read -r option; do
