@@ -36,7 +36,7 @@ check 'the patterns find files' test -n "$c_files" -a -n "$tables" -a -n "$scrip
 		"$(grep -nE '(^|[^a-z])/(wor[k]|roo[t]|hom[e])/|\.\./share[d]' \
 			$c_files $tables $scripts $build_files $texts)"
 	check_empty 'C is indented with tabs' \
-		"$(grep -nE '^ {8}' $c_files | grep -vE ':[0-9]+: +(\*|\\\\$)')"
+		"$(grep -nE '^ {8}' $c_files | grep -vE ':[0-9]+: +(\*|\\$)')"
 }
 
 version=$(sed -nE 's/^AC_INIT\(\[bpfsift\], \[([0-9.]+)\]\)$/\1/p' configure.ac)
