@@ -407,7 +407,11 @@ sift_dissect_payload(const struct sift_view *view)
 
 	if (w.off > w.len || (view->known & SIFT_KNOWN_PROTOCOL) == 0)
 		return 0;
-	/* A tag that the kernel took off counts as a header all the same. */
+	/*
+	 * A tag that the kernel took off counts as a header all the same.  One
+	 * that net_off is past does not: a view does not say whether there was
+	 * one, which tells in packets of sixteen headers and more alone.
+	 */
 	if (!walk_headers(&w, view->vlan_present))
 		return 0;
 	if (w.off > w.len)
