@@ -333,7 +333,7 @@ def old_ethernet():
         ether("ab:00:00:02:00:00", A_MAC, ETH_MOPRC, b"\x07" + noise(30, "moprc")),
         ether(A_MAC, A_MAC, ETH_LOOP, b"\0\0\1\0" + bytes(40)),
         ether("01:80:c2:00:00:0e", A_MAC, ETH_LLDP, noise(50, "lldp")),
-        ether(B_MAC, A_MAC, 0x8700, noise(46, "sca")),
+        ether(B_MAC, A_MAC, 0x6007, noise(46, "sca")),
         ether(B_MAC, A_MAC, ETH_IPV4, ipv4(A_IP, B_IP, TCP, tcp(1025, 80, "S"))),
     ]
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
