@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The checked interpreter: interp_loop.h with every test made.  It runs any
+ * The checked interpreter: interp_loop.def with every test made.  It runs any
  * program whose form is right: jumps are tested as they are taken, accesses
  * as they are made, and the number of steps is bounded.
  *
@@ -228,7 +228,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 /* Labels as values are an extension; as a label is named, so is a jump to one. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#include "ebpf/interp_loop.h"
+#include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
 
 /* A field of opts, where the caller's struct is long enough to have it. */

@@ -273,13 +273,13 @@ static uint32_t
 protocol_of_ppp(uint32_t ppp)
 {
 	switch (ppp) {
-	case 0x0021:
+	case PPP_PROTOCOL_IPV4:
 		return ETHERTYPE_IPV4;
-	case 0x0057:
+	case PPP_PROTOCOL_IPV6:
 		return ETHERTYPE_IPV6;
-	case 0x0281:
+	case PPP_PROTOCOL_MPLS:
 		return ETHERTYPE_MPLS;
-	case 0x0283:
+	case PPP_PROTOCOL_MPLS_MC:
 		return ETHERTYPE_MPLS_MC;
 	default:
 		return 0;
