@@ -102,21 +102,24 @@ liar()
 	compare "$data/pcap-le.pcap" "$scratch/lies" "$scratch/$1"
 }
 
-printf '1\ttcp port 80\n2\tip6\n3\tport 70000\n4\tno such thing\n' >"$scratch/lies"
-liar honest 'real "$@"'
-check_same 'tcpdump writes what tcpdump writes' '' "$(cat "$scratch/differ")"
-liar deaf 'real -r "$2" -w "$4"'
-check_same 'a tool that ignores the expression is found' '1 2 3 4' "$(echo $(cat "$scratch/differ"))"
-liar longer 'real "$@" && printf x >>"$4"'
-check_same 'one more byte is found' '1 2' "$(echo $(cat "$scratch/differ"))"
-liar other_status 'real "$@" || exit 3'
-check_same 'another exit status is found' '3 4' "$(echo $(cat "$scratch/differ"))"
-liar silent 'real "$@" 2>/dev/null'
-check_same 'a refusal without a word is found' '3 4' "$(echo $(cat "$scratch/differ"))"
-liar eager ': >"$4"; real "$@"'
-check_same 'an output in spite of a refusal is found' '3 4' "$(echo $(cat "$scratch/differ"))"
-liar idle 'exit 0'
-check_same 'a missing output is found' '1 2 3 4' "$(echo $(cat "$scratch/differ"))"
+# shellcheck disable=SC2016
+{
+	printf '1\ttcp port 80\n2\tip6\n3\tport 70000\n4\tno such thing\n' >"$scratch/lies"
+	liar honest 'real "$@"'
+	check_same 'tcpdump writes what tcpdump writes' '' "$(cat "$scratch/differ")"
+	liar deaf 'real -r "$2" -w "$4"'
+	check_same 'a tool that ignores the expression is found' '1 2 3 4' "$(paste -s -d " " "$scratch/differ")"
+	liar longer 'real "$@" && printf x >>"$4"'
+	check_same 'one more byte is found' '1 2' "$(paste -s -d " " "$scratch/differ")"
+	liar other_status 'real "$@" || exit 3'
+	check_same 'another exit status is found' '3 4' "$(paste -s -d " " "$scratch/differ")"
+	liar silent 'real "$@" 2>/dev/null'
+	check_same 'a refusal without a word is found' '3 4' "$(paste -s -d " " "$scratch/differ")"
+	liar eager ': >"$4"; real "$@"'
+	check_same 'an output in spite of a refusal is found' '3 4' "$(paste -s -d " " "$scratch/differ")"
+	liar idle 'exit 0'
+	check_same 'a missing output is found' '1 2 3 4' "$(paste -s -d " " "$scratch/differ")"
+}
 
 # ---- every capture, every expression ----
 
