@@ -146,6 +146,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 
 /* ---- the loop ---- */
 
+#define LOOP_FUSED 0
 #define LOOP                                                                                       \
 	static int interpret(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 
