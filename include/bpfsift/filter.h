@@ -118,9 +118,9 @@ BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
  * @param dlt      DLT_* of the frames.
  * @param snaplen  what the program returns for a packet that it accepts: bytes
  *                 to keep, 1 to INT32_MAX; libpcap refuses 0.
- * @param netmask  IPv4 netmask of the interface, network order, which the
- *                 expression 'ip broadcast' asks for; SIFT_NETMASK_UNKNOWN
- *                 makes that an error; 0 makes it match 0.0.0.0 and
+ * @param netmask  IPv4 netmask of the interface as pcap_lookupnet() gives it,
+ *                 for the expression 'ip broadcast'; SIFT_NETMASK_UNKNOWN
+ *                 makes that an error; with 0 it matches 0.0.0.0 and
  *                 255.255.255.255 alone.
  * @param flags    SIFT_EXPR_*.
  * @param insns    receives an array to be freed with free().
