@@ -150,7 +150,7 @@ struct text {
 /* ---- messages ---- */
 
 /* One line, whatever the names and expressions quoted in it hold. */
-static void
+__attribute__((format(printf, 1, 0))) static void
 complain(const char *fmt, va_list ap)
 {
 	char line[EBPF_ERR_SIZE + 1024];
@@ -518,7 +518,7 @@ write_stdout(const char *at, size_t len)
 		die("stdout: %s", strerror(errno));
 }
 
-/* 0, or an errno code; fd is closed either way. */
+/* These return 0 or an errno code.  fd is closed either way. */
 static int
 write_and_close(int fd, const struct text *text)
 {
@@ -539,14 +539,12 @@ write_and_close(int fd, const struct text *text)
 }
 
 /* A device or pipe cannot be replaced, only written to. */
-static void
+static int
 write_special(const char *path, const struct text *text)
 {
 	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	int code = fd < 0 ? errno : write_and_close(fd, text);
 
-	if (code != 0)
-		die("%s: %s", path, strerror(code));
+	return fd < 0 ? errno : write_and_close(fd, text);
 }
 
 /* The permissions that a new file gets, or that the old one has. */
@@ -563,7 +561,7 @@ mode_for(const struct stat *old)
 }
 
 /* Under another name first: readers of path see the old file or the whole new one. */
-static void
+static int
 replace_file(const char *path, const struct stat *old, const struct text *text)
 {
 	static const char suffix[] = ".XXXXXX";
@@ -573,8 +571,11 @@ replace_file(const char *path, const struct stat *old, const struct text *text)
 
 	memcpy(temporary, path, len);
 	memcpy(temporary + len, suffix, sizeof(suffix));
-	if ((fd = mkstemp(temporary)) < 0)
-		die("%s: %s", path, strerror(errno));
+	if ((fd = mkstemp(temporary)) < 0) {
+		code = errno;
+		free(temporary);
+		return code;
+	}
 	if (fchmod(fd, mode_for(old)) < 0) {
 		code = errno;
 		close(fd);
@@ -583,36 +584,40 @@ replace_file(const char *path, const struct stat *old, const struct text *text)
 	}
 	if (code == 0 && rename(temporary, path) < 0)
 		code = errno;
-	if (code != 0) {
+	if (code != 0)
 		unlink(temporary);
-		die("%s: %s", path, strerror(code));
-	}
 	free(temporary);
+	return code;
+}
+
+/* A file that is there; a link to it goes on pointing there. */
+static int
+rewrite_file(const char *path, const struct stat *old, const struct text *text)
+{
+	char *target;
+	int code;
+
+	if (access(path, W_OK) < 0 || (target = realpath(path, NULL)) == NULL)
+		return errno;
+	code = replace_file(target, old, text);
+	free(target);
+	return code;
 }
 
 static void
 write_file(const char *path, const struct text *text)
 {
 	struct stat old;
-	char *target;
+	int code;
 
-	if (stat(path, &old) < 0) {
-		if (errno != ENOENT)
-			die("%s: %s", path, strerror(errno));
-		replace_file(path, NULL, text);
-		return;
-	}
-	if (!S_ISREG(old.st_mode)) {
-		write_special(path, text);
-		return;
-	}
-	if (access(path, W_OK) < 0)
-		die("%s: %s", path, strerror(errno));
-	/* A link goes on pointing where it does. */
-	if ((target = realpath(path, NULL)) == NULL)
-		die("%s: %s", path, strerror(errno));
-	replace_file(target, &old, text);
-	free(target);
+	if (stat(path, &old) < 0)
+		code = errno == ENOENT ? replace_file(path, NULL, text) : errno;
+	else if (S_ISREG(old.st_mode))
+		code = rewrite_file(path, &old, text);
+	else
+		code = write_special(path, text);
+	if (code != 0)
+		die("%s: %s", path, strerror(code));
 }
 
 /* ---- options ---- */

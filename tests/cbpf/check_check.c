@@ -127,7 +127,7 @@ static const struct row rows[] = {
 static void
 check_row(const struct row *row, enum cbpf_dialect dialect)
 {
-	struct cbpf_prog *const untouched = (struct cbpf_prog *)(void *)&rows;
+	struct cbpf_prog *const untouched = (struct cbpf_prog *)(uintptr_t)&rows;
 	struct cbpf_prog *prog = untouched;
 	struct ebpf_err err = { "" };
 	int rc = cbpf_check(row->insns, row->n, dialect, &prog, &err);
