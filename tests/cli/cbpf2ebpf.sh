@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/support/suite.sh"
 
 srcdir=$(cd "$srcdir" && pwd)
-tool=$builddir/cbpf2ebpf
+tool=$builddir/tools/cbpf2ebpf
 cd "$scratch" || exit 99
 
 classic_forms='d dd ddd xt_bpf bpf_asm'
