@@ -21,12 +21,10 @@
  * RFC 1661 and IANA's PPP numbers, and Linux's uapi <linux/if_arp.h> and
  * <linux/if_ether.h>.
  */
-#include "config.h"     /* system extensions: libpcap's headers want u_int */
-
 #include "filter/view.h"
 
 #include <errno.h>
-#include <pcap/pcap.h>
+#include <pcap/dlt.h>
 
 #include "filter/bytes.h"
 
@@ -415,12 +413,4 @@ sift_linktype_net_base(int dlt, struct cbpf_net_base *base)
 		return 0;
 	}
 	return -ENOENT;
-}
-
-int
-sift_linktype_by_name(const char *name)
-{
-	int dlt = pcap_datalink_name_to_val(name);
-
-	return dlt < 0 ? -ENOENT : dlt;
 }

@@ -661,9 +661,9 @@ choose(const char *option, const struct choice *choices, const char *name)
 static int
 parse_linktype(const char *name)
 {
-	int dlt = sift_linktype_by_name(name);
+	int dlt;
 
-	if (dlt < 0)
+	if (sift_linktype_from_name(name, &dlt) < 0)
 		usage("-y: '%s' is no link type", name);
 	return dlt;
 }

@@ -86,14 +86,6 @@ BPFSIFT_API void sift_view_init(struct sift_view *view, int dlt, const uint8_t *
  */
 BPFSIFT_API int sift_linktype_net_base(int dlt, struct cbpf_net_base *base);
 
-/**
- * The link type of a name, as tcpdump's -y takes it: "EN10MB", in any case.
- *
- * @param name  a name.
- * @return DLT_*; -ENOENT: libpcap knows none of that name.  Thread-safe.
- */
-BPFSIFT_API int sift_linktype_by_name(const char *name);
-
 /** The layout of struct sift_view for cbpf_lower(), a constant. */
 BPFSIFT_API const struct cbpf_packet_layout *sift_packet_layout(void);
 
