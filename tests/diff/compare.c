@@ -2,7 +2,6 @@
 #include "tests/diff/compare.h"
 
 #include "cbpf/insn.h"
-#include "tests/diff/reference.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -337,6 +336,8 @@ count(struct diff_tally *tally, const struct trial *t)
 		tally->steps[run->n_steps < DIFF_STEPS ? run->n_steps : DIFF_STEPS]++;
 		for (unsigned code = 0; code < 256; code++)
 			tally->executed[code] += run->codes[code / 64] >> code % 64 & 1;
+		for (unsigned load = 0; load < REFERENCE_N_SPECIAL; load++)
+			tally->special[load] += run->special >> load & 1;
 	}
 }
 
@@ -401,6 +402,12 @@ diff_compare(const struct diff_oracle *oracle, void *state, uint64_t seed, uint6
 
 /* ---- the tally ---- */
 
+static const char *const special_names[REFERENCE_N_SPECIAL] = {
+	"protocol", "pkttype", "ifindex", "nlattr", "nlattr_nest", "mark", "queue", "hatype",
+	"rxhash", "cpu", "alu_xor_x", "vlan_tag", "vlan_tag_present", "pay_offset", "random",
+	"vlan_tpid", "net abs", "net ind", "net msh", "ll abs", "ll ind", "ll msh",
+};
+
 void
 diff_tally_add(struct diff_tally *sum, const struct diff_tally *tally)
 {
@@ -412,6 +419,8 @@ diff_tally_add(struct diff_tally *sum, const struct diff_tally *tally)
 	sum->n_differences += tally->n_differences;
 	for (size_t i = 0; i < N_ELEMS(sum->executed); i++)
 		sum->executed[i] += tally->executed[i];
+	for (size_t i = 0; i < N_ELEMS(sum->special); i++)
+		sum->special[i] += tally->special[i];
 	for (size_t i = 0; i < N_ELEMS(sum->steps); i++)
 		sum->steps[i] += tally->steps[i];
 }
@@ -455,6 +464,12 @@ diff_tally_print(const struct diff_tally *tally, FILE *out)
 	fprintf(out, "executed path: median %u instructions\n", median_path(tally));
 	fprintf(out, "rarest code: 0x%02x, executed by %" PRIu64 " pairs\n", rarest,
 		tally->executed[rarest]);
+	if (tally->special[REFERENCE_NET_ABS] > 0) {
+		fprintf(out, "special loads, by pairs:");
+		for (size_t i = 0; i < N_ELEMS(special_names); i++)
+			fprintf(out, " %s %" PRIu64, special_names[i], tally->special[i]);
+		fprintf(out, "\n");
+	}
 	fprintf(out,
 		"besides: %" PRIu64 " pairs through target buffer; %" PRIu64
 		" without a defined answer of the oracle, compared with the reference\n",
@@ -463,7 +478,7 @@ diff_tally_print(const struct diff_tally *tally, FILE *out)
 }
 
 bool
-diff_tally_suffices(const struct diff_tally *tally, FILE *out)
+diff_tally_suffices(const struct diff_tally *tally, enum cbpf_dialect dialect, FILE *out)
 {
 	bool suffices = true;
 
@@ -481,6 +496,13 @@ diff_tally_suffices(const struct diff_tally *tally, FILE *out)
 		fprintf(out, "code 0x%02x (%s: %s) executed by %" PRIu64 " pairs only\n",
 			cbpf_ops[op].code, cbpf_ops[op].text, cbpf_ops[op].meaning,
 			tally->executed[cbpf_ops[op].code]);
+		suffices = false;
+	}
+	for (size_t i = 0; i < REFERENCE_N_SPECIAL && dialect == CBPF_DIALECT_KERNEL; i++) {
+		if (tally->special[i] >= 100)
+			continue;
+		fprintf(out, "load of %s: by %" PRIu64 " pairs only\n", special_names[i],
+			tally->special[i]);
 		suffices = false;
 	}
 	return suffices;

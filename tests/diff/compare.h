@@ -7,6 +7,7 @@
 #define TESTS_DIFF_COMPARE_H
 
 #include "tests/diff/generate.h"
+#include "tests/diff/reference.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct diff_tally {
 	uint64_t n_buffer;              /* pairs that target buffer judged too */
 	uint64_t n_differences;
 	uint64_t executed[256];         /* by code: pairs that executed it */
+	uint64_t special[REFERENCE_N_SPECIAL]; /* likewise: pairs with such a load */
 	uint64_t steps[DIFF_STEPS + 1]; /* by path length, the last: and longer */
 };
 
@@ -56,10 +58,10 @@ void diff_tally_print(const struct diff_tally *tally, FILE *out);
 
 /*
  * Whether the pairs say enough: a quarter of the verdicts not 0, each legal
- * code executed by 1000 pairs, half of the paths 8 instructions and more.
- * Prints what is missing.
+ * code executed by 1000 pairs, half of the paths 8 instructions and more, and
+ * in dialect kernel each special load by 100 pairs.  Prints what is missing.
  */
-bool diff_tally_suffices(const struct diff_tally *tally, FILE *out);
+bool diff_tally_suffices(const struct diff_tally *tally, enum cbpf_dialect dialect, FILE *out);
 
 /*
  * Compare cases first ... first + n - 1 of a seed; each difference is printed

@@ -28,6 +28,8 @@ struct maker {
 	const struct diff_packet *packet;       /* where offsets and constants come from */
 	/* Dialect pcap: constant shifts of 32 and more, reads of unwritten slots. */
 	bool is_wild;
+	bool asks_metadata;
+	bool is_netlink;                        /* most packets are netlink attributes */
 	struct cbpf_insn *insns;
 	size_t pc, last;                        /* next to write; the one that must return */
 	uint16_t written;                       /* slots, as the kernel's validator reckons */
@@ -376,7 +378,7 @@ netlink(struct maker *m)
 	put(m, CBPF_LD | CBPF_W | CBPF_IMM, off);
 	put(m, CBPF_LDX | CBPF_W | CBPF_IMM, chance(m, 80) ? 1 + below(m, 4) : constant(m));
 	ancillary(m, ad);
-	if (chance(m, 40))
+	if (chance(m, 60))
 		ancillary(m, CBPF_AD_NLATTR_NEST);
 }
 
@@ -393,12 +395,12 @@ metadata(struct maker *m)
 
 	if (m->dialect == CBPF_DIALECT_PCAP) {
 		ancillary(m, below(m, 16) * 4);
-	} else if (kind < 4) {
+	} else if (kind < (m->is_netlink ? 12 : 2)) {
 		netlink(m);
-	} else if (kind < 5 && room(m) >= 1) {
+	} else if (kind == 12 && room(m) >= 1) {
 		ancillary(m, CBPF_AD_RANDOM);
 		put(m, CBPF_ALU | CBPF_AND | CBPF_K, 0);
-	} else if (kind < 7) {
+	} else if (kind == 13 || kind == 14) {
 		ancillary(m, CBPF_AD_PAY_OFFSET);
 		put(m, CBPF_MISC | CBPF_TAX, 0);
 		put(m, CBPF_LD | any_size(m) | CBPF_IND, below(m, 4) - 2);
@@ -468,7 +470,7 @@ gadget(struct maker *m)
 
 	if (below(m, 60) == 0)
 		idiom(m);
-	else if (below(m, m->dialect == CBPF_DIALECT_KERNEL ? 8 : 250) == 0)
+	else if (m->asks_metadata && below(m, m->dialect == CBPF_DIALECT_KERNEL ? 6 : 200) == 0)
 		metadata(m);
 	else
 		PICK(m, kinds)(m);
@@ -849,6 +851,8 @@ any_ethertype(struct frame *f)
 	static const uint32_t others[] = { 0x806, 0x8847, 0x8864, 0x88cc, 0x9100, 0x88b5, 0x6558 };
 	uint32_t kind = below(f->m, 100);
 
+	if (f->m->is_netlink && chance(f->m, 80))
+		return 0x88b5;
 	if (kind < 58)
 		return 0x800;
 	if (kind < 78)
@@ -952,8 +956,10 @@ diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed, ui
 	c->dialect = dialect;
 	c->seed = seed;
 	c->index = index;
+	m.is_netlink = dialect == CBPF_DIALECT_KERNEL && below(&m, 10) == 0;
 	make_packets(&m, c);
 	m.is_wild = dialect == CBPF_DIALECT_PCAP && below(&m, 64) == 0;
+	m.asks_metadata = below(&m, 3) > 0;
 	make_program(&m, c);
 }
 
