@@ -103,7 +103,7 @@ ipv6_options(struct walk *w)
 {
 	const uint8_t *p = peek(w, 0, 2);
 
-	if (w->ethertype != ETHERTYPE_IPV6)
+	if (w->ethertype != SIFT_ETHERTYPE_IPV6)
 		return NEXT_NOTHING;
 	if (p == NULL)
 		return NEXT_BROKEN;
@@ -116,7 +116,7 @@ ipv6_fragment(struct walk *w)
 {
 	const uint8_t *p = peek(w, 0, 8);
 
-	if (w->ethertype != ETHERTYPE_IPV6)
+	if (w->ethertype != SIFT_ETHERTYPE_IPV6)
 		return NEXT_NOTHING;
 	if (p == NULL)
 		return NEXT_BROKEN;
@@ -143,7 +143,7 @@ gre_carries(struct walk *w, uint16_t ethertype, uint32_t size)
 {
 	const uint8_t *ether;
 
-	if (ethertype != ETHERTYPE_TEB)
+	if (ethertype != SIFT_ETHERTYPE_TEB)
 		return go_network(w, ethertype, size);
 	ether = peek(w, size, 14);
 	if (ether == NULL)
@@ -160,10 +160,10 @@ gre_carries_ppp(struct walk *w, uint32_t size)
 	if (ppp == NULL)
 		return NEXT_BROKEN;
 	switch (load_be16(ppp + 2)) {
-	case PPP_PROTOCOL_IPV4:
-		return go_network(w, ETHERTYPE_IPV4, size + 4);
-	case PPP_PROTOCOL_IPV6:
-		return go_network(w, ETHERTYPE_IPV6, size + 4);
+	case SIFT_PPP_IPV4:
+		return go_network(w, SIFT_ETHERTYPE_IPV4, size + 4);
+	case SIFT_PPP_IPV6:
+		return go_network(w, SIFT_ETHERTYPE_IPV6, size + 4);
 	default:
 		return NEXT_BROKEN;
 	}
@@ -183,7 +183,7 @@ gre(struct walk *w)
 	if ((flags & GRE_ROUTING) != 0 || (flags & GRE_VERSION) > 1)
 		return NEXT_NOTHING;
 	if ((flags & GRE_VERSION) == 1 &&
-	    ((flags & GRE_KEY) == 0 || ethertype != ETHERTYPE_PPP))
+	    ((flags & GRE_KEY) == 0 || ethertype != SIFT_ETHERTYPE_PPP))
 		return NEXT_NOTHING;
 	if ((flags & GRE_CHECKSUM) != 0)
 		size += GRE_OPTION_SIZE;
@@ -214,11 +214,11 @@ protocol_layer(struct walk *w)
 	case PROTO_GRE:
 		return gre(w);
 	case PROTO_IPIP:
-		return go_network(w, ETHERTYPE_IPV4, 0);
+		return go_network(w, SIFT_ETHERTYPE_IPV4, 0);
 	case PROTO_IPV6:
-		return go_network(w, ETHERTYPE_IPV6, 0);
+		return go_network(w, SIFT_ETHERTYPE_IPV6, 0);
 	case PROTO_MPLS:
-		return go_network(w, ETHERTYPE_MPLS, 0);
+		return go_network(w, SIFT_ETHERTYPE_MPLS, 0);
 	default:
 		return NEXT_NOTHING;
 	}
@@ -283,14 +283,14 @@ pppoe(struct walk *w)
 	if (p == NULL || p[0] != 0x11 || p[1] != 0)
 		return NEXT_BROKEN;
 	switch (load_be16(p + 6)) {
-	case PPP_PROTOCOL_IPV4:
-		return go_network(w, ETHERTYPE_IPV4, 8);
-	case PPP_PROTOCOL_IPV6:
-		return go_network(w, ETHERTYPE_IPV6, 8);
-	case PPP_PROTOCOL_MPLS:
-		return go_network(w, ETHERTYPE_MPLS, 8);
-	case PPP_PROTOCOL_MPLS_MC:
-		return go_network(w, ETHERTYPE_MPLS_MC, 8);
+	case SIFT_PPP_IPV4:
+		return go_network(w, SIFT_ETHERTYPE_IPV4, 8);
+	case SIFT_PPP_IPV6:
+		return go_network(w, SIFT_ETHERTYPE_IPV6, 8);
+	case SIFT_PPP_MPLS:
+		return go_network(w, SIFT_ETHERTYPE_MPLS, 8);
+	case SIFT_PPP_MPLS_MC:
+		return go_network(w, SIFT_ETHERTYPE_MPLS_MC, 8);
 	default:
 		w->off += 8;
 		return (p[6] & 1) == 0 && (p[7] & 1) != 0 ? NEXT_NOTHING : NEXT_BROKEN;
@@ -315,32 +315,32 @@ static enum next
 network_layer(struct walk *w)
 {
 	switch (w->ethertype) {
-	case ETHERTYPE_IPV4:
+	case SIFT_ETHERTYPE_IPV4:
 		return ipv4(w);
-	case ETHERTYPE_IPV6:
+	case SIFT_ETHERTYPE_IPV6:
 		return ipv6(w);
-	case ETHERTYPE_VLAN:
-	case ETHERTYPE_SVLAN:
+	case SIFT_ETHERTYPE_VLAN:
+	case SIFT_ETHERTYPE_SVLAN:
 		return vlan(w);
-	case ETHERTYPE_PPPOE_SESSION:
+	case SIFT_ETHERTYPE_PPPOE_SESSION:
 		return pppoe(w);
-	case ETHERTYPE_BATMAN:
+	case SIFT_ETHERTYPE_BATMAN:
 		return batman(w);
-	case ETHERTYPE_PRP:
-	case ETHERTYPE_HSR:
+	case SIFT_ETHERTYPE_PRP:
+	case SIFT_ETHERTYPE_HSR:
 		return redundancy_tag(w);
-	case ETHERTYPE_PTP:
+	case SIFT_ETHERTYPE_PTP:
 		return end_past(w, 34);
-	case ETHERTYPE_FCOE:
+	case SIFT_ETHERTYPE_FCOE:
 		return end_past(w, 38);
-	case ETHERTYPE_TIPC:
+	case SIFT_ETHERTYPE_TIPC:
 		return peek(w, 0, 16) != NULL ? NEXT_NOTHING : NEXT_BROKEN;
-	case ETHERTYPE_ARP:
-	case ETHERTYPE_RARP:
-	case ETHERTYPE_CFM:
+	case SIFT_ETHERTYPE_ARP:
+	case SIFT_ETHERTYPE_RARP:
+	case SIFT_ETHERTYPE_CFM:
 		return NEXT_NOTHING;
-	case ETHERTYPE_MPLS:
-	case ETHERTYPE_MPLS_MC:
+	case SIFT_ETHERTYPE_MPLS:
+	case SIFT_ETHERTYPE_MPLS_MC:
 		w->off += 4;    /* one label, captured or not */
 		return NEXT_NOTHING;
 	default:
@@ -407,7 +407,11 @@ sift_dissect_payload(const struct sift_view *view)
 
 	if (w.off > w.len || (view->known & SIFT_KNOWN_PROTOCOL) == 0)
 		return 0;
-	/* A tag that the kernel took off counts as a header all the same. */
+	/*
+	 * A tag that the kernel took off counts as a header all the same.  One
+	 * that net_off is past does not: a view does not say whether there was
+	 * one, which tells in packets of sixteen headers and more alone.
+	 */
 	if (!walk_headers(&w, view->vlan_present))
 		return 0;
 	if (w.off > w.len)

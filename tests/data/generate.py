@@ -42,9 +42,23 @@ def capture(name):
     return add
 
 
+WHO_HAS = arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP)
+
+
+def a_to_b(kind, payload):
+    return ether(B_MAC, A_MAC, kind, payload)
+
+
 def spaced(frames):
     """Packets from frames, one every 13 ms and a bit."""
     return [packet(EPOCH_NS + i * STEP_NS, frame) for i, frame in enumerate(frames)]
+
+
+def bpdu(bridge):
+    """What the root of a spanning tree says of itself."""
+    root = b"\x80\x00" + mac(bridge)
+    timers = struct.pack(">HHHHH", 0x8001, 0, 20 << 8, 2 << 8, 15 << 8)
+    return bytes(5) + root + bytes(4) + root + timers
 
 
 # ---- an office ----
@@ -214,9 +228,8 @@ class Office:
                 self.down(time_s + 0.02 * i, n, "10.30.0.5", UDP, udp(16390, 16384, sound), vid=30)
 
     def bridge(self, time_s):
-        root = b"\x80\x00" + mac(self.GATEWAY_MAC)
         self.send(time_s, ieee802_3("01:80:c2:00:00:00", self.GATEWAY_MAC, llc(
-            0x42, 0x42, 0x03, bytes(5) + root + bytes(4) + root + b"\x80\x01\0\0\x14\0\x02\0\x0f\0")))
+            0x42, 0x42, 0x03, bpdu(self.GATEWAY_MAC))))
 
 
 @capture("demo.pcap")
@@ -293,14 +306,13 @@ def old_ethernet():
     """Ethernet that is not IP: ARP, RARP, 802.3 with LLC, STP, OSI, IPX, AppleTalk, DECnet, LAT, MOP."""
     all_isis = "01:80:c2:00:00:14"
     nobody = "00:00:00:00:00:00"
-    bpdu = bytes(5) + b"\x80\x00" + mac(A_MAC) + bytes(4) + b"\x80\x00" + mac(A_MAC) + b"\x80\x01\0\0\x14\0\x02\0\x0f\0"
     frames = [
-        ether(BROADCAST, A_MAC, ETH_ARP, arp(1, A_MAC, A_IP, nobody, B_IP)),
+        ether(BROADCAST, A_MAC, ETH_ARP, WHO_HAS),
         ether(A_MAC, B_MAC, ETH_ARP, arp(2, B_MAC, B_IP, A_MAC, A_IP)),
         ether(BROADCAST, B_MAC, ETH_ARP, arp(1, B_MAC, C_IP, nobody, C_IP)),
         ether(BROADCAST, A_MAC, ETH_RARP, arp(3, A_MAC, "0.0.0.0", A_MAC, "0.0.0.0")),
         ether(A_MAC, B_MAC, ETH_RARP, arp(4, B_MAC, B_IP, A_MAC, A_IP)),
-        ieee802_3("01:80:c2:00:00:00", A_MAC, llc(0x42, 0x42, 0x03, bpdu)),
+        ieee802_3("01:80:c2:00:00:00", A_MAC, llc(0x42, 0x42, 0x03, bpdu(A_MAC))),
         ieee802_3("03:00:00:00:00:01", A_MAC, llc(0xF0, 0xF0, 0x03, b"\x2c\0\xff\xef\x08" + bytes(30))),
         ieee802_3(B_MAC, A_MAC, llc(0xF0, 0xF1, 0x0204, b"\x0e\0\xff\xef\x16" + bytes(9))),
         ieee802_3("09:00:2b:00:00:05", A_MAC, osi(0x81, b"\x1b\x01\x3f\x1c" + noise(30, "clnp"))),
@@ -316,7 +328,7 @@ def old_ethernet():
         ieee802_3(B_MAC, A_MAC, ipx()),
         ieee802_3(B_MAC, A_MAC, llc(0xE0, 0xE0, 0x03, ipx())),
         ieee802_3(B_MAC, A_MAC, snap(0x000000, ETH_IPX, ipx())),
-        ether(B_MAC, A_MAC, ETH_IPX, ipx()),
+        a_to_b(ETH_IPX, ipx()),
         ieee802_3("09:00:07:ff:ff:ff", A_MAC, snap(0x080007, ETH_ATALK, noise(24, "ddp"))),
         ether("09:00:07:ff:ff:ff", B_MAC, ETH_ATALK, noise(24, "ddp ii")),
         ieee802_3("09:00:07:ff:ff:ff", A_MAC, snap(0x000000, ETH_AARP, noise(28, "aarp"))),
@@ -333,8 +345,8 @@ def old_ethernet():
         ether("ab:00:00:02:00:00", A_MAC, ETH_MOPRC, b"\x07" + noise(30, "moprc")),
         ether(A_MAC, A_MAC, ETH_LOOP, b"\0\0\1\0" + bytes(40)),
         ether("01:80:c2:00:00:0e", A_MAC, ETH_LLDP, noise(50, "lldp")),
-        ether(B_MAC, A_MAC, 0x8700, noise(46, "sca")),
-        ether(B_MAC, A_MAC, ETH_IPV4, ipv4(A_IP, B_IP, TCP, tcp(1025, 80, "S"))),
+        a_to_b(0x6007, noise(46, "sca")),
+        a_to_b(ETH_IPV4, ipv4(A_IP, B_IP, TCP, tcp(1025, 80, "S"))),
     ]
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
 
@@ -360,29 +372,29 @@ def plain_ip():
 @capture("tags.pcap")
 def tags():
     """VLAN tags of three kinds, one and two deep, MPLS stacks, and PPPoE discovery and session."""
-    frames = [ether(B_MAC, A_MAC, kind, datagram) for kind, datagram in plain_ip()[:6]]
+    frames = [a_to_b(kind, datagram) for kind, datagram in plain_ip()[:6]]
     for i, (kind, datagram) in enumerate(plain_ip()):
-        frames.append(ether(B_MAC, A_MAC, ETH_VLAN, vlan(100 + i % 3, kind, datagram, priority=i % 8)))
+        frames.append(a_to_b(ETH_VLAN, vlan(100 + i % 3, kind, datagram, priority=i % 8)))
     for outer in (ETH_VLAN, ETH_QINQ, ETH_QINQ_OLD):
-        frames.append(ether(B_MAC, A_MAC, outer, vlan(300, ETH_IPV4, plain_ip()[3][1])))
+        frames.append(a_to_b(outer, vlan(300, ETH_IPV4, plain_ip()[3][1])))
         for vid, (kind, datagram) in zip((200, 201, 202, 200), plain_ip()[::3]):
-            frames.append(ether(B_MAC, A_MAC, outer, vlan(100, ETH_VLAN, vlan(vid, kind, datagram))))
+            frames.append(a_to_b(outer, vlan(100, ETH_VLAN, vlan(vid, kind, datagram))))
     frames.append(ether(BROADCAST, A_MAC, ETH_VLAN, vlan(
-        100, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP))))
+        100, ETH_ARP, WHO_HAS)))
     for labels in ((1024,), (100000, 1024), (16, 100000, 1024), (3,)):
-        frames.append(ether(B_MAC, A_MAC, ETH_MPLS, mpls(labels, plain_ip()[0][1])))
-        frames.append(ether(B_MAC, A_MAC, ETH_MPLS, mpls(labels, plain_ip()[4][1])))
-    frames.append(ether(B_MAC, A_MAC, ETH_MPLS, mpls((2, ), plain_ip()[8][1])))
+        frames.append(a_to_b(ETH_MPLS, mpls(labels, plain_ip()[0][1])))
+        frames.append(a_to_b(ETH_MPLS, mpls(labels, plain_ip()[4][1])))
+    frames.append(a_to_b(ETH_MPLS, mpls((2, ), plain_ip()[8][1])))
     frames.append(ether("01:00:5e:80:00:01", A_MAC, ETH_MPLS_MC, mpls((77,), plain_ip()[7][1])))
-    frames.append(ether(B_MAC, A_MAC, ETH_VLAN, vlan(100, ETH_MPLS, mpls((1024,), plain_ip()[1][1]))))
+    frames.append(a_to_b(ETH_VLAN, vlan(100, ETH_MPLS, mpls((1024,), plain_ip()[1][1]))))
     for code, session in ((0x09, 0), (0x07, 0), (0x19, 0), (0x65, 0x27), (0xA7, 0x27)):
-        frames.append(ether(B_MAC, A_MAC, ETH_PPPOED, pppoe(code, session, b"\x01\x01\0\0")))
+        frames.append(a_to_b(ETH_PPPOED, pppoe(code, session, b"\x01\x01\0\0")))
     for session in (0x27, 0x28):
-        frames.append(ether(B_MAC, A_MAC, ETH_PPPOES, pppoe(0, session, ppp(0xC021, b"\x01\x01\0\x04"))))
+        frames.append(a_to_b(ETH_PPPOES, pppoe(0, session, ppp(0xC021, b"\x01\x01\0\x04"))))
         for kind, datagram in plain_ip()[::2]:
             protocol = 0x0021 if kind == ETH_IPV4 else 0x0057
-            frames.append(ether(B_MAC, A_MAC, ETH_PPPOES, pppoe(0, session, ppp(protocol, datagram))))
-    frames.append(ether(B_MAC, A_MAC, ETH_VLAN, vlan(
+            frames.append(a_to_b(ETH_PPPOES, pppoe(0, session, ppp(protocol, datagram))))
+    frames.append(a_to_b(ETH_VLAN, vlan(
         100, ETH_PPPOES, pppoe(0, 0x27, ppp(0x0021, plain_ip()[0][1])))))
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
 
@@ -391,7 +403,7 @@ def tags():
 def tunnels():
     """Geneve with and without options, over IPv4 and IPv6, VXLAN, GRE, IP in IP, 6in4."""
     def outer(port, payload):
-        return ether(B_MAC, A_MAC, ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", UDP, udp(49152, port, payload)))
+        return a_to_b(ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", UDP, udp(49152, port, payload)))
 
     inner = [(kind, datagram, ether(ROUTER_MAC, B_MAC, kind, datagram)) for kind, datagram in plain_ip()]
     option = b"\x01\x02\x80\x01" + b"\xde\xad\xbe\xef"
@@ -405,11 +417,11 @@ def tunnels():
     frames.append(outer(6081, geneve(0xC, ETH_BRIDGE, ether(
         ROUTER_MAC, B_MAC, ETH_VLAN, vlan(100, ETH_IPV4, inner[3][1])))))
     for kind, datagram, frame in inner[:4]:
-        frames.append(ether(B_MAC, A_MAC, ETH_IPV6, ipv6(
+        frames.append(a_to_b(ETH_IPV6, ipv6(
             A_IP6, B_IP6, UDP, udp(49152, 6081, geneve(0xB, ETH_BRIDGE, frame)))))
-        frames.append(ether(B_MAC, A_MAC, ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", GRE, gre(kind, datagram))))
-        frames.append(ether(B_MAC, A_MAC, ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", IPIP, datagram)))
-    frames.append(ether(B_MAC, A_MAC, ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", IPV6, inner[8][1])))
+        frames.append(a_to_b(ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", GRE, gre(kind, datagram))))
+        frames.append(a_to_b(ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", IPIP, datagram)))
+    frames.append(a_to_b(ETH_IPV4, ipv4("192.0.2.1", "192.0.2.2", IPV6, inner[8][1])))
     frames.append(inner[0][2])
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
 
@@ -420,7 +432,7 @@ def internet():
     frames = []
 
     def add(src, dst, protocol, payload, **how):
-        frames.append(ether(B_MAC, A_MAC, ETH_IPV4, ipv4(src, dst, protocol, payload, **how)))
+        frames.append(a_to_b(ETH_IPV4, ipv4(src, dst, protocol, payload, **how)))
 
     for flags in ("S", "SA", "A", "PA", "FA", "R", "RA", "PAU", "SEC", "AE", "AC", "", "FSRPAUEC"):
         add(A_IP, FAR_IP, TCP, tcp(1025, 80, flags, b"x" * len(flags), seq=1, ack=1))
@@ -430,8 +442,9 @@ def internet():
         add(A_IP, C_IP, UDP, udp(port + 10000, port, noise(port % 50, "udp %d" % port)))
     for port in (36412, 9899, 80):
         add(A_IP, C_IP, SCTP, sctp(port, port + 1, 7, 1, bytes(16)))
-    for kind, code in ((0, 0), (3, 0), (3, 1), (3, 3), (3, 4), (4, 0), (5, 1), (8, 0), (9, 0), (10, 0),
-                       (11, 0), (11, 1), (12, 0), (13, 0), (14, 0), (15, 0), (16, 0), (17, 0), (18, 0)):
+    for kind, code in ((0, 0), (3, 0), (3, 1), (3, 3), (3, 4), (4, 0), (5, 1), (8, 0), (9, 0),
+                       (10, 0), (11, 0), (11, 1), (12, 0), (13, 0), (14, 0), (15, 0), (16, 0),
+                       (17, 0), (18, 0)):
         add(C_IP, A_IP, ICMP, icmp(kind, code, payload=noise(20, "icmp %d" % kind)))
     for i in range(4):
         size = 24 if i < 3 else 10
@@ -464,9 +477,10 @@ def internet():
         "0.0.0.0", "255.255.255.255", UDP, udp(68, 67, dhcp(1, 5, A_MAC)))))
     frames.append(ether("01:00:5e:01:02:03", A_MAC, ETH_IPV4, ipv4(
         A_IP, "239.1.2.3", UDP, udp(5004, 5004, noise(100, "multicast")), ttl=8)))
-    frames.append(ether(ROUTER_MAC, B_MAC, ETH_IPV4, ipv4(B_IP, FAR_IP, UDP, udp(4500, 4500, noise(9, "nat")))))
-    frames.append(ether(BROADCAST, A_MAC, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP)))
-    frames.append(ether(B_MAC, A_MAC, ETH_IPV6, plain_ip()[8][1]))
+    frames.append(ether(ROUTER_MAC, B_MAC, ETH_IPV4, ipv4(
+        B_IP, FAR_IP, UDP, udp(4500, 4500, noise(9, "nat")))))
+    frames.append(ether(BROADCAST, A_MAC, ETH_ARP, WHO_HAS))
+    frames.append(a_to_b(ETH_IPV6, plain_ip()[8][1]))
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
 
 
@@ -502,9 +516,9 @@ def internet6():
     add(A_IP6, B_IP6, IPIP, plain_ip()[0][1])
     add(A_IP6, B_IP6, GRE, gre(ETH_IPV6, plain_ip()[8][1]))
     add("fe80::1", "ff02::d", PIM, pim(0, b"\0\x01\0\x02\0\x69"), to="33:33:00:00:00:0d", hop_limit=1)
-    add("fe80::1", "ff02::12", VRRP, b"\x31\x33\x64\x01" + bytes(20), to="33:33:00:00:00:12", hop_limit=255)
-    for kind in (1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143,
-                 144, 145, 146, 147, 148, 149, 151, 152, 153):
+    add("fe80::1", "ff02::12", VRRP, b"\x31\x33\x64\x01" + bytes(20), to="33:33:00:00:00:12",
+        hop_limit=255)
+    for kind in (1, 2, 3, 4, *range(128, 150), 151, 152, 153):
         add("fe80::a", "ff02::1", ICMP6, icmp(kind, kind % 3, payload=noise(24, "icmp6 %d" % kind)),
             to="33:33:00:00:00:01", hop_limit=255)
     add("fe80::a", "ff02::16", HOP_BY_HOP, ipv6_options(ICMP6, icmp(143, 0, payload=bytes(20)),
@@ -512,7 +526,7 @@ def internet6():
     for host in range(1, 25):
         add("2001:db8:%x::%x" % (host % 4 + 2, host), "2001:db8:ffff::%x" % (host * 257), UDP,
             udp(2000 + host, 3000 + 100 * host, noise(3 * host, "six %d" % host)))
-    frames.append(ether(B_MAC, A_MAC, ETH_IPV4, plain_ip()[0][1]))
+    frames.append(a_to_b(ETH_IPV4, plain_ip()[0][1]))
     return pcap(spaced(frames), LINKTYPE_ETHERNET)
 
 
@@ -576,7 +590,7 @@ def chdlc():
 def fddi_ring():
     """LINKTYPE_FDDI: SNAP and LLC behind FDDI's header."""
     frames = [fddi(B_MAC, A_MAC, snap(0, kind, datagram)) for kind, datagram in plain_ip()]
-    frames += [fddi(BROADCAST, A_MAC, snap(0, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP))),
+    frames += [fddi(BROADCAST, A_MAC, snap(0, ETH_ARP, WHO_HAS)),
                fddi("01:80:c2:00:00:14", A_MAC, isis(16)),
                fddi("01:80:c2:00:00:00", A_MAC, llc(0x42, 0x42, 0x03, bytes(35))),
                fddi(B_MAC, A_MAC, bytes(8), frame_control=0x41)]
@@ -586,9 +600,10 @@ def fddi_ring():
 @capture("token-ring.pcap")
 def ring():
     """LINKTYPE_IEEE802_5: SNAP behind token ring's header, with and without source routing."""
-    frames = [token_ring(B_MAC, A_MAC, snap(0, kind, datagram), b"\x06\x30\0\x11\0\x20" if i % 3 == 0 else b"")
+    route = b"\x06\x30\0\x11\0\x20"
+    frames = [token_ring(B_MAC, A_MAC, snap(0, kind, datagram), route if i % 3 == 0 else b"")
               for i, (kind, datagram) in enumerate(plain_ip())]
-    frames += [token_ring(BROADCAST, A_MAC, snap(0, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP))),
+    frames += [token_ring(BROADCAST, A_MAC, snap(0, ETH_ARP, WHO_HAS)),
                token_ring("03:00:00:00:80:00", A_MAC, llc(0x42, 0x42, 0x03, bytes(35))),
                token_ring(B_MAC, A_MAC, llc(0xF0, 0xF0, 0x03, bytes(40)))]
     return pcap(spaced(frames), LINKTYPE_IEEE802_5)
@@ -599,7 +614,7 @@ def cooked():
     """LINKTYPE_LINUX_SLL: packets to us, broadcast, multicast, others' and our own."""
     frames = [sll((0, 4, 0, 4, 3, 4, 0, 2, 4, 0, 4, 2)[i], kind, datagram)
               for i, (kind, datagram) in enumerate(plain_ip())]
-    frames += [sll(1, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP), src=A_MAC),
+    frames += [sll(1, ETH_ARP, WHO_HAS, src=A_MAC),
                sll(0, ETH_VLAN, vlan(100, ETH_IPV4, plain_ip()[0][1])),
                sll(0, 0x0004, llc(0x42, 0x42, 0x03, bytes(35))),
                sll(0, 0x0001, ipx()),
@@ -612,7 +627,7 @@ def cooked2():
     """LINKTYPE_LINUX_SLL2: the same with the number of the interface."""
     frames = [sll2((0, 4, 0, 4, 3, 4, 0, 2, 4, 0, 4, 2)[i], kind, datagram, ifindex=2 + i % 3)
               for i, (kind, datagram) in enumerate(plain_ip())]
-    frames += [sll2(1, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP), src=A_MAC),
+    frames += [sll2(1, ETH_ARP, WHO_HAS, src=A_MAC),
                sll2(0, ETH_VLAN, vlan(100, ETH_IPV4, plain_ip()[0][1]), ifindex=7),
                sll2(0, 0x0004, llc(0x42, 0x42, 0x03, bytes(35))),
                sll2(4, ETH_IPV4, plain_ip()[5][1], ifindex=1, hatype=772)]
@@ -623,7 +638,8 @@ def wireless():
     """802.11 frames of every type, three of its four addresses, data in all directions."""
     station, access, peer, far = A_MAC, ROUTER_MAC, "02:00:5e:10:00:02", B_MAC
     frames = [wlan(0, subtype, BROADCAST if subtype in (4, 8) else station, access, access,
-                   body=noise(20 + subtype, "mgt %d" % subtype)) for subtype in (0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12)]
+                   body=noise(20 + subtype, "mgt %d" % subtype))
+              for subtype in (0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12)]
     frames += [wlan(1, subtype, access, station) for subtype in (10, 11, 14, 15)]
     frames += [wlan(1, subtype, station) for subtype in (12, 13)]
     for i, (kind, datagram) in enumerate(plain_ip()):
@@ -636,7 +652,7 @@ def wireless():
     frames.append(wlan(2, 0, access, peer, far, station, ds=3, body=body))
     frames.append(wlan(2, 8, access, peer, far, station, ds=3, qos=0, body=body))
     frames.append(wlan(2, 0, BROADCAST, access, far, ds=2, body=snap(
-        0, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP))))
+        0, ETH_ARP, WHO_HAS)))
     frames += [wlan(2, subtype, access, station, far, ds=1, qos=0 if subtype >= 8 else None)
                for subtype in (4, 5, 6, 7, 12, 14, 15)]
     frames += [wlan(2, subtype, access, station, far, ds=1, qos=0 if subtype >= 8 else None, body=body)
@@ -679,8 +695,9 @@ def atm():
     def cell(kind, vpi, vci, payload):
         return struct.pack(">BBH", kind, vpi, vci) + payload
 
-    frames = [cell(2, i % 2, 100 + i, snap(0, kind, datagram)) for i, (kind, datagram) in enumerate(plain_ip())]
-    frames += [cell(1, 0, 200 + i, b"\0\x05" + ether(B_MAC, A_MAC, kind, datagram))
+    frames = [cell(2, i % 2, 100 + i, snap(0, kind, datagram))
+              for i, (kind, datagram) in enumerate(plain_ip())]
+    frames += [cell(1, 0, 200 + i, b"\0\x05" + a_to_b(kind, datagram))
                for i, (kind, datagram) in enumerate(plain_ip())]
     frames += [cell(1, 0, 220, b"\xff\0" + noise(40, "le control"))]
     frames += [cell(6, 0, vci, b"\x09\x03\0\0\x01" + bytes([message]) + noise(20, "q2931 %d" % message))
@@ -707,12 +724,12 @@ def ss7():
 
 def variety():
     """Short and long packets, the three shortest first; microseconds would lose digits of the time."""
-    frames = [ether(BROADCAST, A_MAC, ETH_ARP, arp(1, A_MAC, A_IP, "00:00:00:00:00:00", B_IP))[:42],
+    frames = [ether(BROADCAST, A_MAC, ETH_ARP, WHO_HAS)[:42],
               ether(A_MAC, B_MAC, ETH_ARP, arp(2, B_MAC, B_IP, A_MAC, A_IP))[:42],
-              ether(B_MAC, A_MAC, ETH_IPV4, ipv4(A_IP, B_IP, UDP, udp(1024, 53, b"abc")))[:45]]
-    frames += [ether(B_MAC, A_MAC, kind, datagram) for kind, datagram in plain_ip()]
-    frames.append(ether(B_MAC, A_MAC, ETH_VLAN, vlan(100, ETH_IPV4, plain_ip()[2][1])))
-    frames.append(ether(B_MAC, A_MAC, ETH_IPV4, ipv4(FAR_IP, A_IP, TCP, tcp(80, 1025, "PA", noise(1400, "page")))))
+              a_to_b(ETH_IPV4, ipv4(A_IP, B_IP, UDP, udp(1024, 53, b"abc")))[:45]]
+    frames += [a_to_b(kind, datagram) for kind, datagram in plain_ip()]
+    frames.append(a_to_b(ETH_VLAN, vlan(100, ETH_IPV4, plain_ip()[2][1])))
+    frames.append(a_to_b(ETH_IPV4, ipv4(FAR_IP, A_IP, TCP, tcp(80, 1025, "PA", noise(1400, "page")))))
     return spaced(frames)
 
 
@@ -769,8 +786,8 @@ def pcap_over_snaplen():
 @capture("truncated.pcap")
 def truncated():
     """Packets of which fewer bytes were captured than were on the wire, at every length from 0 to 80."""
-    whole = ether(B_MAC, A_MAC, ETH_IPV4, ipv4(A_IP, FAR_IP, TCP, tcp(1025, 80, "PA", noise(60, "cut"))))
-    six = ether(B_MAC, A_MAC, ETH_IPV6, plain_ip()[10][1])
+    whole = a_to_b(ETH_IPV4, ipv4(A_IP, FAR_IP, TCP, tcp(1025, 80, "PA", noise(60, "cut"))))
+    six = a_to_b(ETH_IPV6, plain_ip()[10][1])
     packets = [packet(EPOCH_NS + i * STEP_NS, (whole, six)[i % 2][:i // 2], len((whole, six)[i % 2]))
                for i in range(2 * 81)]
     return pcap(packets, LINKTYPE_ETHERNET, snaplen=80)

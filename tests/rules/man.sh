@@ -50,13 +50,13 @@ run_examples()
 	rm -f "$scratch"/*.cmd "$scratch"/*.out
 }
 
-PATH=$builddir:$PATH
+PATH=$builddir/tools:$PATH
 [ ! -f "$srcdir/tests/data/demo.pcap" ] || cp "$srcdir/tests/data/demo.pcap" "$scratch"
 for tool in bpfsift cbpf2ebpf ebpfrun; do
 	page=$srcdir/man/$tool.1
 	run_examples "$page"
-	check "$tool --help ends well" "$builddir/$tool" --help
-	help=$("$builddir/$tool" --help 2>&1)
+	check "$tool --help ends well" "$builddir/tools/$tool" --help
+	help=$("$builddir/tools/$tool" --help 2>&1)
 	check_empty "$tool.1 describes each option of --help" "$(
 		printf '%s\n' "$help" | grep -oE '(^|[^a-z0-9-])--[a-z][a-z-]+' | sed 's/.*--//' | sort -u |
 			while read -r option; do
