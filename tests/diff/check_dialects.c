@@ -7,7 +7,7 @@
  * privilege: a filter there sees the datagram, no link-layer header, no device.
  * What needs those is asked of it by check_kernel, and here of ourselves.
  */
-#include "config.h"     /* system extensions: libpcap's headers want u_int */
+#include "config.h" /* system extensions: libpcap's headers want u_int */
 
 #include "tests/diff/chunk.h"
 #include "tests/diff/reference.h"
@@ -31,10 +31,10 @@ int bpf_validate(const struct bpf_insn *insns, int n_insns);
 #define LEN 300
 
 enum fate {
-	RUNS,           /* accepted; the verdict is asserted */
-	REFUSED,        /* by the validator */
-	ACCEPTED,       /* the oracle accepts it, and what it then does is undefined */
-	ENDS,           /* as RUNS, but not by a ret: chunks do not see it */
+	RUNS,     /* accepted; the verdict is asserted */
+	REFUSED,  /* by the validator */
+	ACCEPTED, /* the oracle accepts it, and what it then does is undefined */
+	ENDS,     /* as RUNS, but not by a ret: chunks do not see it */
 };
 
 #define NET(off) ((uint32_t)CBPF_NET_OFF + (off))
@@ -52,6 +52,7 @@ enum fate {
 #define JA(k) CBPF_STMT(CBPF_JMP | CBPF_JA, k)
 
 /* Byte i of the packet is i + 1, modulo 256. */
+/* clang-format off: one line a program, one its fates */
 static const struct row {
 	const char *name;
 	struct cbpf_insn insns[MAX_ROW];
@@ -59,138 +60,285 @@ static const struct row {
 	struct {
 		enum fate ours;
 		uint32_t verdict;
-		enum fate theirs;       /* the kernel's, libpcap's */
+		enum fate theirs; /* the kernel's, libpcap's */
 	} kernel, pcap;
 } rows[] = {
 	/* shifts by X: modulo 32, or everything shifted out */
-	{ "lsh x by 32", { LD_IMM(1), LDX_IMM(32), ALU(LSH, X, 0), RET_A }, 4,
-	  { RUNS, 1, RUNS }, { RUNS, 0, RUNS } },
-	{ "lsh x by 33", { LD_IMM(1), LDX_IMM(33), ALU(LSH, X, 0), RET_A }, 4,
-	  { RUNS, 2, RUNS }, { RUNS, 0, RUNS } },
-	{ "lsh x by 31", { LD_IMM(1), LDX_IMM(31), ALU(LSH, X, 0), RET_A }, 4,
-	  { RUNS, 0x80000000, RUNS }, { RUNS, 0x80000000, RUNS } },
-	{ "rsh x by 32", { LD_IMM(0x80000001), LDX_IMM(32), ALU(RSH, X, 0), RET_A }, 4,
-	  { RUNS, 0x80000001, RUNS }, { RUNS, 0, RUNS } },
-	{ "rsh x by 0xffffffff", { LD_IMM(0x80000001), LDX_IMM(0xffffffff), ALU(RSH, X, 0), RET_A },
-	  4, { RUNS, 1, RUNS }, { RUNS, 0, RUNS } },
+	{ "lsh x by 32",
+	  { LD_IMM(1), LDX_IMM(32), ALU(LSH, X, 0), RET_A },
+	  4,
+	  { RUNS, 1, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "lsh x by 33",
+	  { LD_IMM(1), LDX_IMM(33), ALU(LSH, X, 0), RET_A },
+	  4,
+	  { RUNS, 2, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "lsh x by 31",
+	  { LD_IMM(1), LDX_IMM(31), ALU(LSH, X, 0), RET_A },
+	  4,
+	  { RUNS, 0x80000000, RUNS },
+	  { RUNS, 0x80000000, RUNS } },
+	{ "rsh x by 32",
+	  { LD_IMM(0x80000001), LDX_IMM(32), ALU(RSH, X, 0), RET_A },
+	  4,
+	  { RUNS, 0x80000001, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "rsh x by 0xffffffff",
+	  { LD_IMM(0x80000001), LDX_IMM(0xffffffff), ALU(RSH, X, 0), RET_A },
+	  4,
+	  { RUNS, 1, RUNS },
+	  { RUNS, 0, RUNS } },
 	/* and by a constant */
-	{ "lsh 31", { LD_IMM(3), ALU(LSH, K, 31), RET_A }, 3,
-	  { RUNS, 0x80000000, RUNS }, { RUNS, 0x80000000, RUNS } },
-	{ "lsh 32", { LD_IMM(1), ALU(LSH, K, 32), RET_A }, 3,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
-	{ "rsh 0xffffffff", { LD_IMM(0xffffffff), ALU(RSH, K, 0xffffffff), RET_A }, 3,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
+	{ "lsh 31",
+	  { LD_IMM(3), ALU(LSH, K, 31), RET_A },
+	  3,
+	  { RUNS, 0x80000000, RUNS },
+	  { RUNS, 0x80000000, RUNS } },
+	{ "lsh 32",
+	  { LD_IMM(1), ALU(LSH, K, 32), RET_A },
+	  3,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
+	{ "rsh 0xffffffff",
+	  { LD_IMM(0xffffffff), ALU(RSH, K, 0xffffffff), RET_A },
+	  3,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
 
 	/* division: alike */
-	{ "div x by 0", { LD_IMM(7), LDX_IMM(0), ALU(DIV, X, 0), RET(9) }, 4,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
-	{ "mod x by 0", { LD_IMM(7), LDX_IMM(0), ALU(MOD, X, 0), RET(9) }, 4,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
-	{ "div 0", { LD_IMM(7), ALU(DIV, K, 0), RET(9) }, 3,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, REFUSED } },
-	{ "mod by a constant of 32 bits", { LD_IMM(0xffffffff), ALU(MOD, K, 0x80000001), RET_A }, 3,
-	  { RUNS, 0x7ffffffe, RUNS }, { RUNS, 0x7ffffffe, RUNS } },
+	{ "div x by 0",
+	  { LD_IMM(7), LDX_IMM(0), ALU(DIV, X, 0), RET(9) },
+	  4,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "mod x by 0",
+	  { LD_IMM(7), LDX_IMM(0), ALU(MOD, X, 0), RET(9) },
+	  4,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "div 0",
+	  { LD_IMM(7), ALU(DIV, K, 0), RET(9) },
+	  3,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, REFUSED } },
+	{ "mod by a constant of 32 bits",
+	  { LD_IMM(0xffffffff), ALU(MOD, K, 0x80000001), RET_A },
+	  3,
+	  { RUNS, 0x7ffffffe, RUNS },
+	  { RUNS, 0x7ffffffe, RUNS } },
 
 	/* X + k wraps, or is out of the packet */
-	{ "x + 1 wraps to 0", { LDX_IMM(0xffffffff), IND(B, 1), RET_A }, 3,
-	  { RUNS, 1, RUNS }, { RUNS, 0, RUNS } },
-	{ "x - 1", { LDX_IMM(5), IND(B, 0xffffffff), RET_A }, 3,
-	  { RUNS, 5, RUNS }, { RUNS, 0, RUNS } },
-	{ "halves wrap to 0", { LDX_IMM(0x80000000), IND(W, 0x80000000), RET_A }, 3,
-	  { RUNS, 0x01020304, RUNS }, { RUNS, 0, RUNS } },
-	{ "x + k inside", { LDX_IMM(5), IND(H, 2), RET_A }, 3,
-	  { RUNS, 0x0809, RUNS }, { RUNS, 0x0809, RUNS } },
-	{ "x + k at the end", { LDX_IMM(LEN), IND(B, 0), RET(9) }, 3,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
+	{ "x + 1 wraps to 0",
+	  { LDX_IMM(0xffffffff), IND(B, 1), RET_A },
+	  3,
+	  { RUNS, 1, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "x - 1",
+	  { LDX_IMM(5), IND(B, 0xffffffff), RET_A },
+	  3,
+	  { RUNS, 5, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "halves wrap to 0",
+	  { LDX_IMM(0x80000000), IND(W, 0x80000000), RET_A },
+	  3,
+	  { RUNS, 0x01020304, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "x + k inside",
+	  { LDX_IMM(5), IND(H, 2), RET_A },
+	  3,
+	  { RUNS, 0x0809, RUNS },
+	  { RUNS, 0x0809, RUNS } },
+	{ "x + k at the end",
+	  { LDX_IMM(LEN), IND(B, 0), RET(9) },
+	  3,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
 	/* IND and MSH know no ancillary data */
-	{ "ind at an ancillary offset", { LDX_IMM(0), IND(W, AD(PROTOCOL)), RET(9) }, 3,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
-	{ "msh at an ancillary offset", { MSH(AD(PROTOCOL) + 1), RET(9) }, 2,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
+	{ "ind at an ancillary offset",
+	  { LDX_IMM(0), IND(W, AD(PROTOCOL)), RET(9) },
+	  3,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "msh at an ancillary offset",
+	  { MSH(AD(PROTOCOL) + 1), RET(9) },
+	  2,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
 	/* nowhere in either dialect */
-	{ "ld below the link-layer window", { ABS(W, LL(0) - 1), RET(9) }, 2,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
-	{ "ldb at 0x80000000", { ABS(B, 0x80000000), RET(9) }, 2,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
+	{ "ld below the link-layer window",
+	  { ABS(W, LL(0) - 1), RET(9) },
+	  2,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "ldb at 0x80000000",
+	  { ABS(B, 0x80000000), RET(9) },
+	  2,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
 	/* a datagram has no link-layer header: as in an engine without one */
-	{ "ld through no link-layer header", { ABS(W, LL(0)), RET(9) }, 2,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
+	{ "ld through no link-layer header",
+	  { ABS(W, LL(0)), RET(9) },
+	  2,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
 
 	/* ancillary data */
-	{ "an unknown ancillary offset", { ABS(W, AD(PROTOCOL) + 1), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, RUNS } },
-	{ "past the last ancillary offset", { ABS(W, AD(VLAN_TPID) + 4), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, RUNS } },
-	{ "ld proto goes on", { ABS(W, AD(PROTOCOL)), RET(9) }, 2,
-	  { RUNS, 9, RUNS }, { RUNS, 0, RUNS } },
-	{ "ldb vlan_tci goes on", { ABS(B, AD(VLAN_TAG)), RET(9) }, 2,
-	  { RUNS, 9, RUNS }, { RUNS, 0, RUNS } },
-	{ "ldh vlan_avail goes on", { ABS(H, AD(VLAN_TAG_PRESENT)), RET(9) }, 2,
-	  { RUNS, 9, RUNS }, { RUNS, 0, RUNS } },
-	{ "xor_x by the byte is xor_x", { LD_IMM(0x5555), LDX_IMM(0xffff), ABS(B, AD(ALU_XOR_X)),
-	  RET_A }, 4, { RUNS, 0xaaaa, RUNS }, { RUNS, 0, RUNS } },
-	{ "ifidx of no interface is A", { LD_IMM(7), ABS(W, AD(IFINDEX)), RET(9) }, 3,
-	  { RUNS, 7, ENDS }, { RUNS, 0, RUNS } },
-	{ "hatype of no interface is A", { LD_IMM(7), ABS(H, AD(HATYPE)), RET(9) }, 3,
-	  { RUNS, 7, ENDS }, { RUNS, 0, RUNS } },
+	{ "an unknown ancillary offset",
+	  { ABS(W, AD(PROTOCOL) + 1), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, RUNS } },
+	{ "past the last ancillary offset",
+	  { ABS(W, AD(VLAN_TPID) + 4), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, RUNS } },
+	{ "ld proto goes on",
+	  { ABS(W, AD(PROTOCOL)), RET(9) },
+	  2,
+	  { RUNS, 9, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "ldb vlan_tci goes on",
+	  { ABS(B, AD(VLAN_TAG)), RET(9) },
+	  2,
+	  { RUNS, 9, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "ldh vlan_avail goes on",
+	  { ABS(H, AD(VLAN_TAG_PRESENT)), RET(9) },
+	  2,
+	  { RUNS, 9, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "xor_x by the byte is xor_x",
+	  { LD_IMM(0x5555), LDX_IMM(0xffff), ABS(B, AD(ALU_XOR_X)), RET_A },
+	  4,
+	  { RUNS, 0xaaaa, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "ifidx of no interface is A",
+	  { LD_IMM(7), ABS(W, AD(IFINDEX)), RET(9) },
+	  3,
+	  { RUNS, 7, ENDS },
+	  { RUNS, 0, RUNS } },
+	{ "hatype of no interface is A",
+	  { LD_IMM(7), ABS(H, AD(HATYPE)), RET(9) },
+	  3,
+	  { RUNS, 7, ENDS },
+	  { RUNS, 0, RUNS } },
 
 	/* jumps */
-	{ "a loop of three rounds", { LD_IMM(3), ALU(SUB, K, 1),
-	  CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0), JA((uint32_t)-3), RET(9) }, 5,
-	  { REFUSED, 0, REFUSED }, { RUNS, 9, RUNS } },
-	{ "a loop to the packet's end", { LDX_IMM(0), IND(B, 0), CBPF_STMT(CBPF_MISC | CBPF_TXA, 0),
-	  ALU(ADD, K, 1), CBPF_STMT(CBPF_MISC | CBPF_TAX, 0), JA((uint32_t)-5), RET(9) }, 7,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, RUNS } },
-	{ "65536 backward jumps", { LD_IMM(65537), ALU(SUB, K, 1),
-	  CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0), JA((uint32_t)-3), RET(9) }, 5,
-	  { REFUSED, 0, REFUSED }, { RUNS, 9, RUNS } },
+	{ "a loop of three rounds",
+	  { LD_IMM(3), ALU(SUB, K, 1), CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0),
+	    JA((uint32_t)-3), RET(9) },
+	  5,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 9, RUNS } },
+	{ "a loop to the packet's end",
+	  { LDX_IMM(0), IND(B, 0), CBPF_STMT(CBPF_MISC | CBPF_TXA, 0), ALU(ADD, K, 1),
+	    CBPF_STMT(CBPF_MISC | CBPF_TAX, 0), JA((uint32_t)-5), RET(9) },
+	  7,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, RUNS } },
+	{ "65536 backward jumps",
+	  { LD_IMM(65537), ALU(SUB, K, 1), CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0),
+	    JA((uint32_t)-3), RET(9) },
+	  5,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 9, RUNS } },
 	/* here libpcap goes on, and for an endless loop for ever */
-	{ "65537 backward jumps", { LD_IMM(65538), ALU(SUB, K, 1),
-	  CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0), JA((uint32_t)-3), RET(9) }, 5,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
-	{ "a jump to itself", { JA((uint32_t)-1), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
-	{ "a jump past the end", { JA(1), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, REFUSED } },
-	{ "no return at the end", { RET(9), LD_IMM(0) }, 2,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, REFUSED } },
+	{ "65537 backward jumps",
+	  { LD_IMM(65538), ALU(SUB, K, 1), CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0),
+	    JA((uint32_t)-3), RET(9) },
+	  5,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
+	{ "a jump to itself",
+	  { JA((uint32_t)-1), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
+	{ "a jump past the end",
+	  { JA(1), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, REFUSED } },
+	{ "no return at the end",
+	  { RET(9), LD_IMM(0) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, REFUSED } },
 
 	/* scratch memory */
-	{ "a slot never written", { CBPF_STMT(CBPF_LD | CBPF_MEM, 3), RET_A }, 2,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
-	{ "a slot written on one way only", { CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 1, 0, 1),
-	  CBPF_STMT(CBPF_ST, 2), CBPF_STMT(CBPF_LDX | CBPF_MEM, 2),
-	  CBPF_STMT(CBPF_MISC | CBPF_TXA, 0), RET_A }, 5,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, ACCEPTED } },
+	{ "a slot never written",
+	  { CBPF_STMT(CBPF_LD | CBPF_MEM, 3), RET_A },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
+	{ "a slot written on one way only",
+	  { CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 1, 0, 1), CBPF_STMT(CBPF_ST, 2),
+	    CBPF_STMT(CBPF_LDX | CBPF_MEM, 2), CBPF_STMT(CBPF_MISC | CBPF_TXA, 0), RET_A },
+	  5,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, ACCEPTED } },
 	/* no way leads past the ret to the load, but the kernel's pass goes on there */
-	{ "a ret does not end the pass", { CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0), JA(2),
-	  CBPF_STMT(CBPF_ST, 0), JA(1), RET(0), CBPF_STMT(CBPF_LD | CBPF_MEM, 0), RET_A }, 7,
-	  { REFUSED, 0, REFUSED }, { RUNS, 0, RUNS } },
-	{ "unreachable code reads what it likes", { JA(1), CBPF_STMT(CBPF_LD | CBPF_MEM, 5), RET(9) },
-	  3, { RUNS, 9, RUNS }, { RUNS, 9, RUNS } },
-	{ "slot 16", { CBPF_STMT(CBPF_ST, 16), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, REFUSED } },
+	{ "a ret does not end the pass",
+	  { CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0), JA(2), CBPF_STMT(CBPF_ST, 0), JA(1),
+	    RET(0), CBPF_STMT(CBPF_LD | CBPF_MEM, 0), RET_A },
+	  7,
+	  { REFUSED, 0, REFUSED },
+	  { RUNS, 0, RUNS } },
+	{ "unreachable code reads what it likes",
+	  { JA(1), CBPF_STMT(CBPF_LD | CBPF_MEM, 5), RET(9) },
+	  3,
+	  { RUNS, 9, RUNS },
+	  { RUNS, 9, RUNS } },
+	{ "slot 16",
+	  { CBPF_STMT(CBPF_ST, 16), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, REFUSED } },
 
 	/* codes that libpcap's validator lets through, and on which its filter aborts */
-	{ "ret x", { CBPF_STMT(CBPF_RET | CBPF_X, 0) }, 1,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, ACCEPTED } },
-	{ "code 0x8004", { CBPF_STMT(0x8004, 1), RET(9) }, 2,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, ACCEPTED } },
-	{ "ldb #len", { CBPF_STMT(CBPF_LD | CBPF_B | CBPF_LEN, 0), RET_A }, 2,
-	  { REFUSED, 0, REFUSED }, { REFUSED, 0, ACCEPTED } },
+	{ "ret x",
+	  { CBPF_STMT(CBPF_RET | CBPF_X, 0) },
+	  1,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, ACCEPTED } },
+	{ "code 0x8004",
+	  { CBPF_STMT(0x8004, 1), RET(9) },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, ACCEPTED } },
+	{ "ldb #len",
+	  { CBPF_STMT(CBPF_LD | CBPF_B | CBPF_LEN, 0), RET_A },
+	  2,
+	  { REFUSED, 0, REFUSED },
+	  { REFUSED, 0, ACCEPTED } },
 
 	/* results */
-	{ "ret of 32 bits", { RET(0xfedcba98) }, 1,
-	  { RUNS, 0xfedcba98, RUNS }, { RUNS, 0xfedcba98, RUNS } },
-	{ "ret a of 32 bits", { LD_IMM(0x89abcdef), RET_A }, 2,
-	  { RUNS, 0x89abcdef, RUNS }, { RUNS, 0x89abcdef, RUNS } },
-	{ "a load over the end", { ABS(W, LEN - 3), RET(9) }, 2,
-	  { RUNS, 0, RUNS }, { RUNS, 0, RUNS } },
-	{ "a load up to the end", { ABS(W, LEN - 4), RET(9) }, 2,
-	  { RUNS, 9, RUNS }, { RUNS, 9, RUNS } },
-	{ "msh keeps A", { LD_IMM(7), MSH(4), RET_A }, 3,
-	  { RUNS, 7, RUNS }, { RUNS, 7, RUNS } },
+	{ "ret of 32 bits",
+	  { RET(0xfedcba98) },
+	  1,
+	  { RUNS, 0xfedcba98, RUNS },
+	  { RUNS, 0xfedcba98, RUNS } },
+	{ "ret a of 32 bits",
+	  { LD_IMM(0x89abcdef), RET_A },
+	  2,
+	  { RUNS, 0x89abcdef, RUNS },
+	  { RUNS, 0x89abcdef, RUNS } },
+	{ "a load over the end",
+	  { ABS(W, LEN - 3), RET(9) },
+	  2,
+	  { RUNS, 0, RUNS },
+	  { RUNS, 0, RUNS } },
+	{ "a load up to the end",
+	  { ABS(W, LEN - 4), RET(9) },
+	  2,
+	  { RUNS, 9, RUNS },
+	  { RUNS, 9, RUNS } },
+	{ "msh keeps A", { LD_IMM(7), MSH(4), RET_A }, 3, { RUNS, 7, RUNS }, { RUNS, 7, RUNS } },
 };
+
+/* clang-format on */
 
 static uint8_t packet[LEN];
 
@@ -256,8 +404,8 @@ check_ours(const struct row *row, enum cbpf_dialect dialect, enum fate fate, uin
 	}
 	ck_assert_msg(rc == 0, "%s: %s", row->name, err.text);
 	cbpf_prog_free(prog);
-	ck_assert_msg(judge_ours(row->insns, row->n, dialect, &view) == verdict, "%s: %u", row->name,
-		      judge_ours(row->insns, row->n, dialect, &view));
+	ck_assert_msg(judge_ours(row->insns, row->n, dialect, &view) == verdict, "%s: %u",
+		      row->name, judge_ours(row->insns, row->n, dialect, &view));
 	ck_assert_msg(reference_run(row->insns, dialect, &view, 0).verdict == verdict,
 		      "%s: the reference differs", row->name);
 }
@@ -389,14 +537,15 @@ END_TEST
 
 START_TEST(len_is_the_length_on_the_wire)
 {
-	static const struct cbpf_insn insns[] = { CBPF_STMT(CBPF_LD | CBPF_W | CBPF_LEN, 0), RET_A };
+	static const struct cbpf_insn insns[] = { CBPF_STMT(CBPF_LD | CBPF_W | CBPF_LEN, 0),
+						  RET_A };
 	struct sift_view view = datagram(1500);
 	uint32_t verdict, len;
 
 	fill_packet();
 	ck_assert_uint_eq(judge_ours(insns, 2, CBPF_DIALECT_PCAP, &view), 1500);
-	ck_assert_uint_eq(bpf_filter((const struct bpf_insn *)(const void *)insns, packet, 1500, LEN),
-			  1500);
+	ck_assert_uint_eq(
+		bpf_filter((const struct bpf_insn *)(const void *)insns, packet, 1500, LEN), 1500);
 	/* a socket's packets are whole */
 	ck_assert_uint_eq(judge_ours(insns, 2, CBPF_DIALECT_KERNEL, &view), 1500);
 	view.wirelen = LEN;
@@ -432,9 +581,9 @@ START_TEST(headers_are_reached_in_dialect_kernel_alone)
 		ck_assert_uint_eq(judge_ours(insns, loads[i].n, CBPF_DIALECT_KERNEL, &view),
 				  loads[i].verdict);
 		ck_assert_uint_eq(judge_ours(insns, loads[i].n, CBPF_DIALECT_PCAP, &view), 0);
-		ck_assert_uint_eq(bpf_filter((const struct bpf_insn *)(const void *)insns, packet, LEN,
-					     LEN),
-				  0);
+		ck_assert_uint_eq(
+			bpf_filter((const struct bpf_insn *)(const void *)insns, packet, LEN, LEN),
+			0);
 	}
 }
 END_TEST

@@ -17,7 +17,7 @@
  * Write to out the program that returns bits shift ... shift + width - 1 of
  * what insns would return, plus 1.  Returns its length.
  */
-size_t chunk_program(const struct cbpf_insn *insns, size_t n_insns, unsigned shift,
-		     unsigned width, struct cbpf_insn *out);
+size_t chunk_program(const struct cbpf_insn *insns, size_t n_insns, unsigned shift, unsigned width,
+		     struct cbpf_insn *out);
 
 #endif

@@ -35,7 +35,7 @@ struct trial {
 	const struct diff_packet *packets;
 	size_t n;
 	struct reference_run runs[DIFF_PACKETS];
-	uint32_t expected[DIFF_PACKETS];        /* the oracle's, else the reference's */
+	uint32_t expected[DIFF_PACKETS]; /* the oracle's, else the reference's */
 };
 
 /* ---- the parties ---- */
@@ -238,8 +238,9 @@ print_packet(const struct diff_packet *p, FILE *out)
 	for (uint32_t i = 0; i < v->caplen; i++)
 		fprintf(out, "%02x", v->data[i]);
 	fprintf(out,
-		"\nview: caplen=%" PRIu32 " wirelen=%" PRIu32 " mac_off=%" PRIu32 " net_off=%" PRIu32
-		" known=0x%" PRIx32 " protocol=0x%x pkttype=%u ifindex=%" PRIu32 " hatype=%u"
+		"\nview: caplen=%" PRIu32 " wirelen=%" PRIu32 " mac_off=%" PRIu32
+		" net_off=%" PRIu32 " known=0x%" PRIx32 " protocol=0x%x pkttype=%u ifindex=%" PRIu32
+		" hatype=%u"
 		" mark=%" PRIu32 " queue=%u rxhash=%" PRIu32 " cpu=%" PRIu32
 		" vlan_present=%u vlan_tci=%u vlan_proto=0x%x pay_offset=%" PRIu32 "\n",
 		v->caplen, v->wirelen, v->mac_off, v->net_off, v->known, v->protocol, v->pkttype,
@@ -250,7 +251,8 @@ print_packet(const struct diff_packet *p, FILE *out)
 static void
 print_repeat(const struct comparison *cmp, const struct diff_case *c)
 {
-	fprintf(cmp->out, "repeat: make differential ORACLE=%s SEED=%" PRIu64 " OFFSET=%" PRIu64
+	fprintf(cmp->out,
+		"repeat: make differential ORACLE=%s SEED=%" PRIu64 " OFFSET=%" PRIu64
 		" PAIRS=%d\n",
 		cmp->oracle->name, c->seed, c->index * DIFF_PACKETS, DIFF_PACKETS);
 }
@@ -264,8 +266,9 @@ report(const struct comparison *cmp, const struct diff_case *c, const struct tri
 	bool by_oracle = !t->runs[i].is_undefined && !t->runs[i].is_exhausted;
 	size_t n_insns = t->n_insns;
 
-	fprintf(cmp->out, "\nDIFFERENCE: %s says %" PRIu32 " (0x%08" PRIx32 "), %s %" PRIu32
-		" (0x%08" PRIx32 "); reference %" PRIu32 "\n",
+	fprintf(cmp->out,
+		"\nDIFFERENCE: %s says %" PRIu32 " (0x%08" PRIx32 "), %s %" PRIu32 " (0x%08" PRIx32
+		"); reference %" PRIu32 "\n",
 		party_names[party], verdict, verdict, by_oracle ? cmp->oracle->name : "reference",
 		t->expected[i], t->expected[i], t->runs[i].verdict);
 	print_repeat(cmp, c);
@@ -403,9 +406,11 @@ diff_compare(const struct diff_oracle *oracle, void *state, uint64_t seed, uint6
 /* ---- the tally ---- */
 
 static const char *const special_names[REFERENCE_N_SPECIAL] = {
-	"protocol", "pkttype", "ifindex", "nlattr", "nlattr_nest", "mark", "queue", "hatype",
-	"rxhash", "cpu", "alu_xor_x", "vlan_tag", "vlan_tag_present", "pay_offset", "random",
-	"vlan_tpid", "net abs", "net ind", "net msh", "ll abs", "ll ind", "ll msh",
+	"protocol",  "pkttype",  "ifindex",          "nlattr",     "nlattr_nest",
+	"mark",      "queue",    "hatype",           "rxhash",     "cpu",
+	"alu_xor_x", "vlan_tag", "vlan_tag_present", "pay_offset", "random",
+	"vlan_tpid", "net abs",  "net ind",          "net msh",    "ll abs",
+	"ll ind",    "ll msh",
 };
 
 void
@@ -457,10 +462,10 @@ diff_tally_print(const struct diff_tally *tally, FILE *out)
 	unsigned rarest = rarest_code(tally);
 	uint64_t n = tally->n_pairs > 0 ? tally->n_pairs : 1;
 
-	fprintf(out, "%" PRIu64 " pairs of %" PRIu64 " programs compared, %" PRIu64 " differences\n",
+	fprintf(out,
+		"%" PRIu64 " pairs of %" PRIu64 " programs compared, %" PRIu64 " differences\n",
 		tally->n_pairs, tally->n_cases, tally->n_differences);
-	fprintf(out, "verdict not 0: %.1f %%\n",
-		100.0 * (double)tally->n_nonzero / (double)n);
+	fprintf(out, "verdict not 0: %.1f %%\n", 100.0 * (double)tally->n_nonzero / (double)n);
 	fprintf(out, "executed path: median %u instructions\n", median_path(tally));
 	fprintf(out, "rarest code: 0x%02x, executed by %" PRIu64 " pairs\n", rarest,
 		tally->executed[rarest]);

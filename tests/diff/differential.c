@@ -4,7 +4,7 @@
  * length, on as many processes as asked for.  The same seed and offset give the
  * same pairs; at the end, or when interrupted, it says from where to go on.
  */
-#include "config.h"     /* system extensions: MAP_ANONYMOUS */
+#include "config.h" /* system extensions: MAP_ANONYMOUS */
 
 #include "tests/diff/compare.h"
 #include "tests/support/suite.h"
@@ -26,8 +26,8 @@
 /* What the processes share. */
 struct campaign {
 	const struct diff_oracle *oracle;
-	uint64_t seed, first, end;      /* cases */
-	_Atomic uint64_t next;          /* blocks are handed out in order, and finished */
+	uint64_t seed, first, end; /* cases */
+	_Atomic uint64_t next;     /* blocks are handed out in order, and finished */
 	atomic_bool is_stopped;
 	unsigned n_jobs;
 	struct {
@@ -155,8 +155,8 @@ main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
 
-	campaign = mmap(NULL, sizeof(*campaign), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	campaign = mmap(NULL, sizeof(*campaign), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	if (campaign == MAP_FAILED) {
 		perror("differential");
 		return EXIT_FAILURE;

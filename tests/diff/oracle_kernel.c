@@ -11,7 +11,7 @@
  * kernel sees the frame (VLAN tag taken off, packet type ...), which becomes
  * the view that our engine judges.
  */
-#include "config.h"     /* system extensions: sched_setaffinity() */
+#include "config.h" /* system extensions: sched_setaffinity() */
 
 #include "tests/diff/compare.h"
 
@@ -314,8 +314,7 @@ is_of_width(const struct diff_packet *p, size_t w)
 {
 	uint32_t len = p->view.caplen;
 
-	return len >= 1u << widths[w] &&
-	       (w + 1 == N_ELEMS(widths) || len < 1u << widths[w + 1]);
+	return len >= 1u << widths[w] && (w + 1 == N_ELEMS(widths) || len < 1u << widths[w + 1]);
 }
 
 /* Give each socket its share of the verdict to deliver. */
@@ -365,9 +364,8 @@ read_verdict(const struct kernel *k, unsigned width, uint32_t *verdict, struct e
 }
 
 static int
-judge(void *state, const struct cbpf_insn *insns, size_t n_insns,
-      const struct diff_packet *packets, size_t n, const bool *skip, uint32_t *verdicts,
-      struct ebpf_err *err)
+judge(void *state, const struct cbpf_insn *insns, size_t n_insns, const struct diff_packet *packets,
+      size_t n, const bool *skip, uint32_t *verdicts, struct ebpf_err *err)
 {
 	struct kernel *k = state;
 	struct arrival a;
@@ -384,7 +382,8 @@ judge(void *state, const struct cbpf_insn *insns, size_t n_insns,
 		for (size_t i = 0; i < n; i++) {
 			if (skip[i] || !is_of_width(&packets[i], w))
 				continue;
-			if (!is_attached && (rc = attach_all(k, insns, n_insns, widths[w], err)) < 0)
+			if (!is_attached &&
+			    (rc = attach_all(k, insns, n_insns, widths[w], err)) < 0)
 				return rc;
 			is_attached = true;
 			if ((rc = deliver(k, &packets[i], &a, err)) < 0 ||

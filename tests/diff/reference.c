@@ -11,10 +11,10 @@ struct machine {
 	uint32_t pay_offset;
 	uint32_t a, x;
 	uint32_t mem[CBPF_MEMWORDS];
-	uint16_t written;               /* slots of mem */
+	uint16_t written; /* slots of mem */
 	uint32_t n_backward;
-	bool is_over;                   /* the verdict is known */
-	uint16_t code;                  /* of the instruction being executed */
+	bool is_over;  /* the verdict is known */
+	uint16_t code; /* of the instruction being executed */
 	struct reference_run run;
 };
 
@@ -167,7 +167,7 @@ ancillary_kernel(struct machine *m, uint32_t k)
 	case 52:
 		return m->pay_offset;
 	case 56:
-		return 0x5eed5eed;      /* any number: programs must not depend on it */
+		return 0x5eed5eed; /* any number: programs must not depend on it */
 	case 60:
 		return v->vlan_proto;
 	default:
@@ -291,7 +291,7 @@ jump(struct machine *m, const struct cbpf_insn *insn)
 {
 	if ((insn->code & 0xf0) != 0)
 		return test(insn->code & 0xf0, m->a, insn->code & 8 ? m->x : insn->k) ? insn->jt
-										       : insn->jf;
+										      : insn->jf;
 	if (insn->k >= 0x80000000u && m->n_backward++ == BACKWARD_JUMPS) {
 		m->run.is_exhausted = true;
 		end(m, 0);

@@ -28,9 +28,9 @@ enum {
 /* What became of one packet in one program. */
 struct reference_run {
 	uint32_t verdict;
-	uint32_t n_steps;       /* instructions executed */
-	uint64_t codes[4];      /* which codes were, a bit each */
-	uint32_t special;       /* REFERENCE_*: which special loads succeeded, a bit each */
+	uint32_t n_steps;  /* instructions executed */
+	uint64_t codes[4]; /* which codes were, a bit each */
+	uint32_t special;  /* REFERENCE_*: which special loads succeeded, a bit each */
 	/*
 	 * Dialect pcap: bpf_filter() has no defined answer, since a constant
 	 * shift of 32 and more was executed or a scratch slot read that was

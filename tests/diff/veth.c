@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "config.h"     /* system extensions: unshare() */
+#include "config.h" /* system extensions: unshare() */
 
 #include "tests/diff/veth.h"
 
@@ -45,7 +45,8 @@ add(struct request *r, unsigned short type, const void *data, size_t len)
 	attr->rta_len = (unsigned short)RTA_LENGTH(len);
 	if (len > 0)
 		memcpy(RTA_DATA(attr), data, len);
-	r->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(r->header.nlmsg_len) + RTA_ALIGN(attr->rta_len));
+	r->header.nlmsg_len =
+		(uint32_t)(NLMSG_ALIGN(r->header.nlmsg_len) + RTA_ALIGN(attr->rta_len));
 	return attr;
 }
 

@@ -6,8 +6,8 @@
 #include <bpfsift/ebpf.h>
 
 struct veth {
-	int sender;     /* interface index of the end that frames are sent from */
-	int receiver;   /* and of the other, whose address is DIFF_HOST_MAC */
+	int sender;   /* interface index of the end that frames are sent from */
+	int receiver; /* and of the other, whose address is DIFF_HOST_MAC */
 };
 
 /*
