@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#define N_PAIRS 40000
+#define N_PAIRS 80000
 
 START_TEST(agrees_with_the_running_kernel)
 {

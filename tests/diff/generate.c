@@ -666,7 +666,7 @@ add_ports(struct frame *f)
 static void
 add_tcp(struct frame *f)
 {
-	uint32_t doff = chance(f->m, 80) ? 5 : below(f->m, 16);
+	uint32_t doff = chance(f->m, 60) ? 5 : below(f->m, chance(f->m, 70) ? 9 : 16);
 
 	add_ports(f);
 	add(f, any32(f->m), 4);
@@ -806,8 +806,8 @@ add_attributes(struct frame *f, uint32_t n, unsigned depth)
 		len = (uint16_t)(f->len - start);
 		if (chance(f->m, 5))
 			len = (uint16_t)below(f->m, 64);
-		if (chance(f->m, 10))
-			type |= 0x8000;
+		if (chance(f->m, 30))
+			type |= 0x8000; /* a flag, no part of the type */
 		memcpy(f->bytes + start, &len, sizeof(len));
 		memcpy(f->bytes + start + 2, &type, sizeof(type));
 		while (f->len % 4 != start % 4 && f->len < DIFF_MAX_FRAME)
@@ -960,7 +960,7 @@ diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed, ui
 	c->dialect = dialect;
 	c->seed = seed;
 	c->index = index;
-	m.is_netlink = dialect == CBPF_DIALECT_KERNEL && below(&m, 10) == 0;
+	m.is_netlink = dialect == CBPF_DIALECT_KERNEL && below(&m, 8) == 0;
 	make_packets(&m, c);
 	m.is_wild = dialect == CBPF_DIALECT_PCAP && below(&m, 64) == 0;
 	m.asks_metadata = below(&m, 3) > 0;
