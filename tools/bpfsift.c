@@ -273,8 +273,9 @@ compile(struct run *run, int dlt, uint32_t snaplen, struct ebpf_err *err)
 		return rc;
 	/* Netmask 0, as tcpdump has it: 'ip broadcast' then means the two that all nets have. */
 	return sift_expr_compile(run->expression, dlt, snaplen, 0,
-				 options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0, &run->insns,
-				 &run->n_insns, err);
+				 run->info.expr_flags |
+					 (options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0),
+				 &run->insns, &run->n_insns, err);
 }
 
 static int
@@ -409,6 +410,7 @@ open_live(struct run *run, struct ebpf_err *err)
 
 /* ---- running ---- */
 
+/* Outlives every signal that may come: NULL before it is closed. */
 static struct sift_source *volatile source_to_stop;
 
 static void
@@ -417,7 +419,8 @@ on_signal(int signo)
 	int saved = errno;
 
 	(void)signo;
-	sift_source_stop(source_to_stop);
+	if (source_to_stop != NULL)
+		sift_source_stop(source_to_stop);
 	errno = saved;
 }
 
@@ -443,17 +446,6 @@ catch_signals(struct sift_source *source)
 	}
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
-}
-
-static void
-release_signals(void)
-{
-	static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	sigemptyset(&ignore.sa_mask);
-	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++)
-		sigaction(stopping[i], &ignore, NULL);
 }
 
 /* -s cuts what comes from a file; live, libpcap has cut already. */
@@ -547,8 +539,6 @@ move_packets(struct run *run)
 
 	if (sift_pipeline_run(run->pipeline, &err) < 0)
 		status = complain(&err);
-	/* A second signal must not interrupt what is left to write. */
-	release_signals();
 	if (sift_sink_close(run->sink, &err) < 0)
 		status = complain(&err);
 	run->sink = NULL;
@@ -628,6 +618,7 @@ run_options(struct run *run)
 static void
 run_free(struct run *run)
 {
+	source_to_stop = NULL;
 	sift_pipeline_free(run->pipeline);
 	sift_sink_close(run->sink, NULL);
 	sift_filter_free(run->filter);
