@@ -202,8 +202,8 @@ may_be_ip(const struct sift_view *view)
 {
 	if (view->net_off == SIFT_OFF_NONE || view->net_off > view->caplen || view->data == NULL)
 		return false;
-	return !(view->known & SIFT_KNOWN_PROTOCOL) || view->protocol == ETHERTYPE_IPV4 ||
-	       view->protocol == ETHERTYPE_IPV6;
+	return !(view->known & SIFT_KNOWN_PROTOCOL) || view->protocol == SIFT_ETHERTYPE_IPV4 ||
+	       view->protocol == SIFT_ETHERTYPE_IPV6;
 }
 
 static size_t
