@@ -273,8 +273,9 @@ compile(struct run *run, int dlt, uint32_t snaplen, struct ebpf_err *err)
 		return rc;
 	/* Netmask 0, as tcpdump has it: 'ip broadcast' then means the two that all nets have. */
 	return sift_expr_compile(run->expression, dlt, snaplen, 0,
-				 options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0, &run->insns,
-				 &run->n_insns, err);
+				 run->info.expr_flags |
+					 (options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0),
+				 &run->insns, &run->n_insns, err);
 }
 
 static int
