@@ -22,7 +22,7 @@ enum { LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
 
 struct savefile {
 	struct sift_sink sink;
-	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
+	uint32_t ts_scale; /* nanoseconds in the unit of the fraction */
 	struct sift_outfile out;
 };
 

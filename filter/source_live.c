@@ -27,11 +27,11 @@ enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
 struct live {
 	struct sift_source source;
 	pcap_t *pcap;
-	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
-	uint32_t ifindex;       /* 0: not one interface */
-	bool has_no_memory;     /* found while libpcap was delivering */
-	int failed;             /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;        /* and its message */
+	uint32_t ts_scale;       /* nanoseconds in what libpcap calls tv_usec */
+	uint32_t ifindex;        /* 0: not one interface */
+	bool has_no_memory;      /* found while libpcap was delivering */
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
 	struct ebpf_err warning;
 	struct sift_batch batch;
 	char name[];

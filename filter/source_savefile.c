@@ -40,7 +40,7 @@ enum {
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 
 /* The magic number of pcap with nanoseconds, in either byte order. */
-#define PCAP_NANO         0xa1b23c4du
+#define PCAP_NANO 0xa1b23c4du
 #define PCAP_NANO_SWAPPED 0x4d3cb2a1u
 
 /* Two hundred packets or so: few calls, and the cache keeps it. */
@@ -50,23 +50,23 @@ enum { FEED_SIZE = 128 << 10 };
 struct feed {
 	int fd;
 	bool owns_fd;
-	int error;              /* errno of a failed read, or 0 */
-	uint64_t off;           /* in the file, of the next byte to hand out */
-	size_t pos, len;        /* the bytes at hand: buf[pos] ... buf[len - 1] */
-	bool has_moved;         /* buf does not begin with the file's first byte any more */
+	int error;       /* errno of a failed read, or 0 */
+	uint64_t off;    /* in the file, of the next byte to hand out */
+	size_t pos, len; /* the bytes at hand: buf[pos] ... buf[len - 1] */
+	bool has_moved;  /* buf does not begin with the file's first byte any more */
 	bool is_pcapng;
-	bool is_swapped;        /* pcapng: fields are big-endian */
-	uint64_t record_off;    /* of the record that is being read */
-	uint64_t block_end;     /* pcapng: of the block that is being read */
+	bool is_swapped;     /* pcapng: fields are big-endian */
+	uint64_t record_off; /* of the record that is being read */
+	uint64_t block_end;  /* pcapng: of the block that is being read */
 	uint8_t buf[FEED_SIZE];
 };
 
 struct savefile {
 	struct sift_source source;
 	pcap_t *pcap;
-	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
-	int failed;             /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;        /* and its message */
+	uint32_t ts_scale;       /* nanoseconds in what libpcap calls tv_usec */
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
 	struct sift_batch batch;
 	struct feed feed;
 	char name[];
@@ -251,14 +251,13 @@ set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift
 	view->ts_nsec = fraction * s->ts_scale;
 }
 
-/* Keep an error until the packets before it have been taken. */
-static void
-fail_later(struct savefile *s)
+/* Reading failed, or what was read is damaged: libpcap's text says which. */
+static int
+fail(const struct savefile *s, const char *text, struct ebpf_err *err)
 {
-	int rc = s->feed.error != 0 ? -s->feed.error : -EINVAL;
-
-	s->failed = ebpf_err_set(&s->failure, rc, "%s: offset %llu: %s", s->source.info.name,
-				 (unsigned long long)s->feed.record_off, pcap_geterr(s->pcap));
+	return ebpf_err_set(err, s->feed.error != 0 ? -s->feed.error : -EINVAL,
+			    "%s: offset %llu: %s", s->source.info.name,
+			    (unsigned long long)s->feed.record_off, text);
 }
 
 /* Read one packet into the batch.  Whether there was one. */
@@ -284,7 +283,7 @@ read_packet(struct savefile *s)
 		s->failed = ebpf_err_set(&s->failure, -ENOMEM, "%s: out of memory",
 					 s->source.info.name);
 	} else if (rc == PCAP_ERROR && !atomic_load(&s->source.is_stopped)) {
-		fail_later(s);
+		s->failed = fail(s, pcap_geterr(s->pcap), &s->failure);
 	}
 	return false;
 }
@@ -337,8 +336,7 @@ open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 	s->pcap = pcap_fopen_offline_with_tstamp_precision(file, precision, text);
 	if (s->pcap == NULL) {
 		fclose(file);
-		return ebpf_err_set(err, s->feed.error != 0 ? -s->feed.error : -EINVAL, "%s: %s",
-				    s->source.info.name, text);
+		return fail(s, text, err);
 	}
 	return 0;
 }
@@ -357,7 +355,8 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	feed_look(s);
 	is_nano = is_pcap_nano(&s->feed);
 	s->ts_scale = is_nano || s->feed.is_pcapng ? 1 : 1000;
-	rc = open_pcap(s, s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO,
+	rc = open_pcap(s,
+		       s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO,
 		       err);
 	if (rc < 0)
 		return rc;

@@ -19,13 +19,13 @@
 #include "tools/bpfsift_options.h"
 
 enum { DEFAULT_SNAPLEN = 262144, TERMINAL_TIMEOUT_MS = 100 };
-enum { ETHERNET = 1 };  /* DLT_EN10MB, assumed where nothing else is said */
+enum { ETHERNET = 1 }; /* DLT_EN10MB, assumed where nothing else is said */
 
 /* One run's parts, each NULL until it is made. */
 struct run {
 	const struct bpfsift_options *options;
-	char *expression;       /* NULL: none */
-	char *interface;        /* the name found for it; NULL: no live capture */
+	char *expression; /* NULL: none */
+	char *interface;  /* the name found for it; NULL: no live capture */
 	struct sift_source *source;
 	struct sift_source_info info;
 	struct cbpf_insn *insns;
@@ -128,8 +128,9 @@ print_interface(size_t number, const struct sift_interface *interface)
 	}
 	if (interface->flags == 0)
 		printf("none");
-	printf("%s]\n", (interface->flags & SIFT_INTERFACE_WIRELESS ? wireless
-								     : wired)[interface->connection]);
+	printf("%s]\n",
+	       (interface->flags & SIFT_INTERFACE_WIRELESS ? wireless
+							   : wired)[interface->connection]);
 }
 
 static int
@@ -361,7 +362,8 @@ choose_interface(struct run *run, struct ebpf_err *err)
 	number = strtoul(wanted, &end, 10);
 	if (rc != -ENODEV || end == wanted || *end != '\0') {
 		run->interface = strdup(wanted);
-		return rc == 0 && run->interface == NULL ? refuse(err, -ENOMEM, "out of memory") : rc;
+		return rc == 0 && run->interface == NULL ? refuse(err, -ENOMEM, "out of memory")
+							 : rc;
 	}
 	if ((rc = find_interface(number, &run->interface, err)) < 0)
 		return rc;
@@ -433,7 +435,8 @@ static void
 catch_signals(struct sift_source *source)
 {
 	static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction stop = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN }, old;
+	struct sigaction stop = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN },
+			 old;
 
 	source_to_stop = source;
 	sigemptyset(&stop.sa_mask);
