@@ -232,6 +232,8 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 	}
 	info->dlt = pcap_datalink(s->pcap);
 	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	/* As for a file: libpcap does not tell what the kernel knows of a packet. */
+	info->expr_flags = SIFT_EXPR_SAVEFILE;
 	info->precision = opts->flags & SIFT_LIVE_NANO ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
 	s->ts_scale = opts->flags & SIFT_LIVE_NANO ? 1 : 1000;
 	s->ifindex = if_nametoindex(s->name);

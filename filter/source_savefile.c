@@ -366,6 +366,9 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	info->dlt = pcap_datalink(s->pcap);
 	info->linktype_ext = (uint32_t)pcap_datalink_ext(s->pcap);
 	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	info->expr_flags = SIFT_EXPR_SAVEFILE;
+	if (pcap_is_swapped(s->pcap))
+		info->expr_flags |= SIFT_EXPR_SWAPPED;
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
 	return 0;
 }
