@@ -26,6 +26,9 @@ if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
 	BPFSIFT=$builddir/tools/.libs/bpfsift
 fi
 : "${BPFSIFT:=$builddir/tools/bpfsift}"
+# shellcheck disable=SC2086
+check 'there is a bpfsift' $BPFSIFT --version
+[ "$suite_failures" -eq 0 ] || finish
 
 # Started by root, tcpdump would become a user who cannot write to $scratch.
 peer=tcpdump
@@ -148,12 +151,18 @@ for capture in "$data"/*.pcap "$data"/*.pcapng; do
 	compare "$capture" "$scratch/selection" "$BPFSIFT"
 	n_differ=$(number_of "$scratch/differ")
 	suite_checks=$((suite_checks + $(number_of "$scratch/selection") - n_differ))
+	if [ "$n_differ" -gt 20 ]; then
+		suite_checks=$((suite_checks + n_differ - 20))
+		suite_failures=$((suite_failures + n_differ - 20))
+		echo "FAILED: ${capture##*/}: $n_differ expressions, of which these are the first 20:"
+	fi
+	head -n 20 "$scratch/differ" >"$scratch/shown"
 	while read -r n; do
 		fail "${capture##*/}: $(sed -n "${n}s/.*$tab//p" "$scratch/expressions")" \
 			"exit status $(sed -n "s/^$n //p" "$scratch/have/status"), tcpdump's $(
 			sed -n "s/^$n //p" "$scratch/want/status"); $(
 			cmp "$scratch/want/$n.pcap" "$scratch/have/$n.pcap" 2>&1)"
-	done <"$scratch/differ"
+	done <"$scratch/shown"
 	# Output of 24 bytes has kept nothing; output as long as the whole has dropped nothing.
 	wc -c "$scratch/whole.pcap" "$scratch"/want/*.pcap | awk -v OFS='\t' -v link_type="$link_type" '
 		NR == 1 { whole = $1 }
