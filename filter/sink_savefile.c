@@ -76,9 +76,8 @@ savefile_write(struct sift_sink *sink, const struct sift_view *views, const uint
 		rc = sift_outfile_reserve(&s->out, RECORD_HEADER + (size_t)caplen, &to, err);
 		if (rc < 0)
 			return rc;
-		store_host32(to, (uint32_t)(view->ts_sec - view->ts_carry));
-		store_host32(to + 4, view->ts_nsec / s->ts_scale +
-					     view->ts_carry * (1000000000u / s->ts_scale));
+		store_host32(to, (uint32_t)view->ts_sec);
+		store_host32(to + 4, view->ts_nsec / s->ts_scale);
 		store_host32(to + CAPLEN_AT, caplen);
 		store_host32(to + 12, view->wirelen);
 		if (caplen > 0)

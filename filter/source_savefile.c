@@ -249,8 +249,7 @@ set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift
 
 	view->ts_sec = header->ts.tv_sec;
 	if (fraction > UINT32_MAX / s->ts_scale) {
-		view->ts_carry = fraction / per_second;
-		view->ts_sec += view->ts_carry;
+		view->ts_sec += fraction / per_second;
 		fraction %= per_second;
 	}
 	view->ts_nsec = fraction * s->ts_scale;

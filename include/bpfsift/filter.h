@@ -58,12 +58,7 @@ struct sift_view {
 	uint32_t cpu;
 	uint16_t vlan_tci;      /**< that tag's 16 bits, host order */
 	uint16_t vlan_proto;    /**< and its protocol: 0x8100, 0x88a8 */
-	/**
-	 * Seconds in ts_sec that a savefile's record had in its fraction: not 0
-	 * only where that is damaged.  A savefile is written as it was read.
-	 */
-	uint32_t ts_carry;
-	uint32_t reserved;
+	uint32_t reserved[2];
 };
 
 /**
