@@ -240,7 +240,7 @@ is_pcapng_nano(const struct feed *feed)
 	return false;
 }
 
-/* The time as libpcap gives it.  Whole seconds in a broken fraction move to the seconds. */
+/* The time as libpcap gives it, a broken fraction of a second included. */
 static void
 set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift_view *view)
 {
@@ -248,11 +248,8 @@ set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift
 	uint32_t per_second = 1000000000u / s->ts_scale;
 
 	view->ts_sec = header->ts.tv_sec;
-	if (fraction > UINT32_MAX / s->ts_scale) {
-		view->ts_sec += fraction / per_second;
-		fraction %= per_second;
-	}
-	view->ts_nsec = fraction * s->ts_scale;
+	view->ts_excess = fraction / per_second;
+	view->ts_nsec = fraction % per_second * s->ts_scale;
 }
 
 /*
@@ -269,7 +266,10 @@ damaged_block(const struct savefile *s)
 	while (pread(s->feed.fd, header, sizeof(header), (off_t)off) == sizeof(header)) {
 		uint32_t total = feed_load32(&s->feed, header + 4);
 
-		if (total < BLOCK_HEADER || total >= stopped - off)
+		if (total < BLOCK_HEADER || total > stopped - off)
+			break;
+		/* Read whole, and no more wanted: something in it is wrong. */
+		if (total == stopped - off && !feof(s->file))
 			break;
 		off += total;
 	}

@@ -175,14 +175,15 @@ list_linktypes(struct run *run, struct ebpf_err *err)
 
 	if (rc < 0)
 		return rc;
-	printf("Data link types for %s (use option -y to set):\n", run->interface);
+	/* On stderr, as tcpdump has it. */
+	fprintf(stderr, "Data link types for %s (use option -y to set):\n", run->interface);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = sift_linktype_name(dlts[i]);
 
 		if (name != NULL)
-			printf("  %s (%s)\n", name, sift_linktype_description(dlts[i]));
+			fprintf(stderr, "  %s (%s)\n", name, sift_linktype_description(dlts[i]));
 		else
-			printf("  DLT %d\n", dlts[i]);
+			fprintf(stderr, "  DLT %d\n", dlts[i]);
 	}
 	free(dlts);
 	return 0;
@@ -434,19 +435,18 @@ on_signal(int signo)
 static void
 catch_signals(struct sift_source *source)
 {
-	static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction stop = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN },
-			 old;
+	struct sigaction stop = { .sa_handler = on_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction old;
 
 	source_to_stop = source;
 	sigemptyset(&stop.sa_mask);
 	sigemptyset(&ignore.sa_mask);
-	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++) {
-		sigaction(stopping[i], &stop, &old);
-		/* nohup(1), or a shell's background job */
-		if (old.sa_handler == SIG_IGN)
-			sigaction(stopping[i], &old, NULL);
-	}
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	/* nohup(1) has a say in this one. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+		sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 }

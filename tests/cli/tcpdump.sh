@@ -219,6 +219,7 @@ like_tcpdump demo.pcap -c 100000 udp
 like_tcpdump demo.pcap -F "$scratch/filter"
 like_tcpdump demo.pcap -O 'tcp port 80 or udp port 53'
 like_tcpdump demo.pcap tcp port 80 and host 203.0.113.10
+like_tcpdump demo.pcap -s 0 tcp
 like_tcpdump demo.pcap -n -p tcp
 like_tcpdump pcap-le.pcap --nano ip
 like_tcpdump pcap-be.pcap --time-stamp-precision=nano ip

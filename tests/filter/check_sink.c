@@ -38,6 +38,8 @@ random_view(uint64_t *rng, int dlt, struct sift_view *view)
 	sift_view_init(view, dlt, payload, caplen, caplen + rng_below(rng, 2) * 1000);
 	view->ts_sec = rng_below(rng, UINT32_MAX);
 	view->ts_nsec = rng_below(rng, 1000000000);
+	/* A few broken ones: a fraction is 32 bits, whatever it says. */
+	view->ts_excess = rng_below(rng, 8) == 0 ? rng_below(rng, 4) : 0;
 }
 
 /* What libpcap writes of the same packets. */
@@ -55,7 +57,8 @@ dump_with_libpcap(const char *path, const struct sift_savefile_opts *opts,
 	for (size_t i = 0; i < n; i++) {
 		struct pcap_pkthdr header = {
 			.ts.tv_sec = (time_t)views[i].ts_sec,
-			.ts.tv_usec = views[i].ts_nsec / (is_nano ? 1 : 1000),
+			.ts.tv_usec = views[i].ts_excess * (is_nano ? 1000000000L : 1000000L) +
+				      views[i].ts_nsec / (is_nano ? 1 : 1000),
 			.caplen = views[i].caplen,
 			.len = views[i].wirelen,
 		};

@@ -93,8 +93,11 @@ check_cut(const struct savefile_kind *kind, const struct savefile *file, size_t 
 	if (rc < 0) {
 		ck_assert_msg(cut < file->at[0], "%s: cut at %zu: %s", kind->name, cut, err.text);
 		ck_assert_int_eq(rc, -EINVAL);
-		snprintf(want, sizeof(want), "%s: offset ", path);
-		ck_assert_msg(strncmp(err.text, want, strlen(want)) == 0, "%s", err.text);
+		/* pcapng: the section header, or the interface's block behind it */
+		snprintf(want, sizeof(want), "%s: offset %d: ", path,
+			 kind->is_pcapng && cut >= 28 ? 28 : 0);
+		ck_assert_msg(strncmp(err.text, want, strlen(want)) == 0, "%s: cut at %zu: %s",
+			      kind->name, cut, err.text);
 		return;
 	}
 	rc = read_all(source, kind, &n, &err);
@@ -237,12 +240,12 @@ START_TEST(broken_fractions_are_not_lost)
 {
 	static const struct {
 		uint32_t micro;
-		int64_t sec;
+		uint32_t excess;
 		uint32_t nsec;
 	} cases[] = {
-		{ 999999, 1700000000, 999999000 },     { 1000000, 1700000000, 1000000000 },
-		{ 4294967, 1700000000, 4294967000u },  { 4294968, 1700000004, 294968000 },
-		{ UINT32_MAX, 1700004294, 967295000 },
+		{ 999999, 0, 999999000 },        { 1000000, 1, 0 },
+		{ 4294967, 4, 294967000 },       { 4294968, 4, 294968000 },
+		{ UINT32_MAX, 4294, 967295000 },
 	};
 	const struct sift_view *views;
 	struct sift_source *source;
@@ -255,7 +258,8 @@ START_TEST(broken_fractions_are_not_lost)
 	ck_assert_int_eq(
 		sift_source_open_savefile(savefile_write(file.bytes, file.len), &source, &err), 0);
 	ck_assert_int_eq(sift_source_next(source, &views, &n, &err), 1);
-	ck_assert_int_eq(views[0].ts_sec, cases[_i].sec);
+	ck_assert_int_eq(views[0].ts_sec, 1700000000);
+	ck_assert_uint_eq(views[0].ts_excess, cases[_i].excess);
 	ck_assert_uint_eq(views[0].ts_nsec, cases[_i].nsec);
 	sift_source_close(source);
 	unlink(savefile_path());
