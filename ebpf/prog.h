@@ -8,6 +8,19 @@
 
 #include <bpfsift/ebpf.h>
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* The hidden register AX: no program can name it. */
+#define EBPF_AX 11
+#define EBPF_N_REGS 12
+
+/* Frames of calls within a program, the first one included. */
+#define EBPF_MAX_FRAMES 8
+
+/* Times that the may_goto of one frame go on; the one after that jumps. */
+#define EBPF_MAX_LOOPS (8u << 20)
+
 /*
  * A helper is called with R1-R5 and the environment that its program was
  * loaded with; what it returns becomes R0.
@@ -27,16 +40,73 @@ struct ebpf_prog_type {
 	size_t n_helpers;
 };
 
+/* How a program is run: the entry, chosen once it is loaded. */
+typedef uint64_t (*ebpf_run_fn)(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
+
+/*
+ * An instruction as the interpreters want it.  Indices are those of the slots
+ * that it was decoded from, so that displacements hold as they are; the second
+ * slot of a wide instruction only keeps its imm.
+ */
+struct ebpf_decoded {
+	union {
+		const void *label;      /* where its code is, or */
+		uintptr_t row;          /* enum ebpf_op; EBPF_N_OPS: not an instruction */
+	};
+	uint8_t dst;
+	uint8_t src;
+	int16_t off;
+	int32_t imm;    /* of CALL: the helper's place in the type's table, -1: none */
+};
+
+/* What only slow paths need. */
+struct ebpf_prog_aux {
+	_Atomic uint32_t n_refs;
+	const struct ebpf_prog_type *type;
+	struct ebpf_insn *insns;        /* as they were loaded */
+	size_t n_bytes;                 /* of the mapping that holds the program */
+	bool is_trusted;                /* code is decoded for run, not by row */
+};
+
+/*
+ * What a run reads, in whole zeroed pages of its own.  code has one more
+ * element than the program has slots, whose row is EBPF_N_OPS: the end.
+ */
+struct ebpf_prog {
+	ebpf_run_fn run;
+	const struct ebpf_helper *helpers;
+	void *env;
+	struct ebpf_prog_aux *aux;
+	uint32_t n_insns;       /* slots */
+	struct ebpf_decoded code[];
+};
+
 /*
  * Load a program that our own lowering made: checked for structure (jumps,
  * calls, last instruction, helpers), then run without tests of its accesses.
  * env is handed to helpers and outlives the program.
+ *
+ * Returns 0; -EINVAL: malformed; -E2BIG: too long, or calls nested too deep;
+ * -ENOMEM.  out is untouched on failure.
  */
 int ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 			   size_t n_insns, void *env, struct ebpf_prog **out,
 			   struct ebpf_err *err);
 
 /* Run a trusted program.  An untrusted one fails closed: 0. */
-uint64_t ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
+static inline uint64_t
+ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+{
+	return prog->run(prog, r1, r2);
+}
+
+/*
+ * Run it by another interpreter from now on.  Only for its sole owner, before
+ * another thread knows the program.
+ *
+ * An interpreter called without a program returns the address of its labels
+ * by row, as a number; 0: it goes by row.
+ */
+void ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run);
 
 #endif

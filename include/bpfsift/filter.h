@@ -48,7 +48,7 @@ struct sift_view {
 	uint32_t net_off;       /**< network-layer header: likewise */
 	uint32_t known;         /**< SIFT_KNOWN_* */
 	uint16_t protocol;      /**< ethertype in host order, as skb->protocol */
-	uint8_t pkttype;        /**< PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4 */
+	uint8_t pkttype;        /**< 0 to us, 1 broadcast, 2 multicast, 3 to others, 4 outgoing */
 	uint8_t vlan_present;   /**< 1: the kernel took a VLAN tag off the frame */
 	uint16_t hatype;        /**< ARPHRD_* of the interface */
 	uint16_t queue;         /**< receive queue */
@@ -92,6 +92,40 @@ BPFSIFT_API const struct cbpf_packet_layout *sift_packet_layout(void);
 /** The program type whose R1 is a struct sift_view, a constant. */
 BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
 
+/* ---- expressions ---- */
+
+/** For sift_expr_compile(): the netmask is not known. */
+#define SIFT_NETMASK_UNKNOWN 0xffffffffu
+
+/* Flags of sift_expr_compile(). */
+#define SIFT_EXPR_NO_OPTIMIZE 0x1u      /**< leave out libpcap's optimiser, as tcpdump -O */
+
+/**
+ * Compile an expression of pcap-filter(7) to classic BPF, with libpcap.
+ *
+ * The program tests frames as savefiles hold them; check it with the dialect
+ * CBPF_DIALECT_PCAP, which allows what 'protochain' needs.
+ *
+ * @param expr     the expression; NULL or "": a program that accepts all.
+ * @param dlt      DLT_* of the frames.
+ * @param snaplen  what the program returns for a packet that it accepts: bytes
+ *                 to keep, 1 to INT32_MAX; libpcap refuses 0.
+ * @param netmask  IPv4 netmask of the interface, network order, which the
+ *                 expression 'ip broadcast' asks for; SIFT_NETMASK_UNKNOWN
+ *                 makes that an error; 0 makes it match 0.0.0.0 and
+ *                 255.255.255.255 alone.
+ * @param flags    SIFT_EXPR_*.
+ * @param insns    receives an array to be freed with free().
+ * @param n_insns  receives its length, at least 1.
+ * @param err      receives libpcap's message; may be NULL.
+ * @return 0; -EINVAL: refused; -ENOMEM.  On failure the outputs are untouched.
+ * Thread-safe from libpcap 1.8 on, as far as the resolver that looks up the
+ * names in expr is.
+ */
+BPFSIFT_API int sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask,
+				  unsigned flags, struct cbpf_insn **insns, size_t *n_insns,
+				  struct ebpf_err *err);
+
 /* ---- filters ---- */
 
 /** A classic program, lowered and ready to run over packet views.  Immutable. */
@@ -111,7 +145,8 @@ struct sift_filter_opts {
  * @param out   on success receives the filter, which the caller frees with
  *              sift_filter_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
- * @return 0; -E2BIG: too long once expanded; -ENOMEM.  Thread-safe.
+ * @return 0; -EINVAL: opts->size is too small; -E2BIG: too long once expanded;
+ *         -ENOMEM.  Thread-safe.
  */
 BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
 				struct sift_filter **out, struct ebpf_err *err);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lowering, level 0: what its parts share.
+ *
+ * Registers keep the roles that the kernel's conversion gives them:
+ *
+ *	A      R0        DATA  R8   first byte of the packet
+ *	X      R7        HLEN  R9   bytes there
+ *	CTX    R6        TMP   R2   scratch inside one expansion
+ *	FP     R10       TMP2  R3   likewise
+ *
+ * M[k] is the word at FP - 4 * k - 4.  The upper halves of A and X are always
+ * zero, so that 64-bit compares and moves are right.  A program's result is A.
+ */
+#ifndef BPFSIFT_CBPF_LOWER_H
+#define BPFSIFT_CBPF_LOWER_H
+
+#include "cbpf/emit.h"
+
+enum {
+	REG_A = EBPF_R0,
+	REG_TMP = EBPF_R2,
+	REG_TMP2 = EBPF_R3,
+	REG_CTX = EBPF_R6,
+	REG_X = EBPF_R7,
+	REG_DATA = EBPF_R8,
+	REG_HLEN = EBPF_R9,
+	REG_FP = EBPF_R10,
+};
+
+/* What an offset of a load is relative to, by its range. */
+enum lower_window { WINDOW_DATA, WINDOW_NET, WINDOW_LL, WINDOW_NONE };
+
+struct lowering;
+
+/*
+ * How a target reaches packet bytes and metadata.  Loads that fail whatever
+ * the packet never come here.
+ */
+struct lower_target {
+	const char *name;
+	bool has_vlan_tag;      /* that the kernel took off the frame, as metadata */
+	/*
+	 * Set CTX, DATA and HLEN from R1 and R2; loads: the program reads packet
+	 * bytes, needs_len: it asks for their number.
+	 */
+	void (*prologue)(struct lowering *l, bool loads, bool needs_len);
+	/* dst = length of the packet. */
+	void (*len)(struct lowering *l, uint8_t dst);
+	/* dst = size bytes at a constant offset; 0: done, -EINVAL: refused, err set. */
+	int (*abs)(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst);
+	/* A = size bytes at X + k. */
+	void (*ind)(struct lowering *l, uint32_t k, uint8_t size);
+	/* A = ancillary data at a known offset from CBPF_AD_OFF, ALU_XOR_X apart. */
+	int (*ancillary)(struct lowering *l, uint32_t ad);
+};
+
+extern const struct lower_target lower_packet, lower_buffer;
+
+struct lowering {
+	struct emit e;
+	const struct lower_target *target;
+	const struct cbpf_lower_opts *opts;
+	const struct cbpf_insn *insns;
+	size_t n_insns;
+	size_t pc;                      /* classic instruction being lowered */
+	enum cbpf_dialect dialect;
+	enum cbpf_cpu cpu;
+	struct ebpf_err *err;
+};
+
+/* Emit what ends the program with a constant result. */
+void lower_ret_k(struct lowering *l, uint32_t k);
+
+/* Refuse the load at pc: "insn 3: <what>", -EINVAL. */
+int lower_refuse(struct lowering *l, const char *what);
+
+/* The window of an offset, and what is left of it inside. */
+enum lower_window lower_window(const struct lowering *l, uint32_t k, uint32_t *off);
+
+/* ---- loads for targets whose packet is HLEN bytes at DATA ---- */
+
+/* Bytes that EBPF_W, EBPF_H or EBPF_B stands for. */
+uint32_t lower_size_bytes(uint8_t size);
+
+/* dst = size bytes at off of the data, a constant. */
+void lower_linear_abs(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst);
+
+/*
+ * dst = size bytes at TMP of the data; TMP is a 64-bit number below 2^33, of
+ * which too large a one ends the program.
+ */
+void lower_linear_tmp(struct lowering *l, uint8_t size, uint8_t dst);
+
+/*
+ * A = size bytes at X + k.  base(l, window, dst) emits dst = the offset in the
+ * data of a window's header, UINT32_MAX where there is none; NULL where the
+ * target knows no headers, so that a negative sum ends the program.
+ */
+void lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size,
+		      void (*base)(struct lowering *l, enum lower_window window, uint8_t dst));
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet loads of targets whose packet is one piece of memory: HLEN bytes at
+ * DATA, no more than INT32_MAX.
+ *
+ * Guards compare in 64 bits.  A constant offset is compared with HLEN; for a
+ * computed one the guard is HLEN - offset >= size, signed, so that no sum can
+ * wrap and a verifier that knows HLEN can follow.
+ */
+#include "cbpf/lower.h"
+
+uint32_t
+lower_size_bytes(uint8_t size)
+{
+	return size == EBPF_W ? 4 : size == EBPF_H ? 2 : 1;
+}
+
+/* dst, just loaded in the packet's byte order, in the host's. */
+static void
+to_host_order(struct lowering *l, uint8_t size, uint8_t dst)
+{
+	if (size != EBPF_B)
+		emit(&l->e, insn_be(dst, (int32_t)lower_size_bytes(size) * 8));
+}
+
+void
+lower_linear_abs(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
+{
+	uint32_t end = off + lower_size_bytes(size);
+
+	emit(&l->e, insn_jmp_k(EBPF_JGE, REG_HLEN, (int32_t)end, 2));
+	lower_ret_k(l, 0);
+	if (off <= INT16_MAX) {
+		emit(&l->e, insn_ldx(size, dst, REG_DATA, (int16_t)off));
+	} else {
+		emit(&l->e, insn_alu64_x(EBPF_MOV, REG_TMP, REG_DATA));
+		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
+		emit(&l->e, insn_ldx(size, dst, REG_TMP, 0));
+	}
+	to_host_order(l, size, dst);
+}
+
+void
+lower_linear_tmp(struct lowering *l, uint8_t size, uint8_t dst)
+{
+	emit(&l->e, insn_alu64_x(EBPF_MOV, REG_TMP2, REG_HLEN));
+	emit(&l->e, insn_alu64_x(EBPF_SUB, REG_TMP2, REG_TMP));
+	emit(&l->e, insn_jmp_k(EBPF_JSGE, REG_TMP2, (int32_t)lower_size_bytes(size), 2));
+	lower_ret_k(l, 0);
+	emit(&l->e, insn_alu64_x(EBPF_ADD, REG_TMP, REG_DATA));
+	emit(&l->e, insn_ldx(size, dst, REG_TMP, 0));
+	to_host_order(l, size, dst);
+}
+
+/* Make the jump emitted at a slot land on what is emitted next. */
+static void
+land_here(struct lowering *l, size_t jump)
+{
+	if (l->e.failed == 0)
+		l->e.slots[jump].insn.off = (int16_t)(l->e.n - jump - 1);
+}
+
+/*
+ * TMP is a 32-bit sum.  In the negative half it becomes an offset in the data
+ * through the header of its window:
+ *
+ *	    if TMP <= 0x7fffffff goto done
+ *	    if TMP >= NET_OFF goto net
+ *	    if TMP >= LL_OFF goto ll
+ *	    return 0
+ *	ll: TMP -= LL_OFF;   TMP2 = link-layer header;     goto add
+ *	net: TMP -= NET_OFF; TMP2 = network-layer header
+ *	add: TMP += TMP2
+ *	done:
+ */
+static void
+windows_of_tmp(struct lowering *l,
+	       void (*base)(struct lowering *l, enum lower_window window, uint8_t dst))
+{
+	size_t to_done, to_net, to_ll, to_add;
+
+	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_TMP2, INT32_MAX));
+	to_done = l->e.n;
+	emit(&l->e, insn_jmp_x(EBPF_JGE, REG_TMP2, REG_TMP, 0));
+	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_TMP2, (uint32_t)CBPF_NET_OFF));
+	to_net = l->e.n;
+	emit(&l->e, insn_jmp_x(EBPF_JGE, REG_TMP, REG_TMP2, 0));
+	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_TMP2, (uint32_t)CBPF_LL_OFF));
+	to_ll = l->e.n;
+	emit(&l->e, insn_jmp_x(EBPF_JGE, REG_TMP, REG_TMP2, 0));
+	lower_ret_k(l, 0);
+	land_here(l, to_ll);
+	emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, -(uint32_t)CBPF_LL_OFF));
+	base(l, WINDOW_LL, REG_TMP2);
+	to_add = l->e.n;
+	emit(&l->e, insn_ja(0));
+	land_here(l, to_net);
+	emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, -(uint32_t)CBPF_NET_OFF));
+	base(l, WINDOW_NET, REG_TMP2);
+	land_here(l, to_add);
+	emit(&l->e, insn_alu64_x(EBPF_ADD, REG_TMP, REG_TMP2));
+	land_here(l, to_done);
+}
+
+/* In dialect pcap X + k does not wrap, and there are no windows. */
+static void
+ind_pcap(struct lowering *l, uint32_t k, uint8_t size)
+{
+	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_TMP, REG_X));
+	if (k != 0)
+		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)k));
+	lower_linear_tmp(l, size, REG_A);
+}
+
+void
+lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size,
+		 void (*base)(struct lowering *l, enum lower_window window, uint8_t dst))
+{
+	if (l->dialect == CBPF_DIALECT_PCAP) {
+		ind_pcap(l, k, size);
+		return;
+	}
+	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_TMP, REG_X));
+	if (k != 0)
+		emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, k));
+	if (base != NULL)
+		windows_of_tmp(l, base);
+	lower_linear_tmp(l, size, REG_A);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Target packet: R1 is a packet view, whose layout comes with the options.
+ *
+ * A header that a packet has not is at offset UINT32_MAX, beyond any packet:
+ * loads from it fail by the same guard as those past the end.
+ */
+#include "cbpf/lower.h"
+
+static void
+load_field(struct lowering *l, enum cbpf_field field, uint8_t dst)
+{
+	uint8_t width = l->opts->layout->fields[field].width;
+	uint8_t size = width == 8 ? EBPF_DW : width == 4 ? EBPF_W : width == 2 ? EBPF_H : EBPF_B;
+
+	emit(&l->e, insn_ldx(size, dst, REG_CTX, (int16_t)l->opts->layout->fields[field].off));
+}
+
+/* Go over the next n instructions if the packet has a value for the field. */
+static void
+skip_if_known(struct lowering *l, enum cbpf_field field, int16_t n)
+{
+	emit(&l->e, insn_ldx(EBPF_W, REG_TMP, REG_CTX, (int16_t)l->opts->layout->known_off));
+	emit(&l->e, insn_jmp_k(EBPF_JSET, REG_TMP, (int32_t)l->opts->layout->fields[field].known,
+			       n));
+}
+
+static void
+prologue(struct lowering *l, bool loads, bool needs_len)
+{
+	(void)needs_len;
+	emit(&l->e, insn_alu64_x(EBPF_MOV, REG_CTX, EBPF_R1));
+	if (!loads)
+		return;
+	load_field(l, CBPF_FIELD_DATA, REG_DATA);
+	load_field(l, CBPF_FIELD_CAPLEN, REG_HLEN);
+}
+
+static void
+len(struct lowering *l, uint8_t dst)
+{
+	load_field(l, CBPF_FIELD_WIRELEN, dst);
+}
+
+static void
+header_offset(struct lowering *l, enum lower_window window, uint8_t dst)
+{
+	load_field(l, window == WINDOW_LL ? CBPF_FIELD_MAC_OFF : CBPF_FIELD_NET_OFF, dst);
+}
+
+static int
+load_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst)
+{
+	uint32_t off;
+	enum lower_window window = lower_window(l, k, &off);
+
+	switch (window) {
+	case WINDOW_DATA:
+		lower_linear_abs(l, off, size, dst);
+		break;
+	case WINDOW_NET:
+	case WINDOW_LL:
+		header_offset(l, window, REG_TMP);
+		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
+		lower_linear_tmp(l, size, dst);
+		break;
+	case WINDOW_NONE:
+		return lower_refuse(l, "a load in no window");
+	}
+	return 0;
+}
+
+static void
+load_ind(struct lowering *l, uint32_t k, uint8_t size)
+{
+	lower_linear_ind(l, k, size, header_offset);
+}
+
+static int
+call(struct lowering *l, int32_t helper)
+{
+	if (helper == 0)
+		return lower_refuse(l, "the packet context has no helper for this ancillary load");
+	emit(&l->e, insn_alu64_x(EBPF_MOV, EBPF_R1, REG_CTX));
+	emit(&l->e, insn_alu64_x(EBPF_MOV, EBPF_R2, REG_A));
+	emit(&l->e, insn_alu64_x(EBPF_MOV, EBPF_R3, REG_X));
+	emit(&l->e, insn_call(helper));
+	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_A, REG_A));
+	return 0;
+}
+
+/* Without an interface these two end the program with A as it is. */
+static int
+of_interface(struct lowering *l, enum cbpf_field field)
+{
+	skip_if_known(l, field, 1);
+	emit(&l->e, insn_exit());
+	load_field(l, field, REG_A);
+	return 0;
+}
+
+static int
+plain(struct lowering *l, enum cbpf_field field)
+{
+	load_field(l, field, REG_A);
+	return 0;
+}
+
+/* libpcap knows the VLAN tag alone, its 12 bits of identifier. */
+static int
+ancillary_pcap(struct lowering *l, uint32_t ad)
+{
+	enum cbpf_field field =
+		ad == CBPF_AD_VLAN_TAG ? CBPF_FIELD_VLAN_TCI : CBPF_FIELD_VLAN_PRESENT;
+
+	skip_if_known(l, field, 2);
+	lower_ret_k(l, 0);
+	load_field(l, field, REG_A);
+	if (ad == CBPF_AD_VLAN_TAG)
+		emit(&l->e, insn_alu32_k(EBPF_AND, REG_A, 0xfff));
+	return 0;
+}
+
+static int
+ancillary(struct lowering *l, uint32_t ad)
+{
+	const struct cbpf_packet_layout *layout = l->opts->layout;
+
+	if (l->dialect == CBPF_DIALECT_PCAP)
+		return ancillary_pcap(l, ad);
+	switch (ad) {
+	case CBPF_AD_PROTOCOL:
+		return plain(l, CBPF_FIELD_PROTOCOL);
+	case CBPF_AD_PKTTYPE:
+		return plain(l, CBPF_FIELD_PKTTYPE);
+	case CBPF_AD_IFINDEX:
+		return of_interface(l, CBPF_FIELD_IFINDEX);
+	case CBPF_AD_NLATTR:
+		return call(l, layout->nlattr);
+	case CBPF_AD_NLATTR_NEST:
+		return call(l, layout->nlattr_nest);
+	case CBPF_AD_MARK:
+		return plain(l, CBPF_FIELD_MARK);
+	case CBPF_AD_QUEUE:
+		return plain(l, CBPF_FIELD_QUEUE);
+	case CBPF_AD_HATYPE:
+		return of_interface(l, CBPF_FIELD_HATYPE);
+	case CBPF_AD_RXHASH:
+		return plain(l, CBPF_FIELD_RXHASH);
+	case CBPF_AD_CPU:
+		return plain(l, CBPF_FIELD_CPU);
+	case CBPF_AD_VLAN_TAG:
+		return plain(l, CBPF_FIELD_VLAN_TCI);
+	case CBPF_AD_VLAN_TAG_PRESENT:
+		return plain(l, CBPF_FIELD_VLAN_PRESENT);
+	case CBPF_AD_PAY_OFFSET:
+		return call(l, layout->pay_offset);
+	case CBPF_AD_RANDOM:
+		return call(l, layout->random);
+	case CBPF_AD_VLAN_TPID:
+		return plain(l, CBPF_FIELD_VLAN_PROTO);
+	default:
+		return lower_refuse(l, "unknown ancillary load");
+	}
+}
+
+const struct lower_target lower_packet = {
+	.name = "packet",
+	.has_vlan_tag = true,
+	.prologue = prologue,
+	.len = len,
+	.abs = load_abs,
+	.ind = load_ind,
+	.ancillary = ancillary,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fast interpreter: interp_loop.h with every test empty.
+ *
+ * What keeps it inside the program was checked once at load
+ * (ebpf_check_structure): jumps and calls hit instructions, functions do not
+ * run into each other, calls fit the frames.  What keeps its accesses inside
+ * memory is the program's maker, or the verifier.
+ *
+ * Dispatch goes through labels as values where the compiler has them; debug
+ * builds use the switch, and the tests compile this file once for each.
+ */
+#include "config.h"
+
+#include "ebpf/interp.h"
+
+#include "ebpf/arith.h"
+#include "ebpf/atomic.h"
+#include "ebpf/insn.h"
+
+#include <string.h>
+
+#ifndef EBPF_INTERP_NAME
+#define EBPF_INTERP_NAME ebpf_interp
+#if defined(__GNUC__) && !defined(BPFSIFT_DEBUG)
+#define LOOP_LABELS 1
+#else
+#define LOOP_LABELS 0
+#endif
+#endif
+
+/* A copy of the function would have labels of its own, which no program holds. */
+#if LOOP_LABELS && defined(__clang__)
+#define ONE_COPY __attribute__((noinline))
+#elif LOOP_LABELS
+#define ONE_COPY __attribute__((noinline, noclone))
+#else
+#define ONE_COPY
+#endif
+
+struct frame {
+	const struct ebpf_decoded *ret;
+	uint32_t n_loops;
+	uint64_t saved[4];      /* R6 ... R9 */
+};
+
+static inline void *
+pointer(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+#define LOOP                                                                                       \
+	ONE_COPY uint64_t EBPF_INTERP_NAME(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+
+#if LOOP_LABELS
+#define LABELS labels
+#define DISPATCH goto *pc->label;
+#define CASE(id) op_##id:
+#define NO_CASE no_op:
+#define NEXT                                                                                       \
+	do {                                                                                       \
+		pc++;                                                                              \
+		goto *pc->label;                                                                   \
+	} while (0)
+#else
+#define LABELS NULL
+#define DISPATCH switch ((enum ebpf_op)pc->row)
+#define CASE(id) case EBPF_OP_##id:
+#define NO_CASE
+#define NEXT continue
+#endif
+
+#define LOOP_ENTER                                                                                 \
+	const struct ebpf_decoded *pc;                                                             \
+	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
+	_Alignas(16) uint8_t stack[EBPF_MAX_FRAMES * EBPF_STACK_SIZE];                             \
+	uint64_t regs[EBPF_N_REGS] = { 0 };                                                        \
+	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
+                                                                                                   \
+	if (prog == NULL)                                                                          \
+		return (uintptr_t)LABELS;                                                          \
+	pc = prog->code;                                                                           \
+	regs[EBPF_R1] = r1;                                                                        \
+	regs[EBPF_R2] = r2;                                                                        \
+	regs[EBPF_R10] = (uintptr_t)(stack + sizeof(stack));
+
+#define STEP (void)0
+#define TRACE (void)0
+#define ACCESS(addr, size) (void)0
+#define ATOMIC(addr, size) (void)0
+#define GOTO(n) pc += (n)
+#define ENTER_FRAME (void)0
+#define HELPER (void)0
+#define RETURN return regs[EBPF_R0]
+#define FAIL return 0
+
+/* Labels as values are an extension; as a label is named, so is a jump to one. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#include "ebpf/interp_loop.h"
+#pragma GCC diagnostic pop

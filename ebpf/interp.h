@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The fast interpreter, for programs whose accesses need no test. */
+#ifndef BPFSIFT_EBPF_INTERP_H
+#define BPFSIFT_EBPF_INTERP_H
+
+#include "ebpf/prog.h"
+
+/*
+ * An ebpf_run_fn.  Memory safe for programs that passed ebpf_check_structure()
+ * and whose own accesses are right.
+ */
+uint64_t ebpf_interp(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
+
+#endif

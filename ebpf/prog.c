@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program object: from instructions to something that runs.
+ *
+ * The part that a run reads lies in whole pages of its own, so that it shares
+ * a page with nothing else and can be made read-only; the rest is on the heap.
+ * A program is complete and immutable when its loader returns it.
+ */
+#include "config.h"
+
+#include "ebpf/prog.h"
+
+#include "ebpf/check.h"
+#include "ebpf/err.h"
+#include "ebpf/helper.h"
+#include "ebpf/insn.h"
+#include "ebpf/interp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What an untrusted program has in place of the fast interpreter. */
+static uint64_t
+run_refused(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+{
+	(void)prog;
+	(void)r1;
+	(void)r2;
+	return 0;
+}
+
+static size_t
+round_to_pages(size_t n_bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (n_bytes + page - 1) / page * page;
+}
+
+static void
+prog_free(struct ebpf_prog *prog)
+{
+	struct ebpf_prog_aux *aux = prog->aux;
+
+	munmap(prog, aux->n_bytes);
+	free(aux->insns);
+	free(aux);
+}
+
+static struct ebpf_prog_aux *
+aux_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns)
+{
+	struct ebpf_prog_aux *aux = calloc(1, sizeof(*aux));
+
+	if (aux == NULL)
+		return NULL;
+	aux->insns = calloc(n_insns, sizeof(*insns));
+	if (aux->insns == NULL) {
+		free(aux);
+		return NULL;
+	}
+	memcpy(aux->insns, insns, n_insns * sizeof(*insns));
+	aux->type = type;
+	atomic_init(&aux->n_refs, 1);
+	return aux;
+}
+
+/* An object without a runtime.  n_insns is at most EBPF_MAXINSNS: no product wraps. */
+static struct ebpf_prog *
+prog_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+	 void *env)
+{
+	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
+					(n_insns + 1) * sizeof(struct ebpf_decoded));
+	struct ebpf_prog_aux *aux = aux_new(type, insns, n_insns);
+	struct ebpf_prog *prog;
+
+	if (aux == NULL)
+		return NULL;
+	prog = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (prog == MAP_FAILED) {
+		free(aux->insns);
+		free(aux);
+		return NULL;
+	}
+	aux->n_bytes = n_bytes;
+	prog->run = run_refused;
+	prog->helpers = type->helpers;
+	prog->env = env;
+	prog->aux = aux;
+	prog->n_insns = (uint32_t)n_insns;
+	return prog;
+}
+
+static void
+set_row(struct ebpf_decoded *d, const void *const *labels, uintptr_t row)
+{
+	if (labels != NULL)
+		d->label = labels[row];
+	else
+		d->row = row;
+}
+
+/* The instructions as an interpreter wants them: with its labels, or by row. */
+static void
+decode(struct ebpf_prog *prog, const void *const *labels)
+{
+	const struct ebpf_insn *insns = prog->aux->insns;
+
+	for (size_t pc = 0; pc < prog->n_insns; pc++) {
+		struct ebpf_decoded *d = &prog->code[pc];
+		int row = ebpf_op_of(&insns[pc]);
+
+		set_row(d, labels, (uintptr_t)row);
+		d->dst = insns[pc].dst_reg;
+		d->src = insns[pc].src_reg;
+		d->off = insns[pc].off;
+		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(prog->aux->type, insns[pc].imm)
+					     : insns[pc].imm;
+		if (ebpf_code_is_wide(insns[pc].code)) {
+			pc++;
+			set_row(&prog->code[pc], labels, EBPF_N_OPS);
+			prog->code[pc].imm = insns[pc].imm;
+		}
+	}
+	set_row(&prog->code[prog->n_insns], labels, EBPF_N_OPS);
+}
+
+void
+ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
+{
+	decode(prog, (const void *const *)(uintptr_t)run(NULL, 0, 0));
+	prog->run = run;
+}
+
+static int
+check_length(size_t n_insns, struct ebpf_err *err)
+{
+	if (n_insns == 0)
+		return ebpf_err_set(err, -EINVAL, "program has no instructions");
+	if (n_insns > EBPF_MAXINSNS)
+		return ebpf_err_set(err, -E2BIG, "program has %zu instructions, limit is %d", n_insns,
+				    EBPF_MAXINSNS);
+	return 0;
+}
+
+static int
+out_of_memory(size_t n_insns, struct ebpf_err *err)
+{
+	return ebpf_err_set(err, -ENOMEM, "program of %zu instructions: out of memory", n_insns);
+}
+
+int
+ebpf_prog_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+	       struct ebpf_prog **out, struct ebpf_err *err)
+{
+	struct ebpf_prog *prog;
+	int rc;
+
+	if ((rc = check_length(n_insns, err)) < 0 ||
+	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0)
+		return rc;
+	prog = prog_new(type, insns, n_insns, NULL);
+	if (prog == NULL)
+		return out_of_memory(n_insns, err);
+	decode(prog, NULL);
+	*out = prog;
+	return 0;
+}
+
+int
+ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+		       size_t n_insns, void *env, struct ebpf_prog **out, struct ebpf_err *err)
+{
+	struct ebpf_prog *prog;
+	int rc;
+
+	if ((rc = check_length(n_insns, err)) < 0 ||
+	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0 ||
+	    (rc = ebpf_check_structure(type, insns, n_insns, err)) < 0)
+		return rc;
+	prog = prog_new(type, insns, n_insns, env);
+	if (prog == NULL)
+		return out_of_memory(n_insns, err);
+	prog->aux->is_trusted = true;
+	ebpf_prog_set_run(prog, ebpf_interp);
+	*out = prog;
+	return 0;
+}
+
+struct ebpf_prog *
+ebpf_prog_get(struct ebpf_prog *prog)
+{
+	atomic_fetch_add_explicit(&prog->aux->n_refs, 1, memory_order_relaxed);
+	return prog;
+}
+
+void
+ebpf_prog_put(struct ebpf_prog *prog)
+{
+	if (prog == NULL)
+		return;
+	/* Release: uses before this put; acquire: all of them before the free. */
+	if (atomic_fetch_sub_explicit(&prog->aux->n_refs, 1, memory_order_acq_rel) == 1)
+		prog_free(prog);
+}
+
+const struct ebpf_insn *
+ebpf_prog_insns(const struct ebpf_prog *prog, size_t *n_insns)
+{
+	*n_insns = prog->n_insns;
+	return prog->aux->insns;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Filters: a classic program taken through the lowering into the core, and
+ * run over batches of packet views.
+ *
+ * A filter is immutable but for the counter of its random numbers, which is
+ * atomic, so that threads share it freely.
+ */
+#include <bpfsift/filter.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ebpf/err.h"
+#include "ebpf/prog.h"
+#include "filter/prog_packet.h"
+
+struct sift_filter {
+	struct cbpf_prog *cbpf;
+	struct ebpf_prog *ebpf;
+	struct sift_packet_env env;
+};
+
+/* Keep a copy of a checked program: checked again, by its own dialect. */
+static int
+copy_cbpf(const struct cbpf_prog *prog, struct cbpf_prog **out, struct ebpf_err *err)
+{
+	size_t n_insns;
+	const struct cbpf_insn *insns = cbpf_prog_insns(prog, &n_insns);
+
+	return cbpf_check(insns, n_insns, cbpf_prog_dialect(prog), out, err);
+}
+
+/* The extended program: every instruction that our engines know may be used. */
+static int
+make_ebpf(struct sift_filter *f, struct ebpf_err *err)
+{
+	struct cbpf_lower_opts opts = {
+		.size = sizeof(opts),
+		.cpu = CBPF_CPU_V4,
+		.layout = sift_packet_layout(),
+	};
+	struct cbpf_lowered lowered = { NULL, 0, NULL };
+	int rc = cbpf_lower(f->cbpf, CBPF_TARGET_PACKET, &opts, &lowered, err);
+
+	if (rc < 0)
+		return rc;
+	rc = ebpf_prog_load_trusted(sift_prog_type_packet(), lowered.insns, lowered.n_insns,
+				    &f->env, &f->ebpf, err);
+	cbpf_lowered_free(&lowered);
+	return rc;
+}
+
+int
+sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
+		struct sift_filter **out, struct ebpf_err *err)
+{
+	struct sift_filter *f;
+	int rc;
+
+	if (opts != NULL && opts->size < sizeof(*opts))
+		return ebpf_err_set(err, -EINVAL,
+				    "filter options of %zu bytes, but %zu are known: set size",
+				    opts->size, sizeof(*opts));
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	f->env.random_seed = opts != NULL ? opts->random_seed : 0;
+	atomic_init(&f->env.draws, 0);
+	if ((rc = copy_cbpf(prog, &f->cbpf, err)) < 0 || (rc = make_ebpf(f, err)) < 0) {
+		sift_filter_free(f);
+		return rc;
+	}
+	*out = f;
+	return 0;
+}
+
+void
+sift_filter_free(struct sift_filter *filter)
+{
+	if (filter == NULL)
+		return;
+	ebpf_prog_put(filter->ebpf);
+	cbpf_prog_free(filter->cbpf);
+	free(filter);
+}
+
+void
+sift_filter_batch(const struct sift_filter *filter, const struct sift_view *views, size_t n,
+		  uint32_t *verdicts)
+{
+	for (size_t i = 0; i < n; i++)
+		verdicts[i] = (uint32_t)ebpf_prog_run(filter->ebpf, (uintptr_t)&views[i], 0);
+}
+
+const struct cbpf_prog *
+sift_filter_cbpf(const struct sift_filter *filter)
+{
+	return filter->cbpf;
+}
+
+const struct ebpf_prog *
+sift_filter_ebpf(const struct sift_filter *filter)
+{
+	return filter->ebpf;
+}

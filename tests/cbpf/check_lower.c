@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The lowering's structure: which paths lead where, what each cpu is given,
+ * what is refused.  That it computes the right verdicts is tests/diff/'s part.
+ */
+#include "cbpf/insn.h"
+#include "ebpf/insn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/suite.h"
+
+#define NONE UINT32_MAX
+
+/* A context of our own: the layout need not be that of struct sift_view. */
+static const struct cbpf_packet_layout layout = {
+	.size = sizeof(layout),
+	.fields = {
+		[CBPF_FIELD_DATA] = { 0, sizeof(void *), 0 },
+		[CBPF_FIELD_CAPLEN] = { 8, 4, 0 },
+		[CBPF_FIELD_WIRELEN] = { 12, 4, 0 },
+		[CBPF_FIELD_MAC_OFF] = { 16, 4, 0 },
+		[CBPF_FIELD_NET_OFF] = { 20, 4, 0 },
+		[CBPF_FIELD_PROTOCOL] = { 24, 2, 0x1 },
+		[CBPF_FIELD_PKTTYPE] = { 26, 1, 0x2 },
+		[CBPF_FIELD_IFINDEX] = { 28, 4, 0x4 },
+		[CBPF_FIELD_MARK] = { 32, 4, 0x8 },
+		[CBPF_FIELD_QUEUE] = { 36, 2, 0x10 },
+		[CBPF_FIELD_HATYPE] = { 38, 2, 0x20 },
+		[CBPF_FIELD_RXHASH] = { 40, 4, 0x40 },
+		[CBPF_FIELD_CPU] = { 44, 4, 0x80 },
+		[CBPF_FIELD_VLAN_TCI] = { 48, 2, 0x100 },
+		[CBPF_FIELD_VLAN_PRESENT] = { 50, 1, 0x100 },
+		[CBPF_FIELD_VLAN_PROTO] = { 52, 2, 0x100 },
+	},
+	.known_off = 56,
+	.nlattr = 1001, .nlattr_nest = 1002, .pay_offset = 1003, .random = 7,
+};
+
+static struct cbpf_lowered
+lower(const struct cbpf_insn *insns, size_t n, enum cbpf_dialect dialect, enum cbpf_target target,
+      enum cbpf_cpu cpu)
+{
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = cpu, .layout = &layout };
+	struct cbpf_lowered out = { 0 };
+	struct cbpf_prog *prog = NULL;
+	struct ebpf_err err = { "" };
+
+	ck_assert_msg(cbpf_check(insns, n, dialect, &prog, &err) == 0, "%s", err.text);
+	ck_assert_msg(cbpf_lower(prog, target, &opts, &out, &err) == 0, "%s", err.text);
+	cbpf_prog_free(prog);
+	return out;
+}
+
+/* ---- every extended path is a classic path ---- */
+
+static bool
+is_successor(const struct cbpf_insn *insns, size_t pc, size_t to)
+{
+	const struct cbpf_insn *insn = &insns[pc];
+
+	if (CBPF_CLASS(insn->code) == CBPF_RET)
+		return false;
+	if (CBPF_CLASS(insn->code) != CBPF_JMP)
+		return to == pc + 1;
+	if (insn->code == (CBPF_JMP | CBPF_JA))
+		return to == (uint32_t)(pc + 1 + insn->k);
+	return to == pc + 1 + insn->jt || to == pc + 1 + insn->jf;
+}
+
+static bool
+is_jump(const struct ebpf_insn *insn)
+{
+	uint8_t op = insn->code & 0xf0;
+
+	return (EBPF_CLASS(insn->code) == EBPF_JMP || EBPF_CLASS(insn->code) == EBPF_JMP32) &&
+	       op != EBPF_CALL && op != EBPF_EXIT;
+}
+
+static bool
+is_goto(const struct ebpf_insn *insn)
+{
+	return insn->code == (EBPF_JMP | EBPF_JA) || insn->code == (EBPF_JMP32 | EBPF_JA);
+}
+
+static size_t
+jump_target(const struct cbpf_lowered *p, size_t slot)
+{
+	const struct ebpf_insn *insn = &p->insns[slot];
+	int64_t off = insn->code == (EBPF_JMP32 | EBPF_JA) ? insn->imm : insn->off;
+
+	return (size_t)((int64_t)slot + 1 + off);
+}
+
+/* One way on from a slot: through trampolines to its origin or a successor's start. */
+static void
+check_edge(const struct cbpf_insn *insns, const struct cbpf_lowered *p, size_t from, size_t to)
+{
+	uint32_t origin = p->origin[from];
+	bool direct = p->origin[to] != NONE;
+
+	for (size_t hops = 0; p->origin[to] == NONE; hops++) {
+		ck_assert(is_goto(&p->insns[to]));
+		ck_assert_uint_lt(hops, p->n_insns);
+		to = jump_target(p, to);
+		ck_assert_uint_lt(to, p->n_insns);
+	}
+	if (direct && p->origin[to] == origin && p->origin[to - 1] == origin)
+		return;
+	ck_assert_msg(p->origin[to - 1] != p->origin[to], "insn %zu is entered in the middle", to);
+	ck_assert_msg(is_successor(insns, origin, p->origin[to]), "insn %u goes on at %u", origin,
+		      p->origin[to]);
+}
+
+static void
+check_paths(const struct cbpf_insn *insns, const struct cbpf_lowered *p, enum cbpf_cpu cpu)
+{
+	size_t start = 0;       /* of the first classic instruction */
+
+	while (p->origin[start] == NONE)
+		start++;
+	for (size_t slot = 0; slot < p->n_insns; slot++) {
+		const struct ebpf_insn *insn = &p->insns[slot];
+		int op = ebpf_op_of(insn);
+
+		ck_assert_msg(op >= 0, "slot %zu: code %02x", slot, insn->code);
+		ck_assert_msg(ebpf_ops[op].cpu <= (unsigned)cpu, "slot %zu: %s in v%d", slot,
+			      ebpf_ops[op].name, (int)cpu);
+		if (slot < start || p->origin[slot] == NONE)
+			continue;
+		if (is_jump(insn))
+			check_edge(insns, p, slot, jump_target(p, slot));
+		if (op != EBPF_OP_EXIT && !is_goto(insn))
+			check_edge(insns, p, slot, slot + 1);
+	}
+}
+
+/* Mostly long expansions, with jumps of every length; ends with RET. */
+static size_t
+random_program(uint64_t *rng, struct cbpf_insn *insns, size_t n, bool backward)
+{
+	for (size_t pc = 0; pc + 1 < n; pc++) {
+		uint32_t left = (uint32_t)(n - 1 - pc);
+		uint8_t reach = left < 200 ? 0 : (uint8_t)rng_below(rng, 200);
+
+		switch (rng_below(rng, 8)) {
+		case 0:
+			if (left < 3)
+				goto load;
+			/* a test goes over it, so that what follows stays reachable */
+			insns[pc++] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JEQ,
+								   rng_next(rng), 1, 0);
+			left--;
+			insns[pc] = (struct cbpf_insn) CBPF_STMT(CBPF_JMP | CBPF_JA,
+								 rng_below(rng, left));
+			if (backward && rng_below(rng, 2) == 0)
+				insns[pc].k = -rng_below(rng, (uint32_t)pc + 1) - 1;
+			break;
+		case 1:
+			insns[pc] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JGT,
+								 rng_next(rng), reach, 0);
+			break;
+		case 2:
+			insns[pc] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JGE | CBPF_X, 0, 0,
+								 reach);
+			break;
+		case 3:
+			insns[pc] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JSET,
+								 rng_next(rng), reach / 2, reach);
+			break;
+		default:
+load:
+			insns[pc] = (struct cbpf_insn) CBPF_STMT(CBPF_LD | CBPF_H | CBPF_IND,
+								 rng_below(rng, 100));
+		}
+	}
+	insns[n - 1] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_A, 0);
+	return n;
+}
+
+START_TEST(long_jumps_arrive_on_each_cpu)
+{
+	enum cbpf_cpu cpu = (enum cbpf_cpu)(_i % 4 + 1);
+	bool pcap = _i >= 4;
+	enum cbpf_dialect dialect = pcap ? CBPF_DIALECT_PCAP : CBPF_DIALECT_KERNEL;
+	size_t max = pcap ? 20000 : CBPF_MAXINSNS;
+	struct cbpf_insn *insns = calloc(max, sizeof(*insns));
+	uint64_t rng = suite_seed(0x10f7 + (uint64_t)_i);
+	size_t far = 0;
+
+	for (uint64_t run = 0; run < suite_scaled(20); run++) {
+		size_t n = random_program(&rng, insns, max / 2 + rng_below(&rng, (uint32_t)max / 2),
+					  pcap);
+		struct cbpf_lowered p = lower(insns, n, dialect, CBPF_TARGET_PACKET, cpu);
+
+		check_paths(insns, &p, cpu);
+		for (size_t slot = 0; slot < p.n_insns; slot++)
+			far += slot > 100 && p.origin[slot] == NONE;
+		cbpf_lowered_free(&p);
+	}
+	free(insns);
+	/* the test is about trampolines: there were some, unless gotol does without */
+	ck_assert_int_eq(far > 0, cpu < CBPF_CPU_V4);
+}
+END_TEST
+
+START_TEST(thousands_of_labels_cross_one_pool)
+{
+	enum { JUMPS = 2000, N = 2 * JUMPS };
+	struct cbpf_insn insns[N];
+	struct cbpf_lowered p;
+
+	for (uint32_t i = 0; i < N; i++) {
+		if (i < JUMPS)
+			insns[i] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JEQ, i, 0, 1);
+		else
+			insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, i);
+		if (i % 2 == 1 && i < JUMPS)
+			insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_JMP | CBPF_JA, N - 2 - i - i / 2);
+	}
+	insns[N - 1] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_K, 1);
+	p = lower(insns, N, CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V1);
+	check_paths(insns, &p, CBPF_CPU_V1);
+	cbpf_lowered_free(&p);
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+static const struct {
+	struct cbpf_insn insns[2];
+	enum cbpf_dialect dialect;
+	enum cbpf_target target;
+	bool with_layout;
+	const char *err;
+} refused[] = {
+	{ { CBPF_STMT(CBPF_LD | CBPF_W | CBPF_ABS, CBPF_AD_OFF + CBPF_AD_MARK),
+	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, true,
+	  "insn 0: an ancillary load: target buffer has no packet metadata, target packet has" },
+	{ { CBPF_STMT(CBPF_LDX | CBPF_B | CBPF_MSH, CBPF_NET_OFF),
+	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, true,
+	  "insn 0: a load from the link- or network-layer header: "
+	  "target buffer needs a link type to find it" },
+	{ { CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, CBPF_LL_OFF + 5),
+	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, true,
+	  "insn 0: a load from the link- or network-layer header: "
+	  "target buffer needs a link type to find it" },
+	{ { CBPF_STMT(CBPF_LD | CBPF_IMM, 1), CBPF_STMT(CBPF_RET | CBPF_A, 0) },
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, false,
+	  "target packet needs the layout of its context" },
+	{ { CBPF_STMT(CBPF_LD | CBPF_IMM, 1), CBPF_STMT(CBPF_RET | CBPF_A, 0) },
+	  CBPF_DIALECT_PCAP, (enum cbpf_target)77, true, "no target 77" },
+};
+
+START_TEST(refuses_with_a_message_and_leaves_the_output)
+{
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts),
+					      .layout = refused[_i].with_layout ? &layout : NULL };
+	struct cbpf_lowered out = { .n_insns = 4711 };
+	struct ebpf_err err = { "" };
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(refused[_i].insns, 2, refused[_i].dialect, &prog, &err), 0);
+	ck_assert_int_eq(cbpf_lower(prog, refused[_i].target, &opts, &out, &err), -EINVAL);
+	ck_assert_str_eq(err.text, refused[_i].err);
+	ck_assert_uint_eq(out.n_insns, 4711);
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+START_TEST(refuses_a_layout_that_no_load_can_read)
+{
+	struct cbpf_packet_layout bad = layout;
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = &bad };
+	const struct cbpf_insn ret[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_lowered out;
+	struct ebpf_err err;
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(ret, 1, CBPF_DIALECT_KERNEL, &prog, NULL), 0);
+	bad.fields[CBPF_FIELD_MARK].width = 3;
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "layout: field 8 is 3 bytes wide");
+	bad = layout;
+	bad.fields[CBPF_FIELD_QUEUE].off = 32766;
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "layout: field 9 is at offset 32766");
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+START_TEST(too_long_a_program_is_refused)
+{
+	enum { N = 100000 };
+	struct cbpf_insn *insns = calloc(N, sizeof(*insns));
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = &layout };
+	struct cbpf_lowered out;
+	struct ebpf_err err;
+	struct cbpf_prog *prog;
+
+	for (size_t i = 0; i + 1 < N; i++)
+		insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, 1);
+	insns[N - 1] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_K, 1);
+	ck_assert_int_eq(cbpf_check(insns, N, CBPF_DIALECT_PCAP, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &out, &err), 0);
+	cbpf_lowered_free(&out);
+	cbpf_prog_free(prog);
+	free(insns);
+
+	insns = calloc(10 * N, sizeof(*insns));
+	for (size_t i = 0; i < 10 * N; i++)
+		insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_K, 1);
+	for (size_t i = 0; i + 1 < 10 * N; i++)
+		insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_LDX | CBPF_B | CBPF_MSH, 1);
+	ck_assert_int_eq(cbpf_check(insns, 10 * N, CBPF_DIALECT_PCAP, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &out, &err), -E2BIG);
+	ck_assert_str_eq(err.text, "the lowered program has more than 1000000 instructions");
+	cbpf_prog_free(prog);
+	free(insns);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("cbpf/lower");
+	TCase *tc = tcase_create("structure");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, long_jumps_arrive_on_each_cpu, 0, 8);
+	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
+	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
+	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
+	tcase_add_test(tc, too_long_a_program_is_refused);
+	suite_add_tcase(s, tc);
+	return s;
+}

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Usage: installcheck.sh VERSION DESTDIR BINDIR LIBDIR INCLUDEDIR MANDIR
+#
+# What was installed is complete, and a program built with no more than
+# 'pkg-config bpfsift' runs with it, linked with the shared library and with
+# the static one.
+. "${srcdir:-.}/tests/support/suite.sh"
+
+version=$1 destdir=$2 bindir=$2$3 libdir=$2$4 includedir=$2$5 mandir=$2$6
+pc=$libdir/pkgconfig/bpfsift.pc
+
+for file in "$libdir/libbpfsift.so" "$libdir/libbpfsift.so.0" "$libdir/libbpfsift.a" "$pc" \
+	"$includedir/bpfsift/ebpf.h" "$includedir/bpfsift/cbpf.h" "$includedir/bpfsift/filter.h" \
+	"$mandir/man1/bpfsift.1" "$mandir/man1/cbpf2ebpf.1" "$mandir/man1/ebpfrun.1" \
+	"$mandir/man3/libbpfsift.3" "$mandir/man7/bpf-filter-semantics.7"; do
+	check "${file#"$destdir"} is there" test -s "$file"
+done
+for tool in bpfsift cbpf2ebpf ebpfrun; do
+	check "$tool is there" test -x "$bindir/$tool"
+	check "$tool runs" env LD_LIBRARY_PATH="$libdir" "$bindir/$tool" --version
+done
+check_same 'the name that programs look for' libbpfsift.so.0 "$(objdump -p "$libdir/libbpfsift.so" |
+	awk '$1 == "SONAME" { print $2 }')"
+
+# Under DESTDIR, bpfsift.pc names a prefix where there is nothing yet.
+prefix=$(sed -n 's/^prefix=//p' "$pc")
+query()
+{
+	PKG_CONFIG_PATH=$libdir/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH} \
+		pkg-config "$@" bpfsift | sed "s|\([IL]\)$prefix|\1$destdir$prefix|g"
+}
+check_same 'its version' "$version" "$(query --modversion)"
+
+cat >"$scratch/consumer.c" <<'END'
+#include <bpfsift/filter.h>
+#include <stdio.h>
+
+int
+main(void)
+{
+	static const struct cbpf_insn insns[] = {
+		CBPF_STMT(CBPF_LD | CBPF_LEN, 0),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	static const uint8_t frame[60];
+	struct cbpf_prog *prog;
+	struct sift_filter *filter;
+	struct sift_view view;
+	struct ebpf_err err;
+	uint32_t verdict;
+
+	if (cbpf_check(insns, 2, CBPF_DIALECT_KERNEL, &prog, &err) < 0 ||
+	    sift_filter_new(prog, NULL, &filter, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	sift_view_init(&view, 1, frame, sizeof(frame), 1500);
+	sift_filter_batch(filter, &view, 1, &verdict);
+	printf("%u\n", (unsigned)verdict);
+	sift_filter_free(filter);
+	cbpf_prog_free(prog);
+	return 0;
+}
+END
+# shellcheck disable=SC2046,SC2086
+{
+	check 'a program builds with the shared library' \
+		$CC $MODE_CFLAGS -std=c11 -o "$scratch/shared" "$scratch/consumer.c" \
+		$(query --cflags --libs)
+	check_same 'and runs' 1500 "$(LD_LIBRARY_PATH=$libdir "$scratch/shared" 2>&1)"
+	check 'a program builds with the static library' \
+		$CC $MODE_CFLAGS -std=c11 -o "$scratch/static" "$scratch/consumer.c" \
+		$(query --static --cflags --libs | sed "s|-lbpfsift|$libdir/libbpfsift.a|")
+	check_same 'and runs' 1500 "$("$scratch/static" 2>&1)"
+}
+check_empty 'nor does it need the shared one' \
+	"$(objdump -p "$scratch/static" | grep 'NEEDED.*bpfsift')"
+finish

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# What every shell test shares: counting, skipping, a scratch directory.
+#
+#	. "${srcdir:-.}/tests/support/suite.sh"
+#	check 'bpfsift says its version' bpfsift --version
+#	finish
+#
+# tests/totals.sh adds up what finish prints.  A skipped check is not counted
+# among the checks.
+
+LC_ALL=C
+export LC_ALL
+: "${srcdir:=.}" "${builddir:=$PWD}" "${CC:=cc}"
+
+suite_checks=0
+suite_failures=0
+suite_skipped=0
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/bpfsift-test.XXXXXX") || exit 99
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 99' HUP INT TERM
+
+# pass: one more check, which held.
+pass()
+{
+	suite_checks=$((suite_checks + 1))
+}
+
+# fail WHAT [DETAIL]: one more check, which did not hold.
+fail()
+{
+	suite_checks=$((suite_checks + 1))
+	suite_failures=$((suite_failures + 1))
+	printf 'FAILED: %s\n' "$1"
+	[ -z "${2-}" ] || printf '%s\n' "$2" | sed 's/^/    /'
+}
+
+# skip REASON: a check that cannot be made here.
+skip()
+{
+	suite_skipped=$((suite_skipped + 1))
+	printf 'SKIPPED: %s\n' "$1"
+}
+
+# check WHAT COMMAND...: the command succeeds; its output is shown if not.
+check()
+{
+	suite_what=$1
+	shift
+	if suite_output=$("$@" 2>&1); then
+		pass
+	else
+		fail "$suite_what" "$suite_output"
+	fi
+}
+
+# check_empty WHAT TEXT: the text, a list of offenders, is empty.
+check_empty()
+{
+	if [ -z "$2" ]; then
+		pass
+	else
+		fail "$1" "$2"
+	fi
+}
+
+# check_same WHAT EXPECTED ACTUAL: two texts are the same.
+check_same()
+{
+	if [ "$2" = "$3" ]; then
+		pass
+	else
+		fail "$1" "expected: $2
+but it is: $3"
+	fi
+}
+
+# finish: print the totals and end with the status that they ask for.
+finish()
+{
+	printf 'Checks: %d, Failures: %d, Errors: 0\n' "$suite_checks" "$suite_failures"
+	[ "$suite_failures" -eq 0 ] || exit 1
+	[ "$suite_checks" -gt 0 ] && exit 0
+	[ "$suite_skipped" -gt 0 ] && exit 77
+	exit 1
+}
