@@ -15,6 +15,7 @@
  */
 #include "cbpf/prog.h"
 
+#include "cbpf/ancillary.h"
 #include "cbpf/insn.h"
 #include "ebpf/err.h"
 
@@ -90,15 +91,15 @@ check_slot(const struct checker *c, size_t pc)
 static int
 check_ancillary(const struct checker *c, size_t pc)
 {
-	uint32_t k = c->insns[pc].k, ad = k - (uint32_t)CBPF_AD_OFF;
+	uint32_t k = c->insns[pc].k;
 
 	if (c->dialect != CBPF_DIALECT_KERNEL || k < (uint32_t)CBPF_AD_OFF)
 		return 0;
-	if (ad < CBPF_AD_MAX && ad % 4 == 0)
+	if (cbpf_ancillary_at(k) != NULL)
 		return 0;
 	return ebpf_err_set(c->err, -EINVAL,
 			    "insn %zu: load at 0x%" PRIx32 ": no ancillary data at offset %" PRIu32,
-			    pc, k, ad);
+			    pc, k, k - (uint32_t)CBPF_AD_OFF);
 }
 
 static int
@@ -111,8 +112,7 @@ check_constant(const struct checker *c, size_t pc)
 	case CBPF_ALU | CBPF_MOD | CBPF_K:
 		if (insn->k == 0)
 			return ebpf_err_set(c->err, -EINVAL, "insn %zu: %s by constant 0", pc,
-					    insn->code == (CBPF_ALU | CBPF_DIV | CBPF_K) ? "division"
-											 : "modulo");
+					    cbpf_ops[cbpf_op_of(insn->code)].text);
 		return 0;
 	case CBPF_ALU | CBPF_LSH | CBPF_K:
 	case CBPF_ALU | CBPF_RSH | CBPF_K:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fast interpreter: interp_loop.h with every test empty.
+ * The fast interpreter: interp_loop.def with every test empty.
  *
  * What keeps it inside the program was checked once at load
  * (ebpf_check_structure): jumps and calls hit instructions, functions do not
@@ -98,5 +98,5 @@ pointer(uint64_t addr)
 /* Labels as values are an extension; as a label is named, so is a jump to one. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#include "ebpf/interp_loop.h"
+#include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The checked interpreter: interp_loop.h with every test made.  It runs any
+ * The checked interpreter: interp_loop.def with every test made.  It runs any
  * program whose form is right: jumps are tested as they are taken, accesses
  * as they are made, and the number of steps is bounded.
  *
@@ -40,6 +40,7 @@ struct frame {
 
 /* All that a run may touch, and what it reports to. */
 struct run {
+	const struct ebpf_decoded *code;        /* by row */
 	uint64_t mem;           /* address */
 	uint64_t mem_len;
 	uint64_t stack_top;     /* address after the first frame's last byte */
@@ -146,8 +147,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 /* ---- the loop ---- */
 
 #define LOOP                                                                                       \
-	static int interpret(const struct ebpf_prog *prog, struct run *run, uint64_t r1,           \
-			     uint64_t r2, uint64_t *r0)
+	static int interpret(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 
 #if LOOP_LABELS
 #define DISPATCH goto *labels[pc->row];
@@ -165,19 +165,19 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 	}
 
 #define LOOP_ENTER                                                                                 \
-	const struct ebpf_decoded *pc = prog->code;                                                \
+	const struct ebpf_decoded *const code = run->code, *pc = code;                              \
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	uint64_t regs[EBPF_N_REGS] = { 0 };                                                        \
 	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
 	size_t at;                                                                                 \
                                                                                                    \
-	regs[EBPF_R1] = r1;                                                                        \
-	regs[EBPF_R2] = r2;                                                                        \
+	regs[EBPF_R1] = run->mem;                                                                  \
+	regs[EBPF_R2] = run->mem_len;                                                              \
 	regs[EBPF_R10] = run->stack_top;
 
 #define STEP                                                                                       \
 	do {                                                                                       \
-		at = (size_t)(pc - prog->code);                                                    \
+		at = (size_t)(pc - code);                                                          \
 		if (pc->row == EBPF_N_OPS)                                                         \
 			return fail_no_insn(run, prog, at);                                        \
 		if (run->steps_left == 0)                                                          \
@@ -228,7 +228,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 /* Labels as values are an extension; as a label is named, so is a jump to one. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#include "ebpf/interp_loop.h"
+#include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
 
 /* A field of opts, where the caller's struct is long enough to have it. */
@@ -242,14 +242,26 @@ int
 EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 		  const struct ebpf_run_opts *opts, uint64_t *r0, struct ebpf_err *err)
 {
+	struct ebpf_decoded *by_row = NULL;
 	struct run *run;
 	int rc;
 
-	if (prog->aux->is_trusted)
-		return ebpf_err_set(err, -EINVAL, "program was not loaded by ebpf_prog_load()");
+	if (!prog->aux->is_trusted && prog->aux->type != ebpf_prog_type_raw())
+		return ebpf_err_set(err, -EINVAL,
+				    "program type %s: its helpers do not test what they are given",
+				    prog->aux->type->name);
 	run = calloc(1, sizeof(*run));
 	if (run == NULL)
 		return ebpf_err_set(err, -ENOMEM, "run: out of memory");
+	run->code = prog->code;
+	if (prog->aux->is_trusted) {
+		run->code = by_row = calloc((size_t)prog->n_insns + 1, sizeof(*by_row));
+		if (by_row == NULL) {
+			rc = ebpf_err_set(err, -ENOMEM, "run: out of memory");
+			goto out;
+		}
+		ebpf_prog_decode(prog, NULL, by_row);
+	}
 	run->mem = (uintptr_t)mem;
 	run->mem_len = len;
 	run->stack_top = (uintptr_t)(run->stack + sizeof(run->stack));
@@ -260,7 +272,9 @@ EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 	run->trace = OPT(opts, trace, NULL);
 	run->trace_arg = OPT(opts, trace_arg, NULL);
 	run->err = err;
-	rc = interpret(prog, run, run->mem, run->mem_len, r0);
+	rc = interpret(prog, run, r0);
+out:
+	free(by_row);
 	free(run);
 	return rc;
 }

@@ -104,14 +104,14 @@ set_row(struct ebpf_decoded *d, const void *const *labels, uintptr_t row)
 		d->row = row;
 }
 
-/* The instructions as an interpreter wants them: with its labels, or by row. */
-static void
-decode(struct ebpf_prog *prog, const void *const *labels)
+void
+ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
+		 struct ebpf_decoded *code)
 {
 	const struct ebpf_insn *insns = prog->aux->insns;
 
 	for (size_t pc = 0; pc < prog->n_insns; pc++) {
-		struct ebpf_decoded *d = &prog->code[pc];
+		struct ebpf_decoded *d = &code[pc];
 		int row = ebpf_op_of(&insns[pc]);
 
 		set_row(d, labels, (uintptr_t)row);
@@ -122,17 +122,17 @@ decode(struct ebpf_prog *prog, const void *const *labels)
 					     : insns[pc].imm;
 		if (ebpf_code_is_wide(insns[pc].code)) {
 			pc++;
-			set_row(&prog->code[pc], labels, EBPF_N_OPS);
-			prog->code[pc].imm = insns[pc].imm;
+			set_row(&code[pc], labels, EBPF_N_OPS);
+			code[pc].imm = insns[pc].imm;
 		}
 	}
-	set_row(&prog->code[prog->n_insns], labels, EBPF_N_OPS);
+	set_row(&code[prog->n_insns], labels, EBPF_N_OPS);
 }
 
 void
 ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
 {
-	decode(prog, (const void *const *)(uintptr_t)run(NULL, 0, 0));
+	ebpf_prog_decode(prog, (const void *const *)(uintptr_t)run(NULL, 0, 0), prog->code);
 	prog->run = run;
 }
 
@@ -166,7 +166,7 @@ ebpf_prog_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 	prog = prog_new(type, insns, n_insns, NULL);
 	if (prog == NULL)
 		return out_of_memory(n_insns, err);
-	decode(prog, NULL);
+	ebpf_prog_decode(prog, NULL, prog->code);
 	*out = prog;
 	return 0;
 }

@@ -65,7 +65,7 @@ struct ebpf_prog_aux {
 	const struct ebpf_prog_type *type;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
-	bool is_trusted;                /* code is decoded for run, not by row */
+	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
 };
 
 /*
@@ -108,5 +108,12 @@ ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
  * by row, as a number; 0: it goes by row.
  */
 void ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run);
+
+/*
+ * Decode the instructions of a program into code, which has room for one more:
+ * with an interpreter's labels, or by row where labels is NULL.
+ */
+void ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
+		      struct ebpf_decoded *code);
 
 #endif

@@ -134,7 +134,7 @@ find(int dlt)
 static bool
 is_vlan_tag(uint32_t type)
 {
-	return type == ETHERTYPE_VLAN || type == ETHERTYPE_SVLAN;
+	return type == SIFT_ETHERTYPE_VLAN || type == SIFT_ETHERTYPE_SVLAN;
 }
 
 static void
@@ -273,14 +273,14 @@ static uint32_t
 protocol_of_ppp(uint32_t ppp)
 {
 	switch (ppp) {
-	case 0x0021:
-		return ETHERTYPE_IPV4;
-	case 0x0057:
-		return ETHERTYPE_IPV6;
-	case 0x0281:
-		return ETHERTYPE_MPLS;
-	case 0x0283:
-		return ETHERTYPE_MPLS_MC;
+	case SIFT_PPP_IPV4:
+		return SIFT_ETHERTYPE_IPV4;
+	case SIFT_PPP_IPV6:
+		return SIFT_ETHERTYPE_IPV6;
+	case SIFT_PPP_MPLS:
+		return SIFT_ETHERTYPE_MPLS;
+	case SIFT_PPP_MPLS_MC:
+		return SIFT_ETHERTYPE_MPLS_MC;
 	default:
 		return 0;
 	}
@@ -291,11 +291,11 @@ protocol_of_arcnet(uint8_t id)
 {
 	switch (id) {
 	case 212:
-		return ETHERTYPE_IPV4;
+		return SIFT_ETHERTYPE_IPV4;
 	case 213:
-		return ETHERTYPE_ARP;
+		return SIFT_ETHERTYPE_ARP;
 	case 196:
-		return ETHERTYPE_IPV6;
+		return SIFT_ETHERTYPE_IPV6;
 	default:
 		return 0;
 	}
@@ -311,12 +311,12 @@ protocol_of_af(const uint8_t *p)
 		af = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 	switch (af) {
 	case 2:
-		return ETHERTYPE_IPV4;
+		return SIFT_ETHERTYPE_IPV4;
 	case 10:        /* Linux */
 	case 24:        /* NetBSD, OpenBSD */
 	case 28:        /* FreeBSD */
 	case 30:        /* macOS */
-		return ETHERTYPE_IPV6;
+		return SIFT_ETHERTYPE_IPV6;
 	default:
 		return 0;
 	}
@@ -329,9 +329,9 @@ protocol_of_ip_version(const struct sift_view *v)
 		return 0;
 	switch (v->data[v->net_off] >> 4) {
 	case 4:
-		return ETHERTYPE_IPV4;
+		return SIFT_ETHERTYPE_IPV4;
 	case 6:
-		return ETHERTYPE_IPV6;
+		return SIFT_ETHERTYPE_IPV6;
 	default:
 		return 0;
 	}

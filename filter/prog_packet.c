@@ -12,6 +12,7 @@
 
 #include "ebpf/prog.h"
 #include "filter/bytes.h"
+#include "filter/dissect.h"
 #include "filter/view.h"
 
 static const struct sift_view *
@@ -113,10 +114,19 @@ helper_nlattr_nest(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t 
 	return find_nlattr(v->data, a + NLATTR_SIZE, a + len, x);
 }
 
+/* Where the payload starts; 0: not known. */
+static uint64_t
+helper_pay_offset(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
+{
+	(void)r2, (void)r3, (void)r4, (void)r5, (void)env;
+	return sift_dissect_payload(view_of(r1));
+}
+
 static const struct ebpf_helper helpers[] = {
 	{ SIFT_HELPER_RANDOM, "get_prandom_u32", helper_random },
 	{ SIFT_HELPER_NLATTR, "nlattr", helper_nlattr },
 	{ SIFT_HELPER_NLATTR_NEST, "nlattr_nest", helper_nlattr_nest },
+	{ SIFT_HELPER_PAY_OFFSET, "pay_offset", helper_pay_offset },
 };
 
 static const struct ebpf_prog_type packet = {

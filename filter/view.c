@@ -59,6 +59,7 @@ static const struct cbpf_packet_layout layout = {
 	.known_off = offsetof(struct sift_view, known),
 	.nlattr = SIFT_HELPER_NLATTR,
 	.nlattr_nest = SIFT_HELPER_NLATTR_NEST,
+	.pay_offset = SIFT_HELPER_PAY_OFFSET,
 	.random = SIFT_HELPER_RANDOM,
 };
 

@@ -205,7 +205,9 @@ struct ebpf_run_opts {
  * The program may read and write its stack and the memory [mem, mem + len),
  * and nothing else.
  *
- * @param prog  loaded by ebpf_prog_load() with the type raw.
+ * @param prog  loaded by ebpf_prog_load() with the type raw, or made by this
+ *              library (sift_filter_ebpf()); then helpers may read what R1 leads
+ *              to, and mem is what they expect.
  * @param mem   R1; borrowed for the call, written if the program does.
  * @param len   R2: bytes at mem.
  * @param opts  may be NULL.
@@ -225,6 +227,9 @@ BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, s
 /**
  * Read instructions in bpftool's notation ("r0 = *(u8 *)(r1 +0)", one a line,
  * "12: (71) " before them optional and ignored, ';' starts a comment).
+ *
+ * "r1 = 5" is a move, "r1 = 0x5" a 64-bit load of two slots: so the notation
+ * tells them apart.  Elsewhere immediates may be decimal or hexadecimal.
  *
  * @param text     len bytes, need not be terminated; borrowed for the call.
  * @param len      bytes in text.

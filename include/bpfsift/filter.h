@@ -110,9 +110,9 @@ BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
  * @param dlt      DLT_* of the frames.
  * @param snaplen  what the program returns for a packet that it accepts: bytes
  *                 to keep, 1 to INT32_MAX; libpcap refuses 0.
- * @param netmask  IPv4 netmask of the interface, network order, which the
- *                 expression 'ip broadcast' asks for; SIFT_NETMASK_UNKNOWN
- *                 makes that an error; 0 makes it match 0.0.0.0 and
+ * @param netmask  IPv4 netmask of the interface as pcap_lookupnet() gives it,
+ *                 for the expression 'ip broadcast'; SIFT_NETMASK_UNKNOWN
+ *                 makes that an error; with 0 it matches 0.0.0.0 and
  *                 255.255.255.255 alone.
  * @param flags    SIFT_EXPR_*.
  * @param insns    receives an array to be freed with free().
@@ -170,6 +170,351 @@ BPFSIFT_API const struct cbpf_prog *sift_filter_cbpf(const struct sift_filter *f
 
 /** The extended program of a filter, owned by it. */
 BPFSIFT_API const struct ebpf_prog *sift_filter_ebpf(const struct sift_filter *filter);
+
+/* ---- link types and interfaces, as libpcap knows them ---- */
+
+/**
+ * A link type by its name, as "EN10MB".
+ *
+ * @param name  in upper or lower case.
+ * @param dlt   receives the DLT_*.
+ * @return 0; -ENOENT: no such name.  Thread-safe.
+ */
+BPFSIFT_API int sift_linktype_from_name(const char *name, int *dlt);
+
+/** The name of a link type, a constant; NULL: it has none.  Thread-safe. */
+BPFSIFT_API const char *sift_linktype_name(int dlt);
+
+/** What a link type is, in words; NULL: unknown.  A constant.  Thread-safe. */
+BPFSIFT_API const char *sift_linktype_description(int dlt);
+
+/** libpcap's version in its own words, a constant. */
+BPFSIFT_API const char *sift_libpcap_version(void);
+
+/* Flags of an interface. */
+#define SIFT_INTERFACE_UP       0x01u
+#define SIFT_INTERFACE_RUNNING  0x02u
+#define SIFT_INTERFACE_LOOPBACK 0x04u
+#define SIFT_INTERFACE_WIRELESS 0x08u
+
+/** Whether an interface has a carrier, or is associated. */
+enum sift_connection {
+	SIFT_CONNECTION_UNKNOWN = 0,
+	SIFT_CONNECTION_YES = 1,
+	SIFT_CONNECTION_NO = 2,
+	SIFT_CONNECTION_NOT_APPLICABLE = 3,
+};
+
+/** One interface that can be captured from. */
+struct sift_interface {
+	char *name;
+	char *description;      /**< NULL: none */
+	unsigned flags;         /**< SIFT_INTERFACE_* */
+	enum sift_connection connection;
+};
+
+/**
+ * List the interfaces that can be captured from, the likeliest first.
+ *
+ * @param list  receives an array, to be freed with sift_interfaces_free().
+ * @param n     receives its length, which may be 0.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EIO: libpcap failed; -ENOMEM.  Thread-safe.
+ */
+BPFSIFT_API int sift_interfaces_list(struct sift_interface **list, size_t *n,
+				     struct ebpf_err *err);
+
+/** Free what sift_interfaces_list() gave.  NULL is fine. */
+BPFSIFT_API void sift_interfaces_free(struct sift_interface *list, size_t n);
+
+/* ---- sources ---- */
+
+/** How precise time stamps are in a savefile. */
+enum sift_precision {
+	SIFT_PRECISION_MICRO = 0,
+	SIFT_PRECISION_NANO = 1,
+};
+
+/** Where packets come from.  Used by one thread, but for sift_source_stop(). */
+struct sift_source;
+
+/** Most packets in a batch. */
+#define SIFT_BATCH_MAX 256
+
+/** What a source says of its packets. */
+struct sift_source_info {
+	size_t size;            /**< sizeof(struct sift_source_info) */
+	const char *name;       /**< for messages; owned by the source */
+	int dlt;                /**< DLT_* of each packet */
+	uint32_t linktype_ext;  /**< bits beside the LINKTYPE_* in a savefile's header: FCS */
+	uint32_t snaplen;       /**< no packet is longer */
+	/** What the time stamps carry; a view's are in nanoseconds all the same. */
+	enum sift_precision precision;
+	/** One line that the user should see; owned by the source; NULL: none. */
+	const char *warning;
+};
+
+/**
+ * Open a savefile: pcap or pcapng, of either byte order.
+ *
+ * @param path  the file; "-": standard input.
+ * @param out   on success receives the source, to be closed with
+ *              sift_source_close(); on failure left as it was.
+ * @param err   receives one line that names the file; may be NULL.
+ * @return 0; -EINVAL: not a savefile; another negative errno: could not be
+ *         opened or read; -ENOMEM.  Thread-safe.
+ */
+BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source **out,
+					  struct ebpf_err *err);
+
+/* Flags of struct sift_live_opts. */
+#define SIFT_LIVE_NO_PROMISC 0x1u       /**< leave the interface's mode as it is */
+#define SIFT_LIVE_NANO       0x2u       /**< time stamps in nanoseconds */
+
+/** Options of sift_source_open_live(); zero is the default of each. */
+struct sift_live_opts {
+	size_t size;            /**< sizeof(struct sift_live_opts) */
+	uint32_t snaplen;       /**< bytes to keep of each packet; 0: 262144 */
+	/** How long packets may wait to be delivered together; 0: 1000. */
+	uint32_t timeout_ms;
+	unsigned flags;         /**< SIFT_LIVE_* */
+};
+
+/**
+ * Capture from an interface, with libpcap.
+ *
+ * A VLAN tag that the kernel took off stands in the frame again.
+ *
+ * @param interface  its name.
+ * @param opts       may be NULL.
+ * @param out        on success receives the source, which is capturing, to be
+ *                   closed with sift_source_close(); on failure left as it was.
+ * @param err        receives one line that names the interface; may be NULL.
+ * @return 0; -ENODEV: no such interface; -EPERM: not allowed; -ENETDOWN: not
+ *         up; -EINVAL: opts; -EIO: libpcap failed otherwise; -ENOMEM.
+ */
+BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
+				      struct sift_source **out, struct ebpf_err *err);
+
+/** Close a source and free it, views included.  NULL is fine. */
+BPFSIFT_API void sift_source_close(struct sift_source *source);
+
+/**
+ * What a source says of its packets.
+ *
+ * @param info  info->size set by the caller; the rest is filled.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EINVAL: info->size is too small.
+ */
+BPFSIFT_API int sift_source_info(const struct sift_source *source, struct sift_source_info *info,
+				 struct ebpf_err *err);
+
+/**
+ * The next batch of packets.
+ *
+ * Before an error come all packets that precede it: the call that returns it
+ * is one of its own.
+ *
+ * @param views  receives the packets, owned by the source and valid until the
+ *               next call.
+ * @param n      receives their number, at most SIFT_BATCH_MAX; 0: a live
+ *               source's time is up and nothing has arrived.
+ * @param err    receives one line, for a savefile with its name and the offset
+ *               of the damaged record; may be NULL.
+ * @return 1: a batch; 0: the end, or sift_source_stop() was called; -EINVAL:
+ *         damaged; another negative errno: reading failed; -ENOMEM.  After the
+ *         end or an error: 0.
+ */
+BPFSIFT_API int sift_source_next(struct sift_source *source, const struct sift_view **views,
+				 size_t *n, struct ebpf_err *err);
+
+/**
+ * Make sift_source_next() return 0 from now on, also where it is waiting.
+ * Async-signal-safe, and may be called by any thread.  A reader that waits for
+ * a pipe is woken by a signal whose handler was installed without SA_RESTART.
+ */
+BPFSIFT_API void sift_source_stop(struct sift_source *source);
+
+/**
+ * Choose the link type of a live source that has several.
+ *
+ * @return 0; -EINVAL: not one of its link types, or not a live source.
+ */
+BPFSIFT_API int sift_source_set_linktype(struct sift_source *source, int dlt,
+					 struct ebpf_err *err);
+
+/**
+ * The link types that a live source can have.
+ *
+ * @param dlts  receives an array to be freed with free().
+ * @param n     receives its length.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EINVAL: not a live source; -EIO; -ENOMEM.
+ */
+BPFSIFT_API int sift_source_linktypes(struct sift_source *source, int **dlts, size_t *n,
+				      struct ebpf_err *err);
+
+/** What a live source counts; each modulo 2^32, as libpcap does. */
+struct sift_source_stats {
+	size_t size;                    /**< sizeof(struct sift_source_stats) */
+	uint32_t received;              /**< packets that reached the capture */
+	uint32_t dropped_kernel;        /**< of them, for want of room */
+	uint32_t dropped_interface;     /**< by the interface or its driver */
+};
+
+/**
+ * Read a live source's counters.
+ *
+ * @param stats  stats->size set by the caller; the rest is filled.
+ * @return 0; -EINVAL: not a live source, or stats->size is too small; -EIO.
+ */
+BPFSIFT_API int sift_source_stats(struct sift_source *source, struct sift_source_stats *stats,
+				  struct ebpf_err *err);
+
+/* ---- sinks ---- */
+
+/** Where packets go.  Used by one thread. */
+struct sift_sink;
+
+/** What a savefile's header says. */
+struct sift_savefile_opts {
+	size_t size;            /**< sizeof(struct sift_savefile_opts) */
+	int dlt;                /**< DLT_* of the packets */
+	uint32_t linktype_ext;  /**< as in struct sift_source_info */
+	uint32_t snaplen;       /**< no packet is longer; 1 to INT32_MAX */
+	enum sift_precision precision;
+};
+
+/**
+ * Create a savefile: pcap in the machine's byte order, byte for byte as
+ * libpcap writes it.
+ *
+ * @param path  the file, truncated if it exists; "-": standard output.
+ * @param opts  not NULL.
+ * @param out   on success receives the sink, to be closed with
+ *              sift_sink_close(); on failure left as it was.
+ * @param err   receives one line that names the file; may be NULL.
+ * @return 0; -EINVAL: opts, or a link type that savefiles cannot name; another
+ *         negative errno: could not be created; -ENOMEM.
+ */
+BPFSIFT_API int sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
+					struct sift_sink **out, struct ebpf_err *err);
+
+/** What a summary needs to know of the packets. */
+struct sift_summary_opts {
+	size_t size;            /**< sizeof(struct sift_summary_opts) */
+	int dlt;                /**< DLT_* of the packets */
+	enum sift_precision precision;  /**< digits of the time */
+};
+
+/**
+ * Print one line for each packet: local time, addresses, protocol, ports,
+ * length.  For a first look; decoding packets is tcpdump's job.  Characters
+ * beyond printable ASCII are never written.
+ *
+ * @param path  as of sift_sink_open_savefile().
+ * @param opts  not NULL.
+ * @param out   likewise.
+ * @param err   likewise.
+ * @return likewise.
+ */
+BPFSIFT_API int sift_sink_open_summary(const char *path, const struct sift_summary_opts *opts,
+				       struct sift_sink **out, struct ebpf_err *err);
+
+/**
+ * Write packets.  They may still be in a buffer when this returns.
+ *
+ * @param views  n packets; borrowed for the call.
+ * @param keep   for each of them: 0: pass it over; else bytes to write of it
+ *               at most.
+ * @param n      any number.
+ * @param err    receives one line that names the file; may be NULL.
+ * @return 0; negative errno: writing failed, and a regular file has been cut
+ *         to the whole packets in it.  No more can be written after that.
+ */
+BPFSIFT_API int sift_sink_write(struct sift_sink *sink, const struct sift_view *views,
+				const uint32_t *keep, size_t n, struct ebpf_err *err);
+
+/** Write out what is in the buffer.  Returns as sift_sink_write(). */
+BPFSIFT_API int sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err);
+
+/**
+ * Write out what is in the buffer, close the file and free the sink, whatever
+ * the result.  NULL is fine.
+ *
+ * @return 0; negative errno: the buffer could not be written or the file not
+ *         be closed; 0 where sift_sink_write() has said so before.
+ */
+BPFSIFT_API int sift_sink_close(struct sift_sink *sink, struct ebpf_err *err);
+
+/* ---- pipelines ---- */
+
+/** A source, a filter and a sink, put together. */
+struct sift_pipeline;
+
+/* Flags of struct sift_pipeline_opts. */
+#define SIFT_PIPELINE_FLUSH 0x1u        /**< flush the sink after each batch */
+
+/** The parts of a pipeline: borrowed, and kept until it is freed. */
+struct sift_pipeline_opts {
+	size_t size;            /**< sizeof(struct sift_pipeline_opts) */
+	struct sift_source *source;             /**< required */
+	const struct sift_filter *filter;       /**< NULL: every packet matches */
+	struct sift_sink *sink;                 /**< NULL: matches are only counted */
+	/** Stop after so many matches; 0: no limit. */
+	uint64_t max_matched;
+	/**
+	 * Write at most so many bytes of each packet; 0: all that was
+	 * captured.  A filter's verdict other than 0 does not cut.
+	 */
+	uint32_t snaplen;
+	unsigned flags;         /**< SIFT_PIPELINE_* */
+};
+
+/** What went through a pipeline. */
+struct sift_pipeline_counters {
+	size_t size;            /**< sizeof(struct sift_pipeline_counters) */
+	uint64_t seen;          /**< packets judged */
+	uint64_t matched;       /**< of them, kept */
+	uint64_t written;       /**< of them, handed to the sink */
+};
+
+/**
+ * Put a pipeline together.
+ *
+ * @param opts  not NULL.
+ * @param out   on success receives the pipeline, to be freed with
+ *              sift_pipeline_free(); on failure left as it was.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EINVAL: opts; -ENOMEM.  Thread-safe.
+ */
+BPFSIFT_API int sift_pipeline_new(const struct sift_pipeline_opts *opts,
+				  struct sift_pipeline **out, struct ebpf_err *err);
+
+/** Free a pipeline, not its parts.  NULL is fine. */
+BPFSIFT_API void sift_pipeline_free(struct sift_pipeline *pipeline);
+
+/**
+ * Run until the source ends, max_matched packets have matched, or the source
+ * is stopped with sift_source_stop(), as from a signal handler.  The sink has
+ * then got every match that the counters tell of; flushing and closing it is
+ * the caller's.
+ *
+ * @param err  receives one line; may be NULL.
+ * @return 0; negative errno: of the source or the sink.
+ */
+BPFSIFT_API int sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err);
+
+/**
+ * Read the counters, while or after the pipeline runs in the same thread.
+ *
+ * @param counters  counters->size set by the caller; the rest is filled.
+ * @param err       receives one line; may be NULL.
+ * @return 0; -EINVAL: counters->size is too small.
+ */
+BPFSIFT_API int sift_pipeline_counters(const struct sift_pipeline *pipeline,
+				       struct sift_pipeline_counters *counters,
+				       struct ebpf_err *err);
 
 #ifdef __cplusplus
 }

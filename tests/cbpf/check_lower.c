@@ -138,15 +138,15 @@ check_paths(const struct cbpf_insn *insns, const struct cbpf_lowered *p, enum cb
 	}
 }
 
-/* Mostly long expansions, with jumps of every length; ends with RET. */
-static size_t
+/* Mostly long expansions, with jumps of every length, one over all; ends with RET. */
+static void
 random_program(uint64_t *rng, struct cbpf_insn *insns, size_t n, bool backward)
 {
 	for (size_t pc = 0; pc + 1 < n; pc++) {
 		uint32_t left = (uint32_t)(n - 1 - pc);
 		uint8_t reach = left < 200 ? 0 : (uint8_t)rng_below(rng, 200);
 
-		switch (rng_below(rng, 8)) {
+		switch (pc > 0 ? rng_below(rng, 8) : 0) {
 		case 0:
 			if (left < 3)
 				goto load;
@@ -154,9 +154,9 @@ random_program(uint64_t *rng, struct cbpf_insn *insns, size_t n, bool backward)
 			insns[pc++] = (struct cbpf_insn) CBPF_JUMP(CBPF_JMP | CBPF_JEQ,
 								   rng_next(rng), 1, 0);
 			left--;
-			insns[pc] = (struct cbpf_insn) CBPF_STMT(CBPF_JMP | CBPF_JA,
-								 rng_below(rng, left));
-			if (backward && rng_below(rng, 2) == 0)
+			insns[pc] = (struct cbpf_insn) CBPF_STMT(
+				CBPF_JMP | CBPF_JA, pc == 1 ? left - 1 : rng_below(rng, left));
+			if (pc > 1 && backward && rng_below(rng, 2) == 0)
 				insns[pc].k = -rng_below(rng, (uint32_t)pc + 1) - 1;
 			break;
 		case 1:
@@ -178,7 +178,6 @@ load:
 		}
 	}
 	insns[n - 1] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_A, 0);
-	return n;
 }
 
 START_TEST(long_jumps_arrive_on_each_cpu)
@@ -192,10 +191,11 @@ START_TEST(long_jumps_arrive_on_each_cpu)
 	size_t far = 0;
 
 	for (uint64_t run = 0; run < suite_scaled(20); run++) {
-		size_t n = random_program(&rng, insns, max / 2 + rng_below(&rng, (uint32_t)max / 2),
-					  pcap);
-		struct cbpf_lowered p = lower(insns, n, dialect, CBPF_TARGET_PACKET, cpu);
+		size_t n = max - rng_below(&rng, run == 0 ? 1 : (uint32_t)max / 2);
+		struct cbpf_lowered p;
 
+		random_program(&rng, insns, n, pcap);
+		p = lower(insns, n, dialect, CBPF_TARGET_PACKET, cpu);
 		check_paths(insns, &p, cpu);
 		for (size_t slot = 0; slot < p.n_insns; slot++)
 			far += slot > 100 && p.origin[slot] == NONE;
@@ -219,12 +219,426 @@ START_TEST(thousands_of_labels_cross_one_pool)
 		else
 			insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, i);
 		if (i % 2 == 1 && i < JUMPS)
-			insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_JMP | CBPF_JA, N - 2 - i - i / 2);
+			insns[i] = (struct cbpf_insn) CBPF_STMT(CBPF_JMP | CBPF_JA,
+								N - 2 - i - i / 2);
 	}
 	insns[N - 1] = (struct cbpf_insn) CBPF_STMT(CBPF_RET | CBPF_K, 1);
 	p = lower(insns, N, CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V1);
 	check_paths(insns, &p, CBPF_CPU_V1);
 	cbpf_lowered_free(&p);
+}
+END_TEST
+
+/* ---- listings: they change on purpose only ---- */
+
+static const struct cbpf_net_base ethernet = { .off = 14, .vlan_at = 12 };
+
+static const struct {
+	const char *what;
+	enum cbpf_dialect dialect;
+	enum cbpf_target target;
+	enum cbpf_cpu cpu;
+	bool with_link_type;
+	const char *classic;
+	const char *extended;
+} listings[] = {
+	{ "a load is guarded by the captured length",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ldh [12]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(79) r8 = *(u64 *)(r6 +0)\n"
+	  "(61) r9 = *(u32 *)(r6 +8)\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(35) if r9 >= 0xe goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(69) r0 = *(u16 *)(r8 +12)\n"
+	  "(dc) r0 = be16 r0\n"
+	  "(95) exit\n" },
+	{ "past 16 bits the offset is added first",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, false,
+	  "ld [32768]\nret a",
+	  "(bf) r8 = r1\n"
+	  "(bf) r9 = r2\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(35) if r9 >= 0x8004 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(bf) r2 = r8\n"
+	  "(07) r2 += 32768\n"
+	  "(61) r0 = *(u32 *)(r2 +0)\n"
+	  "(dc) r0 = be32 r0\n"
+	  "(95) exit\n" },
+	{ "a load past any packet ends the program, and what follows is left out",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, false,
+	  "ld [0x7fffffff]\nret #1",
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n" },
+	{ "constants above INT32_MAX go through a register",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld #5\njeq #0x80000000, yy, nn\nyy: ret #1\nnn: ret #2",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w0 = 5\n"
+	  "(b4) w2 = -2147483648\n"
+	  "(5d) if r0 != r2 goto pc+2\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n" },
+	{ "one way inverted: v2 and later",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V2, false,
+	  "ld len\njgt #5, yy, nn\nyy: ret #1\nnn: ret #2",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +12)\n"
+	  "(b5) if r0 <= 0x5 goto pc+2\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n" },
+	{ "v1 has no jle: a goto follows",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V1, false,
+	  "ld len\njgt #5, yy, nn\nyy: ret #1\nnn: ret #2",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +12)\n"
+	  "(25) if r0 > 0x5 goto pc+1\n"
+	  "(05) goto pc+2\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n" },
+	{ "jset has no opposite",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld len\njset #5, yy, nn\nyy: ret #1\nnn: ret #2",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +12)\n"
+	  "(45) if r0 & 0x5 goto pc+1\n"
+	  "(05) goto pc+2\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n" },
+	{ "division by X = 0 ends the program with 0",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld #7\ndiv x\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w0 = 7\n"
+	  "(55) if r7 != 0x0 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(3c) w0 /= w7\n"
+	  "(95) exit\n" },
+	{ "shifts by X: modulo 32 in dialect kernel",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "lsh x\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(6c) w0 <<= w7\n"
+	  "(95) exit\n" },
+	{ "shifts by X: all bits out in dialect pcap",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "lsh x\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(25) if r7 > 0x1f goto pc+2\n"
+	  "(6c) w0 <<= w7\n"
+	  "(05) goto pc+1\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n" },
+	{ "the header length goes to X, A stays",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, false,
+	  "ldxb 4*([14]&0xf)\nret a",
+	  "(bf) r8 = r1\n"
+	  "(bf) r9 = r2\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(35) if r9 >= 0xf goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(71) r7 = *(u8 *)(r8 +14)\n"
+	  "(54) w7 &= 15\n"
+	  "(64) w7 <<= 2\n"
+	  "(95) exit\n" },
+	{ "scratch that was never written is 0 in dialect pcap",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld M[3]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(62) *(u32 *)(r10 -16) = 0\n"
+	  "(61) r0 = *(u32 *)(r10 -16)\n"
+	  "(95) exit\n" },
+	{ "scratch of dialect kernel was written before",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "st M[15]\nldx M[15]\ntxa\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(63) *(u32 *)(r10 -64) = r0\n"
+	  "(61) r7 = *(u32 *)(r10 -64)\n"
+	  "(bc) w0 = w7\n"
+	  "(95) exit\n" },
+	{ "network-layer offset of the view",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ldb [0xfff00009]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(79) r8 = *(u64 *)(r6 +0)\n"
+	  "(61) r9 = *(u32 *)(r6 +8)\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r2 = *(u32 *)(r6 +20)\n"
+	  "(07) r2 += 9\n"
+	  "(bf) r3 = r9\n"
+	  "(1f) r3 -= r2\n"
+	  "(75) if r3 s>= 0x1 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(0f) r2 += r8\n"
+	  "(71) r0 = *(u8 *)(r2 +0)\n"
+	  "(95) exit\n" },
+	{ "network-layer offset by link type, VLAN tag looked for",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, true,
+	  "ldb [0xfff00009]\nret a",
+	  "(bf) r8 = r1\n"
+	  "(bf) r9 = r2\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w2 = -1\n"
+	  "(b7) r4 = 14\n"
+	  "(2d) if r4 > r9 goto pc+6\n"
+	  "(69) r4 = *(u16 *)(r8 +12)\n"
+	  "(dc) r4 = be16 r4\n"
+	  "(b4) w2 = 18\n"
+	  "(15) if r4 == 0x8100 goto pc+2\n"
+	  "(15) if r4 == 0x88a8 goto pc+1\n"
+	  "(b4) w2 = 14\n"
+	  "(07) r2 += 9\n"
+	  "(bf) r3 = r9\n"
+	  "(1f) r3 -= r2\n"
+	  "(75) if r3 s>= 0x1 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(0f) r2 += r8\n"
+	  "(71) r0 = *(u8 *)(r2 +0)\n"
+	  "(95) exit\n" },
+	{ "a computed offset may be in a window",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ldh [x + 2]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(79) r8 = *(u64 *)(r6 +0)\n"
+	  "(61) r9 = *(u32 *)(r6 +8)\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bc) w2 = w7\n"
+	  "(04) w2 += 2\n"
+	  "(b4) w3 = 2147483647\n"
+	  "(3d) if r3 >= r2 goto pc+12\n"
+	  "(b4) w3 = -1048576\n"
+	  "(3d) if r2 >= r3 goto pc+7\n"
+	  "(b4) w3 = -2097152\n"
+	  "(3d) if r2 >= r3 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(04) w2 += 2097152\n"
+	  "(61) r3 = *(u32 *)(r6 +16)\n"
+	  "(05) goto pc+2\n"
+	  "(04) w2 += 1048576\n"
+	  "(61) r3 = *(u32 *)(r6 +20)\n"
+	  "(0f) r2 += r3\n"
+	  "(bf) r3 = r9\n"
+	  "(1f) r3 -= r2\n"
+	  "(75) if r3 s>= 0x2 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(0f) r2 += r8\n"
+	  "(69) r0 = *(u16 *)(r2 +0)\n"
+	  "(dc) r0 = be16 r0\n"
+	  "(95) exit\n" },
+	{ "without a link type there are no windows",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, false,
+	  "ldh [x + 2]\nret a",
+	  "(bf) r8 = r1\n"
+	  "(bf) r9 = r2\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bc) w2 = w7\n"
+	  "(04) w2 += 2\n"
+	  "(bf) r3 = r9\n"
+	  "(1f) r3 -= r2\n"
+	  "(75) if r3 s>= 0x2 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(0f) r2 += r8\n"
+	  "(69) r0 = *(u16 *)(r2 +0)\n"
+	  "(dc) r0 = be16 r0\n"
+	  "(95) exit\n" },
+	{ "dialect pcap has no windows, and the sum does not wrap",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ldh [x + 2]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(79) r8 = *(u64 *)(r6 +0)\n"
+	  "(61) r9 = *(u32 *)(r6 +8)\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bc) w2 = w7\n"
+	  "(07) r2 += 2\n"
+	  "(bf) r3 = r9\n"
+	  "(1f) r3 -= r2\n"
+	  "(75) if r3 s>= 0x2 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(0f) r2 += r8\n"
+	  "(69) r0 = *(u16 *)(r2 +0)\n"
+	  "(dc) r0 = be16 r0\n"
+	  "(95) exit\n" },
+	{ "a computed load out of dialect pcap's reach",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld [x + 0x80000000]\nret #1",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n" },
+	{ "without an interface A is the result",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld ifidx\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r2 = *(u32 *)(r6 +56)\n"
+	  "(45) if r2 & 0x4 goto pc+1\n"
+	  "(95) exit\n"
+	  "(61) r0 = *(u32 *)(r6 +28)\n"
+	  "(95) exit\n" },
+	{ "a helper takes the context, A and X",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld nla\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bf) r1 = r6\n"
+	  "(bf) r2 = r0\n"
+	  "(bf) r3 = r7\n"
+	  "(85) call unknown#1001\n"
+	  "(bc) w0 = w0\n"
+	  "(95) exit\n" },
+	{ "the exclusive or is no load",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_BUFFER, CBPF_CPU_V3, false,
+	  "ld [0xfffff028]\nret a",
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(ac) w0 ^= w7\n"
+	  "(95) exit\n" },
+	{ "dialect pcap knows the tag's 12 bits, if there is one",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld vlan_tci\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r2 = *(u32 *)(r6 +56)\n"
+	  "(45) if r2 & 0x100 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(69) r0 = *(u16 *)(r6 +48)\n"
+	  "(54) w0 &= 4095\n"
+	  "(95) exit\n" },
+	{ "and no other ancillary load",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ld proto\nret #1",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n" },
+	{ "a backward jump spends a step",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "aa: ld len\njeq #0, bb, cc\nbb: ret #0\ncc: ja aa\nret #1",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(62) *(u32 *)(r10 -68) = 65536\n"
+	  "(61) r0 = *(u32 *)(r6 +12)\n"
+	  "(55) if r0 != 0x0 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(61) r2 = *(u32 *)(r10 -68)\n"
+	  "(55) if r2 != 0x0 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(07) r2 += -1\n"
+	  "(63) *(u32 *)(r10 -68) = r2\n"
+	  "(05) goto pc-11\n" },
+	{ "unreachable instructions are left out",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
+	  "ja out\nld [4]\nout: ret #3",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(05) goto pc+0\n"
+	  "(b4) w0 = 3\n"
+	  "(95) exit\n" },
+};
+
+/* The context's pointer is loaded in the host's size; the listings are of 64 bits. */
+static void
+widen_pointer(char *line)
+{
+	static const char narrow[] = "(61) r8 = *(u32 *)(r6 +0)";
+	static const char wide[] = "(79) r8 = *(u64 *)(r6 +0)";
+
+	if (sizeof(void *) == 4 && strcmp(line, narrow) == 0)
+		memcpy(line, wide, sizeof(wide));
+}
+
+START_TEST(lowers_to_exactly_this)
+{
+	const struct cbpf_lower_opts opts = {
+		.size = sizeof(opts),
+		.cpu = listings[_i].cpu,
+		.layout = &layout,
+		.net_base = listings[_i].with_link_type ? &ethernet : NULL,
+	};
+	const char *classic = listings[_i].classic, *expected = listings[_i].extended;
+	struct cbpf_lowered p = { 0 };
+	struct cbpf_insn *insns;
+	struct cbpf_prog *prog;
+	struct ebpf_err err;
+	size_t n;
+
+	ck_assert_int_eq(cbpf_read(classic, strlen(classic), CBPF_FORM_BPF_ASM, &insns, &n, &err),
+			 0);
+	ck_assert_int_eq(cbpf_check(insns, n, listings[_i].dialect, &prog, &err), 0);
+	ck_assert_int_eq(cbpf_lower(prog, listings[_i].target, &opts, &p, &err), 0);
+	for (size_t slot = 0; slot < p.n_insns; slot++) {
+		char line[EBPF_DISASM_SIZE];
+		size_t len = strcspn(expected, "\n");
+
+		ebpf_disasm(&p.insns[slot], p.n_insns - slot, line, sizeof(line));
+		widen_pointer(line);
+		ck_assert_msg(strlen(line) == len && memcmp(line, expected, len) == 0,
+			      "%s: slot %zu is %s, expected %.*s", listings[_i].what, slot, line,
+			      (int)len, expected);
+		expected += len + 1;
+	}
+	ck_assert_msg(*expected == '\0', "%s: %s is missing", listings[_i].what, expected);
+	cbpf_lowered_free(&p);
+	cbpf_prog_free(prog);
+	free(insns);
 }
 END_TEST
 
@@ -334,6 +748,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, long_jumps_arrive_on_each_cpu, 0, 8);
+	tcase_add_loop_test(tc, lowers_to_exactly_this, 0, N_ELEMS(listings));
 	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is timed: one row an engine. */
+#ifndef BENCH_ENGINE_H
+#define BENCH_ENGINE_H
+
+#include <bpfsift/filter.h>
+
+struct engine {
+	const char *name;
+	/* Make the filter ready; NULL where the engine cannot take it. */
+	void *(*prepare)(const struct cbpf_insn *insns, size_t n_insns);
+	/* Judge n packets: how many are kept. */
+	size_t (*run)(void *state, const struct sift_view *views, size_t n);
+	void (*release)(void *state);
+};
+
+extern const struct engine engine_single, engine_batch, engine_libpcap;
+#ifdef HAVE_DPDK
+extern const struct engine engine_dpdk;
+#endif
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Our own engine, one packet a call and in batches. */
+#include "config.h"
+
+#include "bench/engine.h"
+
+enum { BATCH = 64 };
+
+static void *
+prepare(const struct cbpf_insn *insns, size_t n_insns)
+{
+	struct sift_filter *filter = NULL;
+	struct cbpf_prog *prog;
+
+	if (cbpf_check(insns, n_insns, CBPF_DIALECT_PCAP, &prog, NULL) < 0)
+		return NULL;
+	sift_filter_new(prog, NULL, &filter, NULL);
+	cbpf_prog_free(prog);
+	return filter;
+}
+
+static size_t
+run_single(void *state, const struct sift_view *views, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t verdict;
+
+		sift_filter_batch(state, &views[i], 1, &verdict);
+		kept += verdict != 0;
+	}
+	return kept;
+}
+
+static size_t
+run_batch(void *state, const struct sift_view *views, size_t n)
+{
+	uint32_t verdicts[BATCH];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i += BATCH) {
+		size_t some = n - i < BATCH ? n - i : BATCH;
+
+		sift_filter_batch(state, &views[i], some, verdicts);
+		for (size_t j = 0; j < some; j++)
+			kept += verdicts[j] != 0;
+	}
+	return kept;
+}
+
+static void
+release(void *state)
+{
+	sift_filter_free(state);
+}
+
+const struct engine engine_single = { "interp", prepare, run_single, release };
+const struct engine engine_batch = { "interp batch", prepare, run_batch, release };

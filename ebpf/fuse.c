@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Looks for the runs of fused.def, the first that fits at each slot.  A run's
+ * rows are compared first, then its family's operands; what a body leaves to
+ * its family's test must be asked here.
+ */
+#include "ebpf/fuse.h"
+
+#include "ebpf/insn.h"
+
+#include <string.h>
+
+#define MAX_RUN 12
+
+/* r = r1, then two loads from it, and two constants. */
+static bool
+fits_PROLOGUE(const struct ebpf_decoded *d)
+{
+	return d[1].src == d[0].dst && d[2].src == d[0].dst;
+}
+
+/* "if dst >= k goto +2; r0 = k; exit": a guard that returns a constant. */
+static bool
+is_guard(const struct ebpf_decoded *d)
+{
+	return d[0].off == 2 && d[1].dst == EBPF_R0;
+}
+
+/* From the load at d on, the loaded register goes through n more slots. */
+static bool
+flows(const struct ebpf_decoded *d, size_t n)
+{
+	for (size_t i = 1; i <= n; i++) {
+		if (d[i].dst != d[0].dst)
+			return false;
+	}
+	return true;
+}
+
+static bool
+fits_ABS_W(const struct ebpf_decoded *d)
+{
+	return is_guard(d) && flows(d + 3, 1);
+}
+
+#define fits_ABS_H fits_ABS_W
+
+static bool
+fits_ABS_B(const struct ebpf_decoded *d)
+{
+	return is_guard(d);
+}
+
+static bool
+fits_MSH(const struct ebpf_decoded *d)
+{
+	return is_guard(d) && flows(d + 3, 2);
+}
+
+/*
+ * t = x; t += k; u = h; u -= t; if u s>= size goto +2; r0 = k; exit; t += data;
+ * dst = *(t + off)
+ */
+static bool
+fits_IND_B(const struct ebpf_decoded *d)
+{
+	uint8_t t = d[0].dst, u = d[2].dst;
+
+	return t != u && d[1].dst == t && d[3].dst == u && d[3].src == t && d[4].dst == u &&
+	       is_guard(d + 4) && d[2].src != t && d[7].dst == t && d[7].src != t &&
+	       d[7].src != u && d[8].src == t;
+}
+
+static bool
+fits_IND_W(const struct ebpf_decoded *d)
+{
+	return fits_IND_B(d) && flows(d + 8, 1);
+}
+
+#define fits_IND_H fits_IND_W
+
+/* t = k; if r cond t goto */
+static bool
+fits_CMP(const struct ebpf_decoded *d)
+{
+	return d[1].src == d[0].dst && d[1].dst != d[0].dst;
+}
+
+static bool
+fits_RET(const struct ebpf_decoded *d)
+{
+	return d[0].dst == EBPF_R0;
+}
+
+/* The rows by their short names, as fused.def has them. */
+enum {
+#define I(id, ...) id = EBPF_OP_##id,
+#include "ebpf/insn.def"
+};
+_Static_assert(EBPF_N_OPS <= UINT8_MAX, "a row fits a byte");
+
+static const struct run {
+	bool (*fits)(const struct ebpf_decoded *d);
+	uint8_t n;
+	uint8_t rows[MAX_RUN];
+} runs[EBPF_N_FUSED] = {
+#define F(id, family, ...)                                                                         \
+	[EBPF_FUSED_##id] = { fits_##family, sizeof((const uint8_t[]) { __VA_ARGS__ }),            \
+			      { __VA_ARGS__ } },
+#include "ebpf/fused.def"
+};
+
+/* A run that ends with a compare to a constant compares what came before it. */
+static bool
+compares_the_same(const struct run *run, const struct ebpf_decoded *d)
+{
+	uint8_t last = run->rows[run->n - 1];
+
+	return ebpf_ops[last].form != EBPF_FORM_JMP_K || d[run->n - 1].dst == d[run->n - 2].dst;
+}
+
+static int
+find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	for (int id = 0; id < EBPF_N_FUSED; id++) {
+		const struct run *run = &runs[id];
+
+		if (run->rows[0] == rows[0] && run->n <= n &&
+		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
+		    compares_the_same(run, d))
+			return id;
+	}
+	return -1;
+}
+
+/*
+ * Consecutive tests for equality on one register are one loop: off, which
+ * "t = k" has no use for, counts those that follow.
+ */
+static void
+link_chains(struct ebpf_decoded *code, size_t n, const void *label)
+{
+	for (size_t i = n; i-- > 0;) {
+		const struct ebpf_decoded *next = &code[i + 2];
+
+		if (code[i].label != label || i + 2 >= n || next->label != label ||
+		    next[0].dst != code[i].dst || next[1].dst != code[i + 1].dst ||
+		    next->off == INT16_MAX)
+			continue;
+		code[i].off = (int16_t)(next->off + 1);
+	}
+}
+
+void
+ebpf_fuse(struct ebpf_decoded *code, const uint8_t *rows, size_t n, const void *const *labels)
+{
+	for (size_t i = 0; i < n; i++) {
+		int id = find_run(&code[i], &rows[i], n - i);
+
+		if (id >= 0)
+			code[i].label = labels[id];
+	}
+	link_chains(code, n, labels[EBPF_FUSED_CMP_JEQ]);
+}

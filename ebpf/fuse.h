@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which decoded instructions begin a fused run. */
+#ifndef BPFSIFT_EBPF_FUSE_H
+#define BPFSIFT_EBPF_FUSE_H
+
+#include "ebpf/prog.h"
+
+enum ebpf_fused {
+#define F(id, ...) EBPF_FUSED_##id,
+#include "ebpf/fused.def"
+};
+
+enum {
+	EBPF_N_FUSED = 0
+#define F(id, ...) + 1
+#include "ebpf/fused.def"
+};
+
+/*
+ * Give the runs in a decoded program their labels.
+ *
+ * rows     the row of each slot, and one more that is none: EBPF_N_OPS
+ * labels   of the fused instructions, by enum ebpf_fused
+ */
+void ebpf_fuse(struct ebpf_decoded *code, const uint8_t *rows, size_t n,
+	       const void *const *labels);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "filter/outfile.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ebpf/err.h"
+
+#ifdef BPFSIFT_DEBUG
+enum { BUFFER_SIZE = 64 };      /* each record meets its end */
+#else
+enum { BUFFER_SIZE = 128 << 10 };
+#endif
+
+int
+sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
+		  struct ebpf_err *err)
+{
+	bool is_stdout = strcmp(path, "-") == 0;
+	int rc;
+
+	*out = (struct sift_outfile){
+		.fd = STDOUT_FILENO,
+		.size = BUFFER_SIZE,
+		.buf = malloc(BUFFER_SIZE),
+		.record_len = record_len,
+		.name = strdup(is_stdout ? "standard output" : path),
+	};
+	if (out->buf == NULL || out->name == NULL) {
+		rc = ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
+		goto fail;
+	}
+	if (!is_stdout) {
+		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (out->fd < 0) {
+			rc = ebpf_err_set(err, -errno, "%s: %s", path, strerror(errno));
+			goto fail;
+		}
+		out->owns_fd = true;
+	}
+	return 0;
+fail:
+	sift_outfile_close(out, NULL);
+	return rc;
+}
+
+static int
+grow(struct sift_outfile *out, size_t len, struct ebpf_err *err)
+{
+	uint8_t *buf;
+
+	assert(out->used == 0);
+	buf = realloc(out->buf, len);
+	if (buf == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", out->name);
+	out->buf = buf;
+	out->size = len;
+	return 0;
+}
+
+int
+sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struct ebpf_err *err)
+{
+	int rc;
+
+	if (len > out->size - out->used && (rc = sift_outfile_flush(out, err)) < 0)
+		return rc;
+	if (len > out->size && (rc = grow(out, len, err)) < 0)
+		return rc;
+	*room = out->buf + out->used;
+	return 0;
+}
+
+/* How many of the first done bytes of the buffer are whole records. */
+static size_t
+whole_records(const struct sift_outfile *out, size_t done)
+{
+	size_t whole = 0;
+
+	while (whole < done) {
+		size_t len = out->off + whole == 0 && out->head_len != 0
+				     ? out->head_len
+				     : out->record_len(out->buf + whole, out->used - whole);
+
+		if (len > done - whole)
+			break;
+		whole += len;
+	}
+	return whole;
+}
+
+/*
+ * The last write ended done bytes into the buffer.  What a pipe or terminal
+ * has got cannot be taken back.
+ */
+static void
+cut_to_whole_records(struct sift_outfile *out, size_t done)
+{
+	size_t partial = done - whole_records(out, done);
+	struct stat st;
+	off_t end;
+
+	if (partial == 0 || fstat(out->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	/* Standard output may be a file that others have written to before. */
+	end = lseek(out->fd, 0, SEEK_CUR);
+	if (end < (off_t)partial || ftruncate(out->fd, end - (off_t)partial) < 0)
+		return;         /* the write's own error is reported */
+	lseek(out->fd, end - (off_t)partial, SEEK_SET);
+}
+
+int
+sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
+{
+	size_t done = 0;
+
+	while (done < out->used) {
+		ssize_t put = write(out->fd, out->buf + done, out->used - done);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			int error = put < 0 ? errno : EIO;
+
+			ebpf_err_set(err, 0, "%s: offset %llu: %s", out->name,
+				     (unsigned long long)(out->off + done), strerror(error));
+			cut_to_whole_records(out, done);
+			out->used = 0;
+			return -error;
+		}
+		done += (size_t)put;
+	}
+	out->off += done;
+	out->used = 0;
+	return 0;
+}
+
+int
+sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err)
+{
+	int rc = 0;
+
+	/* Linux has closed the descriptor whatever close() says: no second try. */
+	if (out->owns_fd && close(out->fd) < 0 && errno != EINTR)
+		rc = ebpf_err_set(err, -errno, "%s: %s", out->name, strerror(errno));
+	free(out->buf);
+	free(out->name);
+	*out = (struct sift_outfile){ .fd = -1 };
+	return rc;
+}

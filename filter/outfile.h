@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A file that is written record by record through a buffer.
+ *
+ * The buffer always begins with the first byte of a record and holds whole
+ * ones, so that a regular file can be cut to whole records when the disk is
+ * full.  Every write and the close are checked; a short write is continued.
+ */
+#ifndef BPFSIFT_FILTER_OUTFILE_H
+#define BPFSIFT_FILTER_OUTFILE_H
+
+#include <bpfsift/filter.h>
+
+#include <stdbool.h>
+
+/* Length of the record at the front of the len > 0 bytes at p, which hold it whole. */
+typedef size_t (*sift_record_len_fn)(const uint8_t *p, size_t len);
+
+struct sift_outfile {
+	int fd;
+	bool owns_fd;
+	uint64_t off;           /* bytes written so far by us */
+	uint8_t *buf;
+	size_t used, size;
+	size_t head_len;        /* of the file's first record, where it is a header; or 0 */
+	sift_record_len_fn record_len;
+	char *name;             /* for messages */
+};
+
+/* Create a file, or take standard output for "-". */
+int sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
+		      struct ebpf_err *err);
+
+/*
+ * Room for a record of len bytes behind those in the buffer, which may be
+ * written out for it.  The caller fills it and adds what it used to out->used.
+ * On failure *room is untouched.
+ */
+int sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room,
+			 struct ebpf_err *err);
+
+/*
+ * Write out the buffer.  On failure it is lost, and a regular file ends after
+ * the last whole record in it.
+ */
+int sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err);
+
+/* Close without flushing, and free what it holds.  An unopened, zeroed one is fine. */
+int sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sinks, seen from outside: each call goes to the kind's own function, and no
+ * call follows one that failed.
+ */
+#include "filter/sink.h"
+
+#include "ebpf/err.h"
+
+int
+sift_sink_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
+		size_t n, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return ebpf_err_set(err, sink->failed, "writing has failed before");
+	sink->failed = sink->ops->write(sink, views, keep, n, err);
+	return sink->failed;
+}
+
+int
+sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return ebpf_err_set(err, sink->failed, "writing has failed before");
+	sink->failed = sink->ops->flush(sink, err);
+	return sink->failed;
+}
+
+int
+sift_sink_close(struct sift_sink *sink, struct ebpf_err *err)
+{
+	int flushed, closed;
+
+	if (sink == NULL)
+		return 0;
+	flushed = sink->failed == 0 ? sift_sink_flush(sink, err) : 0;
+	/* The first failure is the one to tell of. */
+	closed = sink->ops->close(sink, flushed == 0 ? err : NULL);
+	return flushed != 0 ? flushed : closed;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Savefiles in the pcap format, in host byte order.
+ *
+ * The header's bytes come from libpcap, which alone knows the LINKTYPE_* of
+ * each DLT_*; records are written here, as pcap_dump() does, but into a large
+ * buffer and with every error noticed.
+ */
+#include "config.h"
+
+#include "filter/sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebpf/err.h"
+#include "filter/outfile.h"
+
+enum { FILE_HEADER = 24, LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
+
+struct savefile {
+	struct sift_sink sink;
+	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
+	struct sift_outfile out;
+};
+
+static uint32_t
+load_host32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static void
+store_host32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static size_t
+record_len(const uint8_t *p, size_t len)
+{
+	(void)len;
+	return RECORD_HEADER + (size_t)load_host32(p + CAPLEN_AT);
+}
+
+/* What libpcap puts before the records, in FILE_HEADER bytes. */
+static int
+make_header(const struct sift_savefile_opts *opts, uint8_t *header, struct ebpf_err *err)
+{
+	unsigned precision = opts->precision == SIFT_PRECISION_NANO ? PCAP_TSTAMP_PRECISION_NANO
+								    : PCAP_TSTAMP_PRECISION_MICRO;
+	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(opts->dlt, (int)opts->snaplen, precision);
+	pcap_dumper_t *dumper = NULL;
+	char *bytes = NULL;
+	size_t len = 0;
+	FILE *memory = pcap != NULL ? open_memstream(&bytes, &len) : NULL;
+	int rc = 0;
+
+	if (memory == NULL) {
+		rc = ebpf_err_set(err, -ENOMEM, "out of memory");
+	} else if ((dumper = pcap_dump_fopen(pcap, memory)) == NULL) {
+		rc = ebpf_err_set(err, -EINVAL, "savefiles have no number for link type %d",
+				  opts->dlt);
+		fclose(memory);
+	} else {
+		pcap_dump_close(dumper);
+		if (len != FILE_HEADER)
+			rc = ebpf_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (rc == 0) {
+		memcpy(header, bytes, FILE_HEADER);
+		store_host32(header + LINKTYPE_AT,
+			     load_host32(header + LINKTYPE_AT) | opts->linktype_ext);
+	}
+	free(bytes);
+	if (pcap != NULL)
+		pcap_close(pcap);
+	return rc;
+}
+
+static int
+savefile_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
+	       size_t n, struct ebpf_err *err)
+{
+	struct savefile *s = (struct savefile *)sink;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sift_view *view = &views[i];
+		uint32_t caplen = view->caplen < keep[i] ? view->caplen : keep[i];
+		uint8_t *to;
+		int rc;
+
+		if (keep[i] == 0)
+			continue;
+		rc = sift_outfile_reserve(&s->out, RECORD_HEADER + (size_t)caplen, &to, err);
+		if (rc < 0)
+			return rc;
+		store_host32(to, (uint32_t)view->ts_sec);
+		store_host32(to + 4, view->ts_nsec / s->ts_scale);
+		store_host32(to + CAPLEN_AT, caplen);
+		store_host32(to + 12, view->wirelen);
+		if (caplen > 0)
+			memcpy(to + RECORD_HEADER, view->data, caplen);
+		s->out.used += RECORD_HEADER + (size_t)caplen;
+	}
+	return 0;
+}
+
+static int
+savefile_flush(struct sift_sink *sink, struct ebpf_err *err)
+{
+	return sift_outfile_flush(&((struct savefile *)sink)->out, err);
+}
+
+static int
+savefile_close(struct sift_sink *sink, struct ebpf_err *err)
+{
+	struct savefile *s = (struct savefile *)sink;
+	int rc = sift_outfile_close(&s->out, err);
+
+	free(s);
+	return rc;
+}
+
+static const struct sift_sink_ops savefile_ops = {
+	.write = savefile_write,
+	.flush = savefile_flush,
+	.close = savefile_close,
+};
+
+static int
+check_opts(const struct sift_savefile_opts *opts, struct ebpf_err *err)
+{
+	if (opts->size < sizeof(*opts))
+		return ebpf_err_set(err, -EINVAL,
+				    "savefile options of %zu bytes, but %zu are known: set size",
+				    opts->size, sizeof(*opts));
+	if (opts->snaplen == 0 || opts->snaplen > INT_MAX)
+		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but it is 1 to %d",
+				    (unsigned long)opts->snaplen, INT_MAX);
+	return 0;
+}
+
+/*
+ * The header is written at once: an empty capture is a whole file while it is
+ * being made, and a full disk is noticed before anything is read.
+ */
+static int
+write_header(struct sift_outfile *out, const uint8_t *header, struct ebpf_err *err)
+{
+	uint8_t *to;
+	int rc = sift_outfile_reserve(out, FILE_HEADER, &to, err);
+
+	if (rc < 0)
+		return rc;
+	memcpy(to, header, FILE_HEADER);
+	out->head_len = FILE_HEADER;
+	out->used += FILE_HEADER;
+	return sift_outfile_flush(out, err);
+}
+
+int
+sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
+			struct sift_sink **out, struct ebpf_err *err)
+{
+	uint8_t header[FILE_HEADER];
+	struct savefile *s;
+	int rc;
+
+	/* Nothing is created, or truncated, that could not have a header. */
+	if ((rc = check_opts(opts, err)) < 0 || (rc = make_header(opts, header, err)) < 0)
+		return ebpf_err_prefix(err, rc, "%s", path);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
+	s->sink.ops = &savefile_ops;
+	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
+	    (rc = write_header(&s->out, header, err)) < 0) {
+		savefile_close(&s->sink, NULL);
+		return rc;
+	}
+	*out = &s->sink;
+	return 0;
+}

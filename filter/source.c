@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sources, seen from outside: each call goes to the kind's own function, and
+ * what holds for every kind is settled here.
+ */
+#include "filter/source.h"
+
+#include <errno.h>
+
+#include "ebpf/err.h"
+
+int
+sift_source_next(struct sift_source *source, const struct sift_view **views, size_t *n,
+		 struct ebpf_err *err)
+{
+	int rc = 0;
+
+	if (!source->has_ended && !atomic_load(&source->is_stopped))
+		rc = source->ops->next(source, views, n, err);
+	if (rc <= 0)
+		source->has_ended = true;
+	return rc;
+}
+
+void
+sift_source_stop(struct sift_source *source)
+{
+	atomic_store(&source->is_stopped, true);
+	if (source->ops->stop != NULL)
+		source->ops->stop(source);
+}
+
+void
+sift_source_close(struct sift_source *source)
+{
+	if (source != NULL)
+		source->ops->close(source);
+}
+
+int
+sift_source_info(const struct sift_source *source, struct sift_source_info *info,
+		 struct ebpf_err *err)
+{
+	if (info->size < sizeof(*info))
+		return ebpf_err_set(err, -EINVAL,
+				    "source info of %zu bytes, but %zu are known: set size",
+				    info->size, sizeof(*info));
+	*info = source->info;
+	info->size = sizeof(*info);
+	return 0;
+}
+
+int
+sift_source_set_linktype(struct sift_source *source, int dlt, struct ebpf_err *err)
+{
+	if (source->ops->set_linktype == NULL)
+		return ebpf_err_set(err, -EINVAL, "%s: its link type is given", source->info.name);
+	return source->ops->set_linktype(source, dlt, err);
+}
+
+int
+sift_source_linktypes(struct sift_source *source, int **dlts, size_t *n, struct ebpf_err *err)
+{
+	if (source->ops->linktypes == NULL)
+		return ebpf_err_set(err, -EINVAL, "%s: its link type is given", source->info.name);
+	return source->ops->linktypes(source, dlts, n, err);
+}
+
+int
+sift_source_stats(struct sift_source *source, struct sift_source_stats *stats, struct ebpf_err *err)
+{
+	if (stats->size < sizeof(*stats))
+		return ebpf_err_set(err, -EINVAL,
+				    "source statistics of %zu bytes, but %zu are known: set size",
+				    stats->size, sizeof(*stats));
+	if (source->ops->stats == NULL)
+		return ebpf_err_set(err, -EINVAL, "%s: not a live capture", source->info.name);
+	return source->ops->stats(source, stats, err);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every source of packets is behind <bpfsift/filter.h>: a struct of
+ * functions.  A new kind is a file of its own that embeds struct sift_source as
+ * its first member and brings a table and an opening function.
+ */
+#ifndef BPFSIFT_FILTER_SOURCE_H
+#define BPFSIFT_FILTER_SOURCE_H
+
+#include <bpfsift/filter.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+_Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "set by signal handlers");
+
+struct sift_source_ops {
+	/*
+	 * The next batch, as sift_source_next() documents.  Called neither
+	 * after the end nor after an error.  Once the source is stopped it
+	 * returns 0 as soon as it can.
+	 */
+	int (*next)(struct sift_source *source, const struct sift_view **views, size_t *n,
+		    struct ebpf_err *err);
+	/* End a wait inside next(); async-signal-safe.  NULL: waits end by EINTR. */
+	void (*stop)(struct sift_source *source);
+	/* Live sources only, else NULL. */
+	int (*set_linktype)(struct sift_source *source, int dlt, struct ebpf_err *err);
+	int (*linktypes)(struct sift_source *source, int **dlts, size_t *n, struct ebpf_err *err);
+	int (*stats)(struct sift_source *source, struct sift_source_stats *stats,
+		     struct ebpf_err *err);
+	/* Free all, source included. */
+	void (*close)(struct sift_source *source);
+};
+
+struct sift_source {
+	const struct sift_source_ops *ops;
+	struct sift_source_info info;   /* kept up to date by the source */
+	bool has_ended;                 /* by the end of input or an error */
+	atomic_bool is_stopped;
+};
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Live capture from an interface, by libpcap.
+ *
+ * The filter runs above, on frames as libpcap hands them out: with the VLAN tag
+ * that the kernel took off put back, so that expressions find it where they
+ * find it in a file.  libpcap tells nothing else of what the kernel knows about
+ * a packet; of views' metadata only the interface index is set beyond what the
+ * frame says itself.
+ */
+#include "config.h"
+
+#include "filter/source.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebpf/err.h"
+#include "filter/batch.h"
+
+enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
+
+struct live {
+	struct sift_source source;
+	pcap_t *pcap;
+	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
+	uint32_t ifindex;       /* 0: not one interface */
+	bool has_no_memory;     /* found while libpcap was delivering */
+	int failed;             /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure;        /* and its message */
+	struct ebpf_err warning;
+	struct sift_batch batch;
+	char name[];
+};
+
+/* libpcap's status as an errno. */
+static int
+rc_of_status(int status)
+{
+	switch (status) {
+	case PCAP_ERROR_NO_SUCH_DEVICE:
+		return -ENODEV;
+	case PCAP_ERROR_PERM_DENIED:
+	case PCAP_ERROR_PROMISC_PERM_DENIED:
+		return -EPERM;
+	case PCAP_ERROR_IFACE_NOT_UP:
+		return -ENETDOWN;
+	default:
+		return -EIO;
+	}
+}
+
+/* "eth9: No such device exists (details)": a status, and what libpcap adds. */
+static void
+describe_status(const struct live *s, int status, struct ebpf_err *err)
+{
+	const char *what = pcap_statustostr(status);
+	const char *details = pcap_geterr(s->pcap);
+
+	if (status == PCAP_ERROR || status == PCAP_WARNING)
+		ebpf_err_set(err, 0, "%s: %s", s->name, details);
+	else if (details[0] != '\0' && strcmp(details, what) != 0)
+		ebpf_err_set(err, 0, "%s: %s (%s)", s->name, what, details);
+	else
+		ebpf_err_set(err, 0, "%s: %s", s->name, what);
+}
+
+static void
+take_packet(uint8_t *user, const struct pcap_pkthdr *header, const uint8_t *data)
+{
+	struct live *s = (struct live *)(void *)user;
+	struct sift_view *view = NULL;
+
+	if (!s->has_no_memory)
+		view = sift_batch_add(&s->batch, s->source.info.dlt, data, header->caplen,
+				      header->len);
+	if (view == NULL) {
+		s->has_no_memory = true;
+		return;
+	}
+	view->ts_sec = header->ts.tv_sec;
+	view->ts_nsec = (uint32_t)header->ts.tv_usec * s->ts_scale;
+	if (s->ifindex != 0) {
+		view->ifindex = s->ifindex;
+		view->known |= SIFT_KNOWN_IFINDEX;
+	}
+}
+
+static int
+live_next(struct sift_source *source, const struct sift_view **views, size_t *n,
+	  struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+	int got = 0;
+
+	sift_batch_reset(&s->batch);
+	if (s->failed == 0)
+		got = pcap_dispatch(s->pcap, SIFT_BATCH_PACKETS, take_packet, (uint8_t *)s);
+	if (s->has_no_memory) {
+		s->failed = ebpf_err_set(&s->failure, -ENOMEM, "%s: out of memory", s->name);
+	} else if (got < 0 && got != PCAP_ERROR_BREAK) {
+		s->failed = rc_of_status(got);
+		describe_status(s, got, &s->failure);
+	}
+	if (s->batch.n == 0 && s->failed != 0)
+		return ebpf_err_set(err, s->failed, "%s", s->failure.text);
+	if (s->batch.n == 0 && got == PCAP_ERROR_BREAK)
+		return 0;
+	*views = s->batch.views;
+	*n = s->batch.n;
+	return 1;
+}
+
+static void
+live_stop(struct sift_source *source)
+{
+	pcap_breakloop(((struct live *)source)->pcap);
+}
+
+static int
+live_set_linktype(struct sift_source *source, int dlt, struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+
+	if (pcap_set_datalink(s->pcap, dlt) < 0)
+		return ebpf_err_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
+	source->info.dlt = dlt;
+	source->info.snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	return 0;
+}
+
+static int
+live_linktypes(struct sift_source *source, int **dlts, size_t *n, struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+	int *list, *copy;
+	int count = pcap_list_datalinks(s->pcap, &list);
+
+	if (count < 0)
+		return ebpf_err_set(err, -EIO, "%s: %s", s->name, pcap_geterr(s->pcap));
+	/* A copy, since libpcap's list is not to be freed with free(). */
+	copy = calloc((size_t)count + 1, sizeof(*copy));
+	if (copy != NULL)
+		memcpy(copy, list, (size_t)count * sizeof(*copy));
+	pcap_free_datalinks(list);
+	if (copy == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->name);
+	*dlts = copy;
+	*n = (size_t)count;
+	return 0;
+}
+
+static int
+live_stats(struct sift_source *source, struct sift_source_stats *stats, struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+	struct pcap_stat counts = { 0 };
+
+	if (pcap_stats(s->pcap, &counts) < 0)
+		return ebpf_err_set(err, -EIO, "%s: %s", s->name, pcap_geterr(s->pcap));
+	*stats = (struct sift_source_stats){
+		.size = sizeof(*stats),
+		.received = counts.ps_recv,
+		.dropped_kernel = counts.ps_drop,
+		.dropped_interface = counts.ps_ifdrop,
+	};
+	return 0;
+}
+
+static void
+live_close(struct sift_source *source)
+{
+	struct live *s = (struct live *)source;
+
+	if (s->pcap != NULL)
+		pcap_close(s->pcap);
+	sift_batch_destroy(&s->batch);
+	free(s);
+}
+
+static const struct sift_source_ops live_ops = {
+	.next = live_next,
+	.stop = live_stop,
+	.set_linktype = live_set_linktype,
+	.linktypes = live_linktypes,
+	.stats = live_stats,
+	.close = live_close,
+};
+
+static int
+set_options(struct live *s, const struct sift_live_opts *opts)
+{
+	uint32_t snaplen = opts->snaplen != 0 ? opts->snaplen : DEFAULT_SNAPLEN;
+	uint32_t timeout_ms = opts->timeout_ms != 0 ? opts->timeout_ms : DEFAULT_TIMEOUT_MS;
+	int status;
+
+	if ((status = pcap_set_snaplen(s->pcap, (int)snaplen)) != 0)
+		return status;
+	if ((status = pcap_set_promisc(s->pcap, !(opts->flags & SIFT_LIVE_NO_PROMISC))) != 0)
+		return status;
+	if ((status = pcap_set_timeout(s->pcap, (int)timeout_ms)) != 0)
+		return status;
+	return pcap_set_tstamp_precision(s->pcap, opts->flags & SIFT_LIVE_NANO
+							  ? PCAP_TSTAMP_PRECISION_NANO
+							  : PCAP_TSTAMP_PRECISION_MICRO);
+}
+
+static int
+start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
+{
+	struct sift_source_info *info = &s->source.info;
+	char text[PCAP_ERRBUF_SIZE];
+	int status;
+
+	s->pcap = pcap_create(s->name, text);
+	if (s->pcap == NULL)
+		return ebpf_err_set(err, strstr(text, "No such device") != NULL ? -ENODEV : -EIO,
+				    "%s: %s", s->name, text);
+	if ((status = set_options(s, opts)) == 0)
+		status = pcap_activate(s->pcap);
+	if (status < 0) {
+		describe_status(s, status, err);
+		return rc_of_status(status);
+	}
+	if (status > 0) {
+		describe_status(s, status, &s->warning);
+		info->warning = s->warning.text;
+	}
+	info->dlt = pcap_datalink(s->pcap);
+	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	info->precision = opts->flags & SIFT_LIVE_NANO ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
+	s->ts_scale = opts->flags & SIFT_LIVE_NANO ? 1 : 1000;
+	s->ifindex = if_nametoindex(s->name);
+	return 0;
+}
+
+static int
+check_opts(const struct sift_live_opts *opts, struct ebpf_err *err)
+{
+	if (opts->size < sizeof(*opts))
+		return ebpf_err_set(err, -EINVAL,
+				    "live options of %zu bytes, but %zu are known: set size",
+				    opts->size, sizeof(*opts));
+	if (opts->snaplen > INT_MAX || opts->timeout_ms > INT_MAX)
+		return ebpf_err_set(err, -EINVAL, "snapshot length or timeout over %d", INT_MAX);
+	if (opts->flags & ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO))
+		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", opts->flags);
+	return 0;
+}
+
+int
+sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
+		      struct sift_source **out, struct ebpf_err *err)
+{
+	static const struct sift_live_opts defaults = { .size = sizeof(defaults) };
+	struct live *s;
+	int rc;
+
+	if (opts == NULL)
+		opts = &defaults;
+	if ((rc = check_opts(opts, err)) < 0)
+		return rc;
+	s = calloc(1, sizeof(*s) + strlen(interface) + 1);
+	if (s == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", interface);
+	memcpy(s->name, interface, strlen(interface) + 1);
+	s->source.ops = &live_ops;
+	s->source.info.name = s->name;
+	atomic_init(&s->source.is_stopped, false);
+	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = start(s, opts, err)) < 0) {
+		live_close(&s->source);
+		return rc;
+	}
+	*out = &s->source;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A classic interpreter in the plainest C, for both dialects: the third opinion
+ * where two oracles differ, and the trace of what the random programs execute.
+ * It shares no code with the library.
+ */
+#ifndef TESTS_DIFF_REFERENCE_H
+#define TESTS_DIFF_REFERENCE_H
+
+#include <bpfsift/filter.h>
+
+#include <stdbool.h>
+
+/* What became of one packet in one program. */
+struct reference_run {
+	uint32_t verdict;
+	uint32_t n_steps;       /* instructions executed */
+	uint64_t codes[4];      /* which codes were, a bit each */
+	/*
+	 * Dialect pcap: bpf_filter() has no defined answer, since a constant
+	 * shift of 32 and more was executed or a scratch slot read that was
+	 * never written.  The verdict is the one that the dialect defines.
+	 */
+	bool is_undefined;
+	/* Dialect pcap: ended by the budget of backward jumps; bpf_filter() would go on. */
+	bool is_exhausted;
+};
+
+/*
+ * Run a program that cbpf_check() accepts.  pay_offset is the answer to the
+ * ancillary load of that name, which takes a flow dissector to find.
+ */
+struct reference_run reference_run(const struct cbpf_insn *insns, enum cbpf_dialect dialect,
+				   const struct sift_view *view, uint32_t pay_offset);
+
+#endif

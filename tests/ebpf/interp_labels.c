@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The fast interpreter, whatever the library chose, dispatching by labels. */
+#include "tests/ebpf/variants.h"
+
+#define EBPF_INTERP_NAME interp_labels
+#define LOOP_LABELS 1
+#include "ebpf/interp.c"

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The fast interpreter, whatever the library chose, dispatching by switch. */
+#include "tests/ebpf/variants.h"
+
+#define EBPF_INTERP_NAME interp_switch
+#define LOOP_LABELS 0
+#include "ebpf/interp.c"

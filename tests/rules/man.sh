@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Manual pages are sound mdoc, their commands print what the page says, their
+# program compiles without a warning and prints it too, and each option that a
+# tool names in its --help is described.
+. "${srcdir:-.}/tests/support/suite.sh"
+
+srcdir=$(cd "$srcdir" && pwd)
+
+if command -v mandoc >/dev/null 2>&1; then
+	for page in "$srcdir"/man/*.[1-9]; do
+		# Whether pages of other packages are installed is not the page's matter.
+		check_empty "${page##*/} is sound" \
+			"$(mandoc -Tlint -W style "$page" 2>&1 | grep -vE 'referenced manual|mandoc\.db')"
+	done
+else
+	skip 'no mandoc: manual pages not checked'
+fi
+
+# literal PAGE: the lines of each literal block as the reader sees them, with
+# "block: " before the first, and the comment above the block after that.
+literal()
+{
+	sed -e '/^\.\\"/!s/\\e/\\/g' "$1" | awk '
+		/^\.\\" / { comment = substr($0, 5); next }
+		/^\.Bd -literal/ { inside = 1; print "block: " comment; comment = ""; next }
+		/^\.Ed/ { inside = 0; next }
+		inside { print }
+		!inside { comment = "" }'
+}
+
+# run_examples PAGE: "$ command" lines, "> " lines that continue them, and what
+# they print.
+run_examples()
+{
+	literal "$1" | awk -v dir="$scratch" '
+		/^block: / { skip = /^block: not run: /; next }
+		skip { next }
+		/^\$ / { n++; command = dir "/" n ".cmd"; output = dir "/" n ".out"
+			 print substr($0, 3) >command; printf "" >output; next }
+		/^> / && n { print substr($0, 3) >command; next }
+		n { print >output }'
+	i=1
+	while [ -f "$scratch/$i.cmd" ]; do
+		check_same "${1##*/}: $(cat "$scratch/$i.cmd")" "$(cat "$scratch/$i.out")" \
+			"$(cd "$scratch" && sh "$scratch/$i.cmd" 2>&1)"
+		i=$((i + 1))
+	done
+	check "${1##*/} has an example that runs" test "$i" -gt 1
+	rm -f "$scratch"/*.cmd "$scratch"/*.out
+}
+
+PATH=$builddir/tools:$PATH
+[ ! -f "$srcdir/tests/data/demo.pcap" ] || cp "$srcdir/tests/data/demo.pcap" "$scratch"
+for tool in bpfsift cbpf2ebpf ebpfrun; do
+	page=$srcdir/man/$tool.1
+	run_examples "$page"
+	check "$tool --help ends well" "$builddir/tools/$tool" --help
+	help=$("$builddir/tools/$tool" --help 2>&1)
+	check_empty "$tool.1 describes each option of --help" "$(
+		printf '%s\n' "$help" | grep -oE '(^|[^a-z0-9-])--[a-z][a-z-]+' | sed 's/.*--//' | sort -u |
+			while read -r option; do
+				grep -qE -- "(Fl|,) -$option( |\$)" "$page" || echo "--$option"
+			done)"
+done
+
+# The library's example, and what the page says that it prints.
+page=$srcdir/man/libbpfsift.3
+literal "$page" | awk '/^block: / { on = /^block: example: /; next } on' >"$scratch/example.c"
+check 'libbpfsift.3 has an example' test -s "$scratch/example.c"
+# shellcheck disable=SC2086
+check 'it compiles without a warning' $CC $MODE_CFLAGS -std=c11 -Wall -Wextra -Wpedantic -Werror \
+	-I "$srcdir/include" -c -o "$scratch/example.o" "$scratch/example.c"
+# shellcheck disable=SC2086
+check 'it links' "$builddir/libtool" --silent --tag=CC --mode=link $CC $MODE_CFLAGS \
+	-o "$scratch/example" "$scratch/example.o" "$builddir/libbpfsift.la"
+check_same 'it prints what the page says' \
+	"$(literal "$page" | awk '/^block: / { b++; next } { text[b] = text[b] $0 "\n" }
+		END { printf "%s", text[b] }')" \
+	"$("$scratch/example" 2>&1)"
+finish

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ebpfrun: one program on one input.
+ *
+ * An extended program (hex on stdin) runs over a piece of memory, a classic
+ * one (--cbpf) is lowered and runs over a packet.  What it prints is stable:
+ * tests and the public bpf_conformance suite read it.
+ */
+#include "config.h"
+
+#include <bpfsift/cbpf.h>
+#include <bpfsift/ebpf.h>
+#include <bpfsift/filter.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+/* More hex than any program needs: three characters for each of its bytes, and room. */
+#define MAX_STDIN ((size_t)EBPF_MAXINSNS * 8 * 4)
+
+#define DLT_OF_PACKET 1         /* DLT_EN10MB: what --packet is a frame of */
+
+static const char usage_text[] =
+	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify]\n"
+	"               [--trace] [--dump] < PROGRAM\n"
+	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
+	"               [--target=packet|buffer] [-O LEVEL] [--dialect=kernel|pcap]\n"
+	"               [--engine=interp|jit] [--trace] [--dump] < PROGRAM\n";
+
+struct options {
+	bool is_cbpf, trace, dump, no_verify, wants_jit;
+	const char *mem;                /* NULL: none */
+	const char *packet;
+	const char *meta;
+	bool has_wire_len;
+	uint32_t wire_len;
+	enum cbpf_target target;
+	enum cbpf_dialect dialect;
+};
+
+/* ---- messages ---- */
+
+__attribute__((format(printf, 1, 2), noreturn)) static void
+die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("ebpfrun: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(EXIT_FAILURE);
+}
+
+__attribute__((format(printf, 1, 2), noreturn)) static void
+usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("ebpfrun: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(EXIT_USAGE);
+}
+
+static void *
+must(void *p)
+{
+	if (p == NULL)
+		die("out of memory");
+	return p;
+}
+
+/* ---- input ---- */
+
+struct bytes {
+	uint8_t *p;
+	size_t n;
+};
+
+static struct bytes
+read_stdin(void)
+{
+	struct bytes in = { NULL, 0 };
+	size_t room = 0;
+
+	while (!feof(stdin)) {
+		if (room - in.n < 4096)
+			in.p = must(realloc(in.p, room = room < 4096 ? 16384 : room * 2));
+		in.n += fread(in.p + in.n, 1, room - in.n, stdin);
+		if (ferror(stdin))
+			die("stdin: %s", strerror(errno));
+		if (in.n > MAX_STDIN)
+			die("stdin: over %zu bytes", MAX_STDIN);
+	}
+	return in;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Pairs of hex digits, white space anywhere ignored, in a block of their own. */
+static struct bytes
+parse_hex(const char *what, const char *text, size_t len)
+{
+	struct bytes out = { must(malloc(len / 2 + 1)), 0 };
+	size_t n_digits = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int v = hex_digit(text[i]);
+
+		if (strchr(" \t\r\n\v\f", text[i]) != NULL && text[i] != '\0')
+			continue;
+		if (v < 0)
+			die("%s: byte %zu is not a hexadecimal digit", what, i);
+		if (n_digits++ % 2 == 0)
+			out.p[out.n] = (uint8_t)(v << 4);
+		else
+			out.p[out.n++] |= (uint8_t)v;
+	}
+	if (n_digits % 2 != 0)
+		die("%s: an odd number of hexadecimal digits", what);
+	/* Cut to the length, so that checkers of memory see an access past it. */
+	out.p = must(realloc(out.p, out.n > 0 ? out.n : 1));
+	return out;
+}
+
+static uint32_t
+load_le32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* A number from 0 to max, decimal or hexadecimal. */
+static bool
+parse_number(const char *text, uint64_t max, uint64_t *v)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*v = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+	return errno == 0 && *end == '\0' && *v <= max;
+}
+
+/* ---- output ---- */
+
+static void
+dump(const struct ebpf_prog *prog)
+{
+	size_t n;
+	const struct ebpf_insn *insns = ebpf_prog_insns(prog, &n);
+
+	for (size_t pc = 0; pc < n;) {
+		char line[EBPF_DISASM_SIZE];
+		size_t slots = ebpf_disasm(&insns[pc], n - pc, line, sizeof(line));
+
+		printf("%4zu: %s\n", pc, line);
+		pc += slots;
+	}
+}
+
+struct tracer {
+	const struct ebpf_insn *insns;
+	size_t n;
+	uint64_t regs[EBPF_MAX_REG];
+	bool has_regs;
+};
+
+/* One line: the instruction, and each register that it changed. */
+static void
+trace(void *arg, size_t pc, const uint64_t regs[EBPF_MAX_REG])
+{
+	struct tracer *t = arg;
+	char line[EBPF_DISASM_SIZE];
+
+	/* Where the stack is, is no news, and not the same in each run. */
+	if (!t->has_regs)
+		t->regs[EBPF_R10] = regs[EBPF_R10];
+	t->has_regs = true;
+	ebpf_disasm(&t->insns[pc], t->n - pc, line, sizeof(line));
+	printf("%4zu: %s", pc, line);
+	for (size_t i = 0; i < EBPF_MAX_REG; i++) {
+		if (regs[i] != t->regs[i])
+			printf(" ; r%zu=0x%" PRIx64, i, regs[i]);
+	}
+	putchar('\n');
+	memcpy(t->regs, regs, sizeof(t->regs));
+}
+
+static uint64_t
+run_checked(const struct ebpf_prog *prog, void *mem, size_t len, const struct options *o)
+{
+	struct tracer tracer = { .regs = { [1] = (uintptr_t)mem, [2] = len } };
+	struct ebpf_run_opts opts = { .size = sizeof(opts) };
+	struct ebpf_err err;
+	uint64_t r0;
+
+	if (o->trace) {
+		tracer.insns = ebpf_prog_insns(prog, &tracer.n);
+		opts.trace = trace;
+		opts.trace_arg = &tracer;
+	}
+	if (ebpf_prog_run_checked(prog, mem, len, &opts, &r0, &err) < 0)
+		die("%s", err.text);
+	return r0;
+}
+
+/* ---- extended programs ---- */
+
+static struct ebpf_prog *
+load(const struct ebpf_insn *insns, size_t n_insns)
+{
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	if (ebpf_prog_load(ebpf_prog_type_raw(), insns, n_insns, &prog, &err) < 0)
+		die("%s", err.text);
+	return prog;
+}
+
+/* Little-endian bytes to instructions. */
+static struct ebpf_prog *
+load_bytes(struct bytes code)
+{
+	size_t n_insns = code.n / 8;
+	struct ebpf_insn *insns = must(calloc(n_insns + 1, sizeof(*insns)));
+	struct ebpf_prog *prog;
+
+	if (code.n % 8 != 0)
+		die("stdin: %zu bytes of program, not a multiple of 8", code.n);
+	for (size_t i = 0; i < n_insns; i++) {
+		const uint8_t *p = code.p + 8 * i;
+		uint32_t off = p[2] | (uint32_t)p[3] << 8;
+		uint32_t imm = load_le32(p + 4);
+
+		insns[i].code = p[0];
+		insns[i].dst_reg = p[1] & 0xf;
+		insns[i].src_reg = p[1] >> 4;
+		insns[i].off = (int16_t)(off <= INT16_MAX ? (int32_t)off : (int32_t)off - 65536);
+		insns[i].imm = imm <= INT32_MAX ? (int32_t)imm
+						: -(int32_t)(UINT32_MAX - imm) - 1;
+	}
+	prog = load(insns, n_insns);
+	free(insns);
+	return prog;
+}
+
+static void
+run_ebpf(const struct options *o)
+{
+	struct bytes text = read_stdin();
+	struct bytes code = parse_hex("stdin", (const char *)text.p, text.n);
+	struct bytes mem = { NULL, 0 };
+	struct ebpf_prog *prog;
+	uint64_t r0;
+
+	if (o->mem != NULL)
+		mem = parse_hex("memory", o->mem, strlen(o->mem));
+	prog = load_bytes(code);
+	if (o->dump)
+		dump(prog);
+	r0 = run_checked(prog, mem.p, mem.n, o);
+	printf("%" PRIx64 "\n", r0);
+	ebpf_prog_put(prog);
+	free(mem.p);
+	free(code.p);
+	free(text.p);
+}
+
+/* ---- classic programs ---- */
+
+/* A key of --meta: where its value goes in a view, and what it makes known. */
+static const struct {
+	const char *key;
+	size_t off;
+	size_t width;
+	uint32_t known;
+} meta_keys[] = {
+#define KEY(name, field, known)                                                                    \
+	{ name, offsetof(struct sift_view, field), sizeof(((struct sift_view *)0)->field), known }
+	KEY("protocol", protocol, SIFT_KNOWN_PROTOCOL),
+	KEY("pkttype", pkttype, SIFT_KNOWN_PKTTYPE),
+	KEY("ifindex", ifindex, SIFT_KNOWN_IFINDEX),
+	KEY("hatype", hatype, SIFT_KNOWN_HATYPE),
+	KEY("mark", mark, SIFT_KNOWN_MARK),
+	KEY("queue", queue, SIFT_KNOWN_QUEUE),
+	KEY("rxhash", rxhash, SIFT_KNOWN_RXHASH),
+	KEY("cpu", cpu, SIFT_KNOWN_CPU),
+	KEY("vlan_tci", vlan_tci, SIFT_KNOWN_VLAN),
+	KEY("vlan_proto", vlan_proto, SIFT_KNOWN_VLAN),
+	KEY("vlan_present", vlan_present, SIFT_KNOWN_VLAN),
+	KEY("mac_header", mac_off, 0),
+	KEY("network_header", net_off, 0),
+#undef KEY
+};
+
+static void
+store_field(struct sift_view *view, size_t off, size_t width, uint64_t v)
+{
+	uint8_t v8 = (uint8_t)v;
+	uint16_t v16 = (uint16_t)v;
+	uint32_t v32 = (uint32_t)v;
+
+	memcpy((uint8_t *)view + off,
+	       width == 1 ? (const void *)&v8 : width == 2 ? (const void *)&v16 : &v32, width);
+}
+
+static void
+set_meta(struct sift_view *view, const char *key, const char *value)
+{
+	for (size_t i = 0; i < sizeof(meta_keys) / sizeof(meta_keys[0]); i++) {
+		uint64_t max = UINT64_MAX >> (64 - 8 * meta_keys[i].width), v;
+
+		if (strcmp(meta_keys[i].key, key) != 0)
+			continue;
+		if (!parse_number(value, max, &v))
+			usage("--meta: %s is a number from 0 to %" PRIu64 ", not %s", key, max,
+			      value);
+		store_field(view, meta_keys[i].off, meta_keys[i].width, v);
+		view->known |= meta_keys[i].known;
+		return;
+	}
+	usage("--meta: unknown key %s", key);
+}
+
+/* KEY=VALUE,... over what the frame itself tells. */
+static void
+parse_meta(struct sift_view *view, const char *list)
+{
+	char *copy = must(strdup(list)), *rest = copy, *item;
+
+	while ((item = strsep(&rest, ",")) != NULL) {
+		char *value = strchr(item, '=');
+
+		if (value == NULL)
+			usage("--meta: %s is not KEY=VALUE", item);
+		*value++ = '\0';
+		set_meta(view, item, value);
+	}
+	free(copy);
+}
+
+static struct cbpf_prog *
+read_cbpf(enum cbpf_dialect dialect)
+{
+	struct bytes text = read_stdin();
+	struct bytes code = parse_hex("stdin", (const char *)text.p, text.n);
+	size_t n_insns = code.n / 8;
+	struct cbpf_insn *insns = must(calloc(n_insns + 1, sizeof(*insns)));
+	struct cbpf_prog *prog;
+	struct ebpf_err err;
+
+	if (code.n % 8 != 0)
+		die("stdin: %zu bytes of program, not a multiple of 8", code.n);
+	for (size_t i = 0; i < n_insns; i++) {
+		const uint8_t *p = code.p + 8 * i;
+
+		insns[i].code = (uint16_t)(p[0] | p[1] << 8);
+		insns[i].jt = p[2];
+		insns[i].jf = p[3];
+		insns[i].k = load_le32(p + 4);
+	}
+	if (cbpf_check(insns, n_insns, dialect, &prog, &err) < 0)
+		die("%s", err.text);
+	free(insns);
+	free(code.p);
+	free(text.p);
+	return prog;
+}
+
+/*
+ * Target packet, as bpfsift runs it.  A traced run wants all that the program
+ * reaches in one piece: the view, and the packet behind it.
+ */
+static uint32_t
+run_on_packet(const struct cbpf_prog *cbpf, const struct sift_view *view, const struct options *o)
+{
+	struct sift_filter *filter;
+	struct ebpf_err err;
+	uint32_t verdict;
+
+	if (sift_filter_new(cbpf, NULL, &filter, &err) < 0)
+		die("%s", err.text);
+	if (o->dump)
+		dump(sift_filter_ebpf(filter));
+	if (o->trace) {
+		size_t len = sizeof(*view) + view->caplen;
+		uint8_t *block = must(malloc(len));
+		struct sift_view copy = *view;
+
+		copy.data = block + sizeof(copy);
+		memcpy(block, &copy, sizeof(copy));
+		memcpy(block + sizeof(copy), view->data, view->caplen);
+		verdict = (uint32_t)run_checked(sift_filter_ebpf(filter), block, len, o);
+		free(block);
+	} else {
+		sift_filter_batch(filter, view, 1, &verdict);
+	}
+	sift_filter_free(filter);
+	return verdict;
+}
+
+/* Target buffer: the lowered program on the bytes, each access tested. */
+static uint32_t
+run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct bytes packet,
+	      const struct options *o)
+{
+	struct cbpf_net_base base = { .off = view->net_off };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &base };
+	struct cbpf_lowered lowered;
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+	uint32_t verdict;
+
+	if (cbpf_lower(cbpf, CBPF_TARGET_BUFFER, &opts, &lowered, &err) < 0)
+		die("%s", err.text);
+	prog = load(lowered.insns, lowered.n_insns);
+	cbpf_lowered_free(&lowered);
+	if (o->dump)
+		dump(prog);
+	verdict = (uint32_t)run_checked(prog, packet.p, packet.n, o);
+	ebpf_prog_put(prog);
+	return verdict;
+}
+
+static void
+run_cbpf(const struct options *o)
+{
+	struct bytes packet = parse_hex("packet", o->packet, strlen(o->packet));
+	struct cbpf_prog *prog;
+	struct sift_view view;
+	uint32_t verdict;
+
+	if (packet.n > INT32_MAX)
+		die("packet: %zu bytes, limit is %d", packet.n, INT32_MAX);
+	sift_view_init(&view, DLT_OF_PACKET, packet.p, (uint32_t)packet.n,
+		       o->has_wire_len ? o->wire_len : (uint32_t)packet.n);
+	if (o->meta != NULL)
+		parse_meta(&view, o->meta);
+	prog = read_cbpf(o->dialect);
+	if (o->target == CBPF_TARGET_PACKET)
+		verdict = run_on_packet(prog, &view, o);
+	else
+		verdict = run_on_buffer(prog, &view, packet, o);
+	printf("%" PRIu32 "\n", verdict);
+	cbpf_prog_free(prog);
+	free(packet.p);
+}
+
+/* ---- options ---- */
+
+enum {
+	OPT_ENGINE = 256, OPT_MEM, OPT_NO_VERIFY, OPT_TRACE, OPT_DUMP, OPT_CBPF, OPT_PACKET,
+	OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_HELP, OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "mem", required_argument, NULL, OPT_MEM },
+	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
+	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "dump", no_argument, NULL, OPT_DUMP },
+	{ "cbpf", no_argument, NULL, OPT_CBPF },
+	{ "packet", required_argument, NULL, OPT_PACKET },
+	{ "wire-len", required_argument, NULL, OPT_WIRE_LEN },
+	{ "meta", required_argument, NULL, OPT_META },
+	{ "target", required_argument, NULL, OPT_TARGET },
+	{ "dialect", required_argument, NULL, OPT_DIALECT },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+/* Which of two words an option's argument is: 0 or 1. */
+static int
+choice(const char *option, const char *arg, const char *first, const char *second)
+{
+	if (strcmp(arg, first) == 0)
+		return 0;
+	if (strcmp(arg, second) == 0)
+		return 1;
+	usage("%s is %s or %s, not %s", option, first, second, arg);
+}
+
+static uint64_t
+number(const char *option, const char *arg, uint64_t max)
+{
+	uint64_t v;
+
+	if (!parse_number(arg, max, &v))
+		usage("%s is a number from 0 to %" PRIu64 ", not %s", option, max, arg);
+	return v;
+}
+
+static void
+set_option(struct options *o, int option, const char *arg)
+{
+	switch (option) {
+	case OPT_ENGINE:
+		o->wants_jit = choice("--engine", arg, "interp", "jit") == 1;
+		break;
+	case OPT_MEM:
+		o->mem = arg;
+		break;
+	case OPT_NO_VERIFY:
+		o->no_verify = true;
+		break;
+	case OPT_TRACE:
+		o->trace = true;
+		break;
+	case OPT_DUMP:
+		o->dump = true;
+		break;
+	case OPT_CBPF:
+		o->is_cbpf = true;
+		break;
+	case OPT_PACKET:
+		o->packet = arg;
+		break;
+	case OPT_WIRE_LEN:
+		o->wire_len = (uint32_t)number("--wire-len", arg, UINT32_MAX);
+		o->has_wire_len = true;
+		break;
+	case OPT_META:
+		o->meta = arg;
+		break;
+	case OPT_TARGET:
+		o->target = choice("--target", arg, "packet", "buffer") == 0 ? CBPF_TARGET_PACKET
+									     : CBPF_TARGET_BUFFER;
+		break;
+	case OPT_DIALECT:
+		o->dialect = choice("--dialect", arg, "kernel", "pcap") == 0 ? CBPF_DIALECT_KERNEL
+									     : CBPF_DIALECT_PCAP;
+		break;
+	case 'O':       /* level 0, which all levels begin with, is what there is */
+		number("-O", arg, 2);
+		break;
+	case OPT_HELP:
+		fputs(usage_text, stdout);
+		exit(EXIT_SUCCESS);
+	case OPT_VERSION:
+		puts("ebpfrun " PACKAGE_VERSION);
+		exit(EXIT_SUCCESS);
+	default:
+		fputs(usage_text, stderr);
+		exit(EXIT_USAGE);
+	}
+}
+
+static void
+check_options(const struct options *o)
+{
+	if (o->no_verify && o->wants_jit)
+		usage("--no-verify runs in the checked interpreter, not with --engine=jit");
+	if (o->is_cbpf && o->packet == NULL)
+		usage("--cbpf needs --packet");
+	if (o->is_cbpf && o->mem != NULL)
+		usage("memory is for extended programs; --cbpf takes --packet");
+	if (!o->is_cbpf && (o->packet != NULL || o->meta != NULL || o->has_wire_len))
+		usage("--packet, --meta and --wire-len need --cbpf");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "O:h", long_options, NULL)) != -1)
+		set_option(&o, option == 'h' ? OPT_HELP : option, optarg);
+	if (optind < argc && o.mem == NULL)
+		o.mem = argv[optind++];
+	if (optind < argc)
+		usage("one argument too many: %s", argv[optind]);
+	check_options(&o);
+	if (o.wants_jit)
+		die("no JIT in this build");
+	if (o.is_cbpf)
+		run_cbpf(&o);
+	else
+		run_ebpf(&o);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die("stdout: %s", strerror(errno));
+	return EXIT_SUCCESS;
+}
