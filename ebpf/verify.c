@@ -312,7 +312,7 @@ enter(struct walk *w)
 {
 	struct ebpf_reg *regs;
 
-	if (!ebpf_state_push_frame(&w->state, 0, 0))
+	if (!ebpf_state_push_frame(&w->state, 0, 0, ebpf_walk_fill(w)))
 		return ebpf_walk_no_memory(w);
 	regs = ebpf_walk_regs(w);
 	if (w->env->n_ctx_fields > 0) {

@@ -85,6 +85,16 @@ struct ebpf_verify_env {
 
 	/* Division and modulo by a constant 0, shifts past the width: as RFC 9669. */
 	bool rfc9669;
+	/*
+	 * The engine fills each frame's stack with 0 as it is entered: bytes
+	 * may be read that the program did not write.
+	 */
+	bool stack_is_zeroed;
+	/*
+	 * Whoever sees the result and the memory may know where things are:
+	 * addresses can be compared, stored and returned like numbers.
+	 */
+	bool addresses_may_leak;
 	/* LD_ABS and LD_IND exist, with the context in R6. */
 	bool has_packet_loads;
 

@@ -241,6 +241,15 @@ move(struct walk *w, const struct ebpf_insn *insn, struct ebpf_reg *dst, struct 
 	if (ebpf_reg_is_pointer(src)) {
 		struct ebpf_walk_text text = ebpf_walk_reg(w, insn->src_reg);
 
+		if ((!is_64(insn) || sext_from != 0) && w->env->addresses_may_leak) {
+			value = ebpf_scalar_unknown();
+			if (sext_from != 0)
+				ebpf_scalar_sext(&value, sext_from);
+			if (!is_64(insn))
+				ebpf_scalar_zext(&value, 32);
+			ebpf_reg_set_scalar(dst, value);
+			return 0;
+		}
 		if (!is_64(insn) || sext_from != 0)
 			return ebpf_walk_refuse(w, -EACCES, "%s: part of an address copied",
 						text.text);

@@ -348,13 +348,14 @@ mirrored(uint8_t op)
 static int
 compare_addresses(struct walk *w, const struct compare *c, uint32_t target)
 {
-	struct ebpf_reg dst = ebpf_walk_regs(w)[c->dst], src = ebpf_walk_regs(w)[c->src];
+	struct ebpf_reg dst = ebpf_walk_regs(w)[c->dst];
+	struct ebpf_reg src = c->is_constant ? c->constant : ebpf_walk_regs(w)[c->src];
 	struct ebpf_verify_state *fork;
 	int rc;
 
 	if ((fork = ebpf_walk_fork(w, target, &rc)) == NULL)
 		return rc;
-	for (int outcome = 0; outcome < 2; outcome++) {
+	for (int outcome = 0; c->width == 64 && outcome < 2; outcome++) {
 		struct ebpf_verify_state *s = outcome ? fork : &w->state;
 		int order = 0;
 
@@ -403,7 +404,7 @@ compare(struct walk *w, struct compare *c, uint32_t target)
 		ebpf_walk_precise(w, src);
 		return compare_null(w, c, target);
 	}
-	if (may_compare(c, dst, src))
+	if (may_compare(c, dst, src) || w->env->addresses_may_leak)
 		return compare_addresses(w, c, target);
 	text = ebpf_walk_reg(w, ebpf_reg_is_pointer(dst) ? c->dst : c->src);
 	return ebpf_walk_refuse(w, -EACCES, "%s: an address compared with what tells where it is",

@@ -173,7 +173,8 @@ ebpf_verify_local_call(struct walk *w, const struct ebpf_insn *insn)
 	if (w->state.n_frames == EBPF_MAX_FRAMES)
 		return ebpf_walk_refuse(w, -E2BIG, "calls nested deeper than %d frames",
 					EBPF_MAX_FRAMES);
-	if (!ebpf_state_push_frame(&w->state, w->flow.func_of[target], w->state.pc + 1))
+	if (!ebpf_state_push_frame(&w->state, w->flow.func_of[target], w->state.pc + 1,
+				   ebpf_walk_fill(w)))
 		return ebpf_walk_no_memory(w);
 	caller = w->state.frames[w->state.n_frames - 2]->regs;
 	callee = ebpf_walk_regs(w);
@@ -215,7 +216,7 @@ ebpf_verify_exit(struct walk *w, bool *ends)
 		return return_to_caller(w);
 	if ((rc = ebpf_walk_readable(w, EBPF_R0)) < 0)
 		return rc;
-	if (ebpf_reg_is_pointer(&ebpf_walk_regs(w)[EBPF_R0])) {
+	if (ebpf_reg_is_pointer(&ebpf_walk_regs(w)[EBPF_R0]) && !w->env->addresses_may_leak) {
 		struct ebpf_walk_text text = ebpf_walk_reg(w, EBPF_R0);
 
 		return ebpf_walk_refuse(w, -EACCES, "%s: an address as the program's result",

@@ -251,11 +251,16 @@ store_to_stack(struct walk *w, const struct ebpf_reg *r, const struct place *p,
 	       struct ebpf_reg *value)
 {
 	struct ebpf_slot *slot = &frame_of(w, r)->slots[slot_at(lowest(r, p))];
+	struct ebpf_reg number;
 	int rc;
 
 	if (ebpf_reg_is_pointer(value) &&
-	    (rc = check_spilled_address(w, r, p, value)) < 0)
-		return rc;
+	    (rc = check_spilled_address(w, r, p, value)) < 0) {
+		if (!w->env->addresses_may_leak)
+			return rc;
+		ebpf_reg_set_scalar(&number, ebpf_scalar_unknown());
+		value = &number;
+	}
 	smear(w, r, p);
 	if (!ebpf_scalar_is_const(&r->var) || byte_at(lowest(r, p)) != 0)
 		return 0;
@@ -456,7 +461,7 @@ store(struct walk *w, const struct ebpf_insn *insn, struct ebpf_reg *value, unsi
 		return rc;
 	if (r->kind == EBPF_REG_STACK)
 		return store_to_stack(w, r, &p, value);
-	if (ebpf_reg_is_pointer(value))
+	if (ebpf_reg_is_pointer(value) && !w->env->addresses_may_leak)
 		return refuse(w, &p, "an address may be stored in the stack only");
 	return 0;
 }
@@ -500,11 +505,12 @@ modify(struct walk *w, const struct ebpf_insn *insn, enum ebpf_form form)
 
 	if ((rc = check_place(w, r, &p)) < 0)
 		return rc;
-	if (ebpf_reg_is_pointer(&regs[insn->src_reg])) {
+	if (ebpf_reg_is_pointer(&regs[insn->src_reg]) && !w->env->addresses_may_leak) {
 		text = ebpf_walk_reg(w, insn->src_reg);
 		return ebpf_walk_refuse(w, -EACCES, "%s: atomics work on numbers", text.text);
 	}
-	if (form == EBPF_FORM_CMPXCHG && regs[EBPF_R0].kind != EBPF_REG_SCALAR) {
+	if (form == EBPF_FORM_CMPXCHG && ebpf_reg_is_pointer(&regs[EBPF_R0]) &&
+	    !w->env->addresses_may_leak) {
 		text = ebpf_walk_reg(w, EBPF_R0);
 		return ebpf_walk_refuse(w, -EACCES, "%s: atomics work on numbers", text.text);
 	}

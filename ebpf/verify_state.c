@@ -50,13 +50,15 @@ ebpf_deps_add(struct ebpf_deps *to, const struct ebpf_deps *from)
 /* ---- states ---- */
 
 bool
-ebpf_state_push_frame(struct ebpf_verify_state *s, unsigned func, uint32_t return_to)
+ebpf_state_push_frame(struct ebpf_verify_state *s, unsigned func, uint32_t return_to,
+		      enum ebpf_byte fill)
 {
 	struct ebpf_frame *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)
 		return false;
 	f->func = (uint16_t)func;
+	f->fill = (uint8_t)fill;
 	f->return_to = return_to;
 	ebpf_reg_set_pointer(&f->regs[EBPF_R10], EBPF_REG_STACK);
 	f->regs[EBPF_R10].frame = (uint8_t)s->n_frames;
@@ -77,6 +79,16 @@ ebpf_state_pop_frame(struct ebpf_verify_state *s)
 {
 	frame_free(s->frames[--s->n_frames]);
 	s->frames[s->n_frames] = NULL;
+}
+
+static struct ebpf_slot
+untouched_slot(const struct ebpf_frame *f)
+{
+	struct ebpf_slot slot;
+
+	memset(&slot, 0, sizeof(slot));
+	memset(slot.bytes, f->fill, sizeof(slot.bytes));
+	return slot;
 }
 
 static struct ebpf_frame *
@@ -133,7 +145,8 @@ ebpf_frame_grow(struct ebpf_frame *f, unsigned n_slots)
 	slots = realloc(f->slots, n_slots * sizeof(*slots));
 	if (slots == NULL)
 		return false;
-	memset(slots + f->n_slots, 0, (n_slots - f->n_slots) * sizeof(*slots));
+	for (unsigned n = f->n_slots; n < n_slots; n++)
+		slots[n] = untouched_slot(f);
 	f->slots = slots;
 	f->n_slots = (uint16_t)n_slots;
 	return true;
@@ -263,17 +276,22 @@ static bool
 frame_covers(const struct ebpf_frame *a, const struct ebpf_frame *b, uint16_t live,
 	     struct id_pairs *pairs, bool exact)
 {
-	static const struct ebpf_slot unwritten;
+	const struct ebpf_slot untouched_a = untouched_slot(a), untouched_b = untouched_slot(b);
+	unsigned n_slots = a->n_slots;
 
 	if (a->func != b->func || a->return_to != b->return_to)
 		return false;
+	if (a->fill != EBPF_BYTE_NONE && b->n_slots > n_slots)
+		n_slots = b->n_slots;
 	for (unsigned r = 0; r < EBPF_R10; r++) {
 		if ((live >> r & 1) != 0 && !reg_covers(&a->regs[r], &b->regs[r], pairs, exact))
 			return false;
 	}
-	for (unsigned n = 0; n < a->n_slots; n++) {
-		if (!slot_covers(&a->slots[n], n < b->n_slots ? &b->slots[n] : &unwritten, pairs,
-				 exact))
+	for (unsigned n = 0; n < n_slots; n++) {
+		const struct ebpf_slot *in_a = n < a->n_slots ? &a->slots[n] : &untouched_a;
+		const struct ebpf_slot *in_b = n < b->n_slots ? &b->slots[n] : &untouched_b;
+
+		if (!slot_covers(in_a, in_b, pairs, exact))
 			return false;
 	}
 	return true;

@@ -93,6 +93,7 @@ struct ebpf_frame {
 	struct ebpf_slot *slots;        /* n_slots of them, the first one right below R10 */
 	uint16_t n_slots;
 	uint16_t func;
+	uint8_t fill;                   /* enum ebpf_byte: what slots are at first */
 	uint32_t return_to;             /* slot after the call */
 };
 
@@ -127,8 +128,9 @@ void ebpf_reg_set_none(struct ebpf_reg *r);
 /* Deps of a number made of two. */
 void ebpf_deps_add(struct ebpf_deps *to, const struct ebpf_deps *from);
 
-/* One more frame, its registers and stack unwritten but R10; false: no memory. */
-bool ebpf_state_push_frame(struct ebpf_verify_state *s, unsigned func, uint32_t return_to);
+/* One more frame, its registers unwritten but R10, its stack fill; false: no memory. */
+bool ebpf_state_push_frame(struct ebpf_verify_state *s, unsigned func, uint32_t return_to,
+			   enum ebpf_byte fill);
 void ebpf_state_pop_frame(struct ebpf_verify_state *s);
 
 /* A copy that shares nothing; false: no memory, and to is empty. */

@@ -56,6 +56,13 @@ ebpf_walk_regs(struct walk *w)
 	return ebpf_state_frame(&w->state)->regs;
 }
 
+/* The running frame's stack, before the program writes to it. */
+static inline enum ebpf_byte
+ebpf_walk_fill(const struct walk *w)
+{
+	return w->env->stack_is_zeroed ? EBPF_BYTE_DATA : EBPF_BYTE_NONE;
+}
+
 /* A register that was written; else refused. */
 int ebpf_walk_readable(struct walk *w, unsigned regno);
 
