@@ -11,6 +11,7 @@
 
 #include <bpfsift/ebpf.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 /* Values next to where something changes. */
 static const uint64_t corners[] = {
