@@ -244,15 +244,32 @@ step(struct walk *w, bool *ends)
 /* ---- the walk ---- */
 
 static void
-log_line(struct walk *w, const char *what)
+log_line(struct walk *w, uint32_t pc, const char *what, const struct ebpf_verify_state *before)
 {
 	char text[2048], line[2200];
 
-	if (w->env->log == NULL)
-		return;
-	ebpf_state_text(&w->state, text, sizeof(text));
-	snprintf(line, sizeof(line), "%u: %s%s%s", w->at, what, text[0] != '\0' ? " ; " : "", text);
+	ebpf_state_text(&w->state, before, text, sizeof(text));
+	snprintf(line, sizeof(line), "%u: %s%s%s", pc, what, text[0] != '\0' ? " ; " : "", text);
 	w->env->log(w->env->log_arg, line);
+}
+
+/* One instruction, and what it changed. */
+static int
+logged_step(struct walk *w, bool *ends)
+{
+	struct ebpf_verify_state before;
+	char line[EBPF_DISASM_SIZE];
+	int rc;
+
+	if (w->env->log == NULL)
+		return step(w, ends);
+	if (!ebpf_state_copy(&before, &w->state))
+		return ebpf_walk_no_memory(w);
+	ebpf_disasm(&w->insns[w->at], w->flow.n_insns - w->at, line, sizeof(line));
+	if ((rc = step(w, ends)) == 0)
+		log_line(w, w->at, line, &before);
+	ebpf_state_clear(&before);
+	return rc;
 }
 
 static int
@@ -266,7 +283,8 @@ visit(struct walk *w, bool *ends)
 		if ((rc = ebpf_prune(w, ends)) < 0)
 			return rc;
 		if (*ends) {
-			log_line(w, "as before");
+			if (w->env->log != NULL)
+				log_line(w, w->at, "as before", NULL);
 			return 0;
 		}
 	}
@@ -276,10 +294,7 @@ visit(struct walk *w, bool *ends)
 	w->state.n_insns++;
 	if (w->env->observe != NULL)
 		w->env->observe(w->env->observe_arg, w->at, &w->state);
-	if ((rc = step(w, ends)) < 0)
-		return rc;
-	log_line(w, ebpf_ops[ebpf_op_of(&w->insns[w->at])].name);
-	return 0;
+	return logged_step(w, ends);
 }
 
 static void
@@ -304,6 +319,8 @@ walk_all(struct walk *w)
 		if (w->n_pending == 0)
 			return 0;
 		next_path(w);
+		if (w->env->log != NULL)
+			log_line(w, w->state.pc, "other way", NULL);
 	}
 }
 
@@ -415,7 +432,7 @@ ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_en
 	w->err = err;
 	if ((rc = ebpf_flow_make(&w->flow, insns, n, env, err)) < 0)
 		goto out;
-	w->checkpoints = calloc(n, sizeof(struct checkpoint *));
+	w->checkpoints = calloc(n, sizeof(*w->checkpoints));
 	if (w->checkpoints == NULL) {
 		rc = ebpf_walk_no_memory(w);
 		goto out;

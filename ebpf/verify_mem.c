@@ -234,12 +234,18 @@ smear(struct walk *w, const struct ebpf_reg *r, const struct place *p)
 	}
 }
 
+static bool
+is_whole_slot(const struct ebpf_reg *r, const struct place *p)
+{
+	return p->size == 8 && ebpf_scalar_is_const(&r->var) && byte_at(lowest(r, p)) == 0;
+}
+
 /* A stack's address must not outlive it: it is stored in its own stack, or a callee's. */
 static int
 check_spilled_address(struct walk *w, const struct ebpf_reg *r, const struct place *p,
 		      const struct ebpf_reg *value)
 {
-	if (p->size != 8 || !ebpf_scalar_is_const(&r->var) || byte_at(lowest(r, p)) != 0)
+	if (!is_whole_slot(r, p))
 		return refuse(w, p, "an address goes to an aligned slot of 8 bytes, whole");
 	if (value->kind == EBPF_REG_STACK && value->frame > r->frame)
 		return refuse(w, p, "address of a stack that ends before this one");
@@ -254,13 +260,13 @@ store_to_stack(struct walk *w, const struct ebpf_reg *r, const struct place *p,
 	struct ebpf_reg number;
 	int rc;
 
-	if (ebpf_reg_is_pointer(value) &&
-	    (rc = check_spilled_address(w, r, p, value)) < 0) {
-		if (!w->env->addresses_may_leak)
-			return rc;
+	if (ebpf_reg_is_pointer(value) && w->env->addresses_may_leak &&
+	    !is_whole_slot(r, p)) {
 		ebpf_reg_set_scalar(&number, ebpf_scalar_unknown());
 		value = &number;
 	}
+	if (ebpf_reg_is_pointer(value) && (rc = check_spilled_address(w, r, p, value)) < 0)
+		return rc;
 	smear(w, r, p);
 	if (!ebpf_scalar_is_const(&r->var) || byte_at(lowest(r, p)) != 0)
 		return 0;

@@ -15,11 +15,15 @@
  */
 #include "ebpf/verify_prune.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 /* A state is kept only so far from the last one: comparing costs too. */
 enum { MIN_INSNS = 8, MIN_JUMPS = 2 };
+
+/* A loop without end is found if it comes back to one of so many states. */
+enum { MAX_ANCESTORS = 16 };
 
 /* ---- marks ---- */
 
@@ -143,8 +147,8 @@ keep(struct walk *w)
 	ebpf_state_each(&c->state, reset_marks, NULL);
 	c->n_branches = 1;
 	c->parent = w->state.parent;
-	c->next = w->checkpoints[w->state.pc];
-	w->checkpoints[w->state.pc] = c;
+	c->next = w->checkpoints[w->state.pc].unfinished;
+	w->checkpoints[w->state.pc].unfinished = c;
 	if (++w->n_checkpoints > w->result.n_states)
 		w->result.n_states = w->n_checkpoints;
 	ebpf_state_reset_deps(&w->state);
@@ -158,20 +162,35 @@ ebpf_prune_end_path(struct walk *w)
 {
 	struct checkpoint *c = w->state.parent;
 
-	while (c != NULL && --c->n_branches == 0)
+	while (c != NULL && --c->n_branches == 0) {
+		uint32_t pc = c->state.pc;
+
+		/* Younger ones of this slot came after it and were complete before. */
+		assert(w->checkpoints[pc].unfinished == c);
+		w->checkpoints[pc].unfinished = c->next;
+		c->next = w->checkpoints[pc].complete;
+		w->checkpoints[pc].complete = c;
 		c = c->parent;
+	}
+}
+
+static void
+free_list(struct walk *w, struct checkpoint *c)
+{
+	while (c != NULL) {
+		struct checkpoint *next = c->next;
+
+		checkpoint_free(w, c);
+		c = next;
+	}
 }
 
 void
 ebpf_prune_free(struct walk *w)
 {
 	for (uint32_t pc = 0; w->checkpoints != NULL && pc < w->flow.n_insns; pc++) {
-		while (w->checkpoints[pc] != NULL) {
-			struct checkpoint *c = w->checkpoints[pc];
-
-			w->checkpoints[pc] = c->next;
-			checkpoint_free(w, c);
-		}
+		free_list(w, w->checkpoints[pc].complete);
+		free_list(w, w->checkpoints[pc].unfinished);
 	}
 	free(w->checkpoints);
 }
@@ -240,11 +259,33 @@ compare_ancestor(struct walk *w, struct checkpoint *c, const uint16_t *live, boo
 	return 0;
 }
 
-/* Complete, so that no path needs it, and of little use to others. */
+/* Of little use. */
 static bool
 is_worn_out(const struct checkpoint *c)
 {
-	return c->n_branches == 0 && c->n_misses > 3 * c->n_hits + 64;
+	return c->n_misses > 3 * c->n_hits + 64;
+}
+
+static bool
+compare_complete(struct walk *w, const uint16_t *live)
+{
+	struct checkpoint **at = &w->checkpoints[w->state.pc].complete;
+
+	while (*at != NULL) {
+		struct checkpoint *c = *at;
+
+		if (ebpf_state_covers(&c->state, &w->state, live, w->env->exact)) {
+			pass_marks(w, c);
+			c->n_hits++;
+			return true;
+		}
+		c->n_misses++;
+		if (is_worn_out(c))
+			drop(w, at);
+		else
+			at = &c->next;
+	}
+	return false;
 }
 
 int
@@ -252,31 +293,19 @@ ebpf_prune(struct walk *w, bool *known)
 {
 	uint32_t pc = w->state.pc;
 	uint16_t live[EBPF_MAX_FRAMES];
-	struct checkpoint **at = &w->checkpoints[pc];
 	bool is_may_goto = ebpf_op_of(&w->insns[pc]) == EBPF_OP_MAY_GOTO;
+	struct checkpoint *c = w->checkpoints[pc].unfinished;
 	int rc;
 
 	*known = false;
 	live_registers(w, live);
-	while (*at != NULL) {
-		struct checkpoint *c = *at;
-
-		if (c->n_branches > 0) {
-			if ((rc = compare_ancestor(w, c, live, known)) < 0)
-				return rc;
-		} else if (ebpf_state_covers(&c->state, &w->state, live, w->env->exact)) {
-			pass_marks(w, c);
-			*known = true;
-		}
-		if (*known) {
-			c->n_hits++;
-			return 0;
-		}
-		c->n_misses++;
-		if (is_worn_out(c))
-			drop(w, at);
-		else
-			at = &c->next;
+	for (unsigned n = 0; c != NULL && n < MAX_ANCESTORS; n++, c = c->next) {
+		if ((rc = compare_ancestor(w, c, live, known)) < 0 || *known)
+			return rc;
+	}
+	if (compare_complete(w, live)) {
+		*known = true;
+		return 0;
 	}
 	if (w->state.parent != NULL && !is_may_goto &&
 	    (w->state.n_insns < MIN_INSNS || w->state.n_jumps < MIN_JUMPS))

@@ -379,16 +379,27 @@ append(char *buf, size_t size, size_t used, const char *name, const char *text)
 	return n > 0 ? used + (size_t)n : used;
 }
 
-void
-ebpf_state_text(const struct ebpf_verify_state *s, char *buf, size_t size)
+static bool
+reg_changed(const struct ebpf_reg *r, const struct ebpf_reg *before)
 {
-	const struct ebpf_frame *f = ebpf_state_frame(s);
+	return r->kind != before->kind || r->off != before->off || r->map != before->map ||
+	       !ebpf_scalar_equal(&r->var, &before->var) || r->rel.kind != before->rel.kind;
+}
+
+void
+ebpf_state_text(const struct ebpf_verify_state *s, const struct ebpf_verify_state *before,
+		char *buf, size_t size)
+{
+	const struct ebpf_frame *f = ebpf_state_frame(s), *old = NULL;
 	char text[EBPF_REG_TEXT_SIZE], name[16];
 	size_t used = 0;
 
+	if (before != NULL && before->n_frames == s->n_frames)
+		old = ebpf_state_frame(before);
 	buf[0] = '\0';
 	for (unsigned r = 0; r < EBPF_R10; r++) {
-		if (f->regs[r].kind == EBPF_REG_NONE)
+		if (old != NULL ? !reg_changed(&f->regs[r], &old->regs[r])
+				: f->regs[r].kind == EBPF_REG_NONE)
 			continue;
 		snprintf(name, sizeof(name), "r%u", r);
 		ebpf_reg_text(&f->regs[r], text, sizeof(text));
@@ -397,11 +408,14 @@ ebpf_state_text(const struct ebpf_verify_state *s, char *buf, size_t size)
 	for (unsigned n = 0; n < f->n_slots; n++) {
 		if (f->slots[n].n_spilled == 0)
 			continue;
+		if (old != NULL && n < old->n_slots && old->slots[n].n_spilled > 0 &&
+		    !reg_changed(&f->slots[n].reg, &old->slots[n].reg))
+			continue;
 		snprintf(name, sizeof(name), "fp-%u", 8 * (n + 1));
 		ebpf_reg_text(&f->slots[n].reg, text, sizeof(text));
 		used = append(buf, size, used, name, text);
 	}
-	if (s->packet_min > 0) {
+	if (s->packet_min > 0 && (old == NULL || s->packet_min != before->packet_min)) {
 		snprintf(text, sizeof(text), "%" PRId64, s->packet_min);
 		append(buf, size, used, "packet>", text);
 	}

@@ -162,7 +162,12 @@ bool ebpf_state_covers(const struct ebpf_verify_state *a, const struct ebpf_veri
 /* "scalar 0..255", "mem 0", "fp-8", "packet+14+(0..60)", "map_value_or_null 0" */
 void ebpf_reg_text(const struct ebpf_reg *r, char *buf, size_t size);
 
-/* All registers and slots of the running frame that are not NONE, on one line. */
-void ebpf_state_text(const struct ebpf_verify_state *s, char *buf, size_t size);
+/*
+ * The registers and slots of the running frame, on one line: those that are not
+ * what they were in the state before; if that is NULL or another function's,
+ * all that were written.
+ */
+void ebpf_state_text(const struct ebpf_verify_state *s, const struct ebpf_verify_state *before,
+		     char *buf, size_t size);
 
 #endif

@@ -17,7 +17,7 @@
  */
 struct checkpoint {
 	struct ebpf_verify_state state;
-	struct checkpoint *next;        /* of the same slot */
+	struct checkpoint *next;        /* of the same slot, complete or unfinished like this */
 	struct checkpoint *parent;
 	uint32_t n_branches;
 	uint32_t n_hits, n_misses;
@@ -32,7 +32,10 @@ struct walk {
 	struct ebpf_verify_state state;         /* the current path's */
 	struct ebpf_verify_state *pending;      /* the other ways of branches */
 	size_t n_pending, max_pending;
-	struct checkpoint **checkpoints;        /* by slot */
+	struct {
+		struct checkpoint *complete;
+		struct checkpoint *unfinished;  /* the newest first */
+	} *checkpoints;                         /* by slot */
 	size_t n_checkpoints;
 	uint64_t n_visited;
 	struct ebpf_verify_result result;
