@@ -210,8 +210,12 @@ variable_access(struct gen *g)
 	if (area <= size)
 		return;
 	first = below(g, area - size);
+	if (g->opts->is_socket && !one_in(g, 20))
+		first &= ~(size - 1);   /* as the kernel wants stack accesses */
 	limit = area - size - first + 1;
 	bounded_number(g, limit);
+	if (g->opts->is_socket && size > 1 && !one_in(g, 20))
+		emit(g, EBPF_ALU64 | EBPF_AND | EBPF_K, 2, 0, 0, -(int32_t)size);
 	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 3, on_stack ? 10 : 6, 0, 0);
 	if (on_stack)
 		emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_K, 3, 0, 0, -64);
