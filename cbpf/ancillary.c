@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cbpf/ancillary.h"
 
-#define AD(name, listing_, assembly_) \
+#define AD(name, listing_, assembly_)                                                              \
 	[CBPF_AD_##name / 4] = { .listing = listing_, .assembly = assembly_ }
 
 const struct cbpf_ancillary cbpf_ancillaries[CBPF_N_ANCILLARY] = {

@@ -61,10 +61,15 @@ static int
 check_ja(const struct checker *c, size_t pc)
 {
 	uint64_t target = (uint64_t)pc + 1 + c->insns[pc].k;
+	uint32_t wrapped = (uint32_t)target;
 
 	/* libpcap's protochain loops: there the sum wraps on purpose. */
 	if (c->dialect == CBPF_DIALECT_PCAP)
-		target = (uint32_t)target;
+		return check_target(c, pc, wrapped);
+	if (wrapped <= pc)
+		return ebpf_err_set(c->err, -EINVAL,
+				    "insn %zu: jump back to %" PRIu32 ", which the kernel refuses",
+				    pc, wrapped);
 	return check_target(c, pc, target);
 }
 
@@ -198,8 +203,8 @@ check_scratch(const struct checker *c)
 			if (written & 1u << insn->k)
 				continue;
 			return ebpf_err_set(c->err, -EINVAL,
-					    "insn %zu: M[%" PRIu32 "] read before it is written", pc,
-					    insn->k);
+					    "insn %zu: M[%" PRIu32 "] read before it is written",
+					    pc, insn->k);
 		default:
 			break;
 		}

@@ -288,8 +288,9 @@ print_asm_insn(const struct printer *p, size_t pc, bool is_target)
 	} else if (p->insns[pc].code == (CBPF_RET | CBPF_X)) {
 		fprintf(p->out, "ret x");
 	} else {
-		return ebpf_err_set(p->err, -EINVAL, "insn %zu: bpf_asm has no name for code 0x%02x",
-				    pc, p->insns[pc].code);
+		return ebpf_err_set(p->err, -EINVAL,
+				    "insn %zu: bpf_asm has no name for code 0x%02x", pc,
+				    p->insns[pc].code);
 	}
 	fputc('\n', p->out);
 	return 0;

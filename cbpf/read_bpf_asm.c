@@ -318,15 +318,14 @@ find_code(struct cbpf_word mnemonic, const struct alias *alias, struct cbpf_oper
 }
 
 static int
-read_insn(struct assembler *as, const struct cbpf_scan *before, struct cbpf_word mnemonic)
+read_insn(struct assembler *as, const struct cbpf_scan *before, struct cbpf_word word)
 {
-	const struct alias *alias = find_alias(mnemonic);
+	const struct alias *alias = find_alias(word);
+	struct cbpf_word mnemonic = alias != NULL ? word_of(alias->mnemonic) : word;
 	struct cbpf_operand operand = { CBPF_OPERAND_NONE, 0 };
 	struct cbpf_insn insn = { 0 };
 	int rc, code;
 
-	if (alias != NULL)
-		mnemonic = word_of(alias->mnemonic);
 	if (cbpf_op_is_bare(mnemonic) < 0)
 		return cbpf_scan_expected(before, "an instruction");
 	if (cbpf_word_is(mnemonic, "ja")) {
@@ -339,7 +338,7 @@ read_insn(struct assembler *as, const struct cbpf_scan *before, struct cbpf_word
 		return rc;
 	if ((code = find_code(mnemonic, alias, &operand)) < 0)
 		return cbpf_scan_fail(before, -EINVAL, "'%.*s' takes no such operand",
-				      (int)mnemonic.len, mnemonic.at);
+				      (int)word.len, word.at);
 	insn.code = (uint16_t)code;
 	insn.k = operand.k;
 	if (CBPF_CLASS(code) == CBPF_JMP &&

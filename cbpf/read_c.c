@@ -150,8 +150,9 @@ read_field(struct cbpf_scan *s, const char *name, int64_t max, uint32_t *value)
 	if (rc < 0)
 		return rc;
 	if (v < min || v > max)
-		return cbpf_scan_fail(s, -EINVAL, "%s is %" PRId64 ", not in %" PRId64 " to %" PRId64,
-				      name, v, min, max);
+		return cbpf_scan_fail(s, -EINVAL,
+				      "%s is %" PRId64 ", not in %" PRId64 " to %" PRId64, name, v,
+				      min, max);
 	*value = (uint32_t)v;
 	return 0;
 }

@@ -80,7 +80,8 @@ read_separated(struct cbpf_scan *s, struct cbpf_vec *vec, char separator, const 
 	cbpf_skip_blanks(s);
 	if (s->at < s->end)
 		return cbpf_scan_fail(s, -EINVAL,
-				      "%" PRIu64 " instructions announced, but there is more", count);
+				      "%" PRIu64 " instructions announced, but there is more",
+				      count);
 	return 0;
 }
 

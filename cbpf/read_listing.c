@@ -57,7 +57,8 @@ read_branch(struct cbpf_scan *s, size_t pc, const char *name, uint8_t *skip)
 	if ((rc = cbpf_scan_decimal(s, "a target", UINT32_MAX, &target)) < 0)
 		return rc;
 	if (target <= pc || target - pc - 1 > UINT8_MAX)
-		return cbpf_scan_fail(s, -EINVAL, "%s %" PRIu64 ", but from %zu on %zu to %zu can be reached",
+		return cbpf_scan_fail(s, -EINVAL,
+				      "%s %" PRIu64 ", but from %zu on %zu to %zu can be reached",
 				      name, target, pc, pc + 1, pc + 1 + UINT8_MAX);
 	*skip = (uint8_t)(target - pc - 1);
 	return 0;

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define MAX_RUN 12
-
 /* r = r1, then two loads from it, and two constants. */
 static bool
 fits_PROLOGUE(const struct ebpf_decoded *d)
@@ -99,20 +97,16 @@ enum {
 };
 _Static_assert(EBPF_N_OPS <= UINT8_MAX, "a row fits a byte");
 
-static const struct run {
-	bool (*fits)(const struct ebpf_decoded *d);
-	uint8_t n;
-	uint8_t rows[MAX_RUN];
-} runs[EBPF_N_FUSED] = {
+const struct ebpf_run ebpf_runs[EBPF_N_FUSED] = {
 #define F(id, family, ...)                                                                         \
-	[EBPF_FUSED_##id] = { fits_##family, sizeof((const uint8_t[]) { __VA_ARGS__ }),            \
+	[EBPF_FUSED_##id] = { #id, fits_##family, sizeof((const uint8_t[]) { __VA_ARGS__ }),       \
 			      { __VA_ARGS__ } },
 #include "ebpf/fused.def"
 };
 
 /* A run that ends with a compare to a constant compares what came before it. */
 static bool
-compares_the_same(const struct run *run, const struct ebpf_decoded *d)
+compares_the_same(const struct ebpf_run *run, const struct ebpf_decoded *d)
 {
 	uint8_t last = run->rows[run->n - 1];
 
@@ -123,7 +117,7 @@ static int
 find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
 	for (int id = 0; id < EBPF_N_FUSED; id++) {
-		const struct run *run = &runs[id];
+		const struct ebpf_run *run = &ebpf_runs[id];
 
 		if (run->rows[0] == rows[0] && run->n <= n &&
 		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&

@@ -16,6 +16,18 @@ enum {
 #include "ebpf/fused.def"
 };
 
+#define EBPF_MAX_RUN 12
+
+struct ebpf_run {
+	const char *name;
+	/* Whether the operands of decoded slots with these rows agree. */
+	bool (*fits)(const struct ebpf_decoded *d);
+	uint8_t n;
+	uint8_t rows[EBPF_MAX_RUN];
+};
+
+extern const struct ebpf_run ebpf_runs[EBPF_N_FUSED];
+
 /*
  * Give the runs in a decoded program their labels.
  *

@@ -16,6 +16,7 @@
 
 #include "ebpf/arith.h"
 #include "ebpf/atomic.h"
+#include "ebpf/fuse.h"
 #include "ebpf/insn.h"
 
 #include <string.h>
@@ -50,6 +51,11 @@ pointer(uint64_t addr)
 	return (void *)(uintptr_t)addr;
 }
 
+/* One by one: for an array compilers call memset() or worse, per packet. */
+#define ZERO_REGS(regs)                                                                            \
+	(regs[0] = regs[3] = regs[4] = regs[5] = regs[6] = regs[7] = regs[8] = regs[9] = 0)
+
+#define LOOP_FUSED LOOP_LABELS
 #define LOOP                                                                                       \
 	ONE_COPY uint64_t EBPF_INTERP_NAME(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 
@@ -75,12 +81,13 @@ pointer(uint64_t addr)
 	const struct ebpf_decoded *pc;                                                             \
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	_Alignas(16) uint8_t stack[EBPF_MAX_FRAMES * EBPF_STACK_SIZE];                             \
-	uint64_t regs[EBPF_N_REGS] = { 0 };                                                        \
+	uint64_t regs[EBPF_N_REGS];                                                                 \
 	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
                                                                                                    \
 	if (prog == NULL)                                                                          \
 		return (uintptr_t)LABELS;                                                          \
 	pc = prog->code;                                                                           \
+	ZERO_REGS(regs);                                                                           \
 	regs[EBPF_R1] = r1;                                                                        \
 	regs[EBPF_R2] = r2;                                                                        \
 	regs[EBPF_R10] = (uintptr_t)(stack + sizeof(stack));

@@ -146,6 +146,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 
 /* ---- the loop ---- */
 
+#define LOOP_FUSED 0
 #define LOOP                                                                                       \
 	static int interpret(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 
@@ -165,7 +166,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 	}
 
 #define LOOP_ENTER                                                                                 \
-	const struct ebpf_decoded *const code = run->code, *pc = code;                              \
+	const struct ebpf_decoded *const code = run->code, *pc = code;                             \
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	uint64_t regs[EBPF_N_REGS] = { 0 };                                                        \
 	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
@@ -210,7 +211,7 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 	} while (0)
 #define ENTER_FRAME                                                                                \
 	do {                                                                                       \
-		if (frame == frames + EBPF_MAX_FRAMES - 1)                                         \
+		if (frame == frames + (EBPF_MAX_FRAMES - 1))                                       \
 			return fail_depth(run, at);                                                \
 	} while (0)
 #define HELPER                                                                                     \

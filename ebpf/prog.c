@@ -12,6 +12,7 @@
 
 #include "ebpf/check.h"
 #include "ebpf/err.h"
+#include "ebpf/fuse.h"
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
@@ -129,11 +130,34 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 	set_row(&code[prog->n_insns], labels, EBPF_N_OPS);
 }
 
-void
+/* Runs of instructions that have one label for all of them. */
+static int
+fuse(struct ebpf_prog *prog, const void *const *labels)
+{
+	uint8_t *rows = malloc(prog->n_insns);
+
+	if (rows == NULL)
+		return -ENOMEM;
+	for (size_t pc = 0; pc < prog->n_insns; pc++) {
+		int row = ebpf_op_of(&prog->aux->insns[pc]);
+
+		rows[pc] = row >= 0 ? (uint8_t)row : EBPF_N_OPS;
+	}
+	ebpf_fuse(prog->code, rows, prog->n_insns, labels + EBPF_N_OPS + 1);
+	free(rows);
+	return 0;
+}
+
+int
 ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
 {
-	ebpf_prog_decode(prog, (const void *const *)(uintptr_t)run(NULL, 0, 0), prog->code);
+	const void *const *labels = (const void *const *)(uintptr_t)run(NULL, 0, 0);
+
+	ebpf_prog_decode(prog, labels, prog->code);
+	if (labels != NULL && fuse(prog, labels) < 0)
+		return -ENOMEM;
 	prog->run = run;
+	return 0;
 }
 
 static int
@@ -186,7 +210,10 @@ ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn
 	if (prog == NULL)
 		return out_of_memory(n_insns, err);
 	prog->aux->is_trusted = true;
-	ebpf_prog_set_run(prog, ebpf_interp);
+	if (ebpf_prog_set_run(prog, ebpf_interp) < 0) {
+		prog_free(prog);
+		return out_of_memory(n_insns, err);
+	}
 	*out = prog;
 	return 0;
 }

@@ -105,9 +105,11 @@ ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
  * another thread knows the program.
  *
  * An interpreter called without a program returns the address of its labels
- * by row, as a number; 0: it goes by row.
+ * by row, those of fused runs behind them, as a number; 0: it goes by row.
+ *
+ * Returns 0 or -ENOMEM.
  */
-void ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run);
+int ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run);
 
 /*
  * Decode the instructions of a program into code, which has room for one more:

@@ -3,17 +3,20 @@
  * Expressions of pcap-filter(7), compiled by libpcap.  The one file that
  * includes libpcap for this, and where its struct bpf_insn becomes ours.
  */
-#include "config.h"     /* system extensions: libpcap's headers want u_int */
+#include "config.h" /* system extensions: libpcap's headers want u_int */
 
 #include <bpfsift/filter.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <pcap/pcap.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebpf/err.h"
+#include "filter/savefile.h"
 
 _Static_assert(SIFT_NETMASK_UNKNOWN == PCAP_NETMASK_UNKNOWN, "passed on as it is");
 _Static_assert(sizeof(struct cbpf_insn) == sizeof(struct bpf_insn), "copied as bytes");
@@ -27,6 +30,22 @@ SAME_FIELD(jt);
 SAME_FIELD(jf);
 SAME_FIELD(k);
 #undef SAME_FIELD
+
+/* Fields of a savefile's header: magic, two versions, zone, precision, snaplen, linktype. */
+static void
+swap_header(uint8_t header[SIFT_SAVEFILE_HEADER])
+{
+	static const uint8_t widths[] = { 4, 2, 2, 4, 4, 4, 4 };
+
+	for (size_t i = 0; i < sizeof(widths); header += widths[i++]) {
+		for (size_t lo = 0, hi = widths[i] - 1u; lo < hi; lo++, hi--) {
+			uint8_t byte = header[lo];
+
+			header[lo] = header[hi];
+			header[hi] = byte;
+		}
+	}
+}
 
 static int
 copy_insns(const struct bpf_program *from, struct cbpf_insn **insns, size_t *n_insns,
@@ -42,6 +61,32 @@ copy_insns(const struct bpf_program *from, struct cbpf_insn **insns, size_t *n_i
 	return 0;
 }
 
+/*
+ * libpcap compiles otherwise for a savefile than for no file at all, and for a
+ * byte-swapped one otherwise again: open one that is empty, in memory.  NULL:
+ * out of memory.  A link type that no savefile has makes no difference.
+ */
+static pcap_t *
+open_empty(int dlt, uint32_t snaplen, bool is_swapped)
+{
+	uint8_t header[SIFT_SAVEFILE_HEADER];
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap;
+	FILE *file;
+
+	if (sift_savefile_header(dlt, snaplen, SIFT_PRECISION_MICRO, header, NULL) < 0)
+		return pcap_open_dead(dlt, (int)snaplen);
+	if (is_swapped)
+		swap_header(header);
+	file = fmemopen(header, sizeof(header), "r");
+	if (file == NULL)
+		return NULL;
+	pcap = pcap_fopen_offline(file, text);
+	if (pcap == NULL)
+		fclose(file);
+	return pcap;
+}
+
 int
 sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask, unsigned flags,
 		  struct cbpf_insn **insns, size_t *n_insns, struct ebpf_err *err)
@@ -50,12 +95,15 @@ sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask,
 	pcap_t *pcap;
 	int rc;
 
-	if (flags & ~SIFT_EXPR_NO_OPTIMIZE)
+	if (flags & ~(SIFT_EXPR_NO_OPTIMIZE | SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", flags);
 	if (snaplen > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but the limit is %d",
 				    (unsigned long)snaplen, INT_MAX);
-	pcap = pcap_open_dead(dlt, (int)snaplen);
+	if (flags & (SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED))
+		pcap = open_empty(dlt, snaplen, flags & SIFT_EXPR_SWAPPED);
+	else
+		pcap = pcap_open_dead(dlt, (int)snaplen);
 	if (pcap == NULL)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
 	if (pcap_compile(pcap, &program, expr != NULL ? expr : "",

@@ -2,9 +2,8 @@
 /*
  * Savefiles in the pcap format, in host byte order.
  *
- * The header's bytes come from libpcap, which alone knows the LINKTYPE_* of
- * each DLT_*; records are written here, as pcap_dump() does, but into a large
- * buffer and with every error noticed.
+ * The header's bytes come from libpcap; records are written here, as
+ * pcap_dump() does, but into a large buffer and with every error noticed.
  */
 #include "config.h"
 
@@ -12,19 +11,18 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebpf/err.h"
 #include "filter/outfile.h"
+#include "filter/savefile.h"
 
-enum { FILE_HEADER = 24, LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
+enum { LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
 
 struct savefile {
 	struct sift_sink sink;
-	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
+	uint32_t ts_scale; /* nanoseconds in the unit of the fraction */
 	struct sift_outfile out;
 };
 
@@ -50,38 +48,14 @@ record_len(const uint8_t *p, size_t len)
 	return RECORD_HEADER + (size_t)load_host32(p + CAPLEN_AT);
 }
 
-/* What libpcap puts before the records, in FILE_HEADER bytes. */
 static int
 make_header(const struct sift_savefile_opts *opts, uint8_t *header, struct ebpf_err *err)
 {
-	unsigned precision = opts->precision == SIFT_PRECISION_NANO ? PCAP_TSTAMP_PRECISION_NANO
-								    : PCAP_TSTAMP_PRECISION_MICRO;
-	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(opts->dlt, (int)opts->snaplen, precision);
-	pcap_dumper_t *dumper = NULL;
-	char *bytes = NULL;
-	size_t len = 0;
-	FILE *memory = pcap != NULL ? open_memstream(&bytes, &len) : NULL;
-	int rc = 0;
+	int rc = sift_savefile_header(opts->dlt, opts->snaplen, opts->precision, header, err);
 
-	if (memory == NULL) {
-		rc = ebpf_err_set(err, -ENOMEM, "out of memory");
-	} else if ((dumper = pcap_dump_fopen(pcap, memory)) == NULL) {
-		rc = ebpf_err_set(err, -EINVAL, "savefiles have no number for link type %d",
-				  opts->dlt);
-		fclose(memory);
-	} else {
-		pcap_dump_close(dumper);
-		if (len != FILE_HEADER)
-			rc = ebpf_err_set(err, -ENOMEM, "out of memory");
-	}
-	if (rc == 0) {
-		memcpy(header, bytes, FILE_HEADER);
+	if (rc == 0)
 		store_host32(header + LINKTYPE_AT,
 			     load_host32(header + LINKTYPE_AT) | opts->linktype_ext);
-	}
-	free(bytes);
-	if (pcap != NULL)
-		pcap_close(pcap);
 	return rc;
 }
 
@@ -156,13 +130,13 @@ static int
 write_header(struct sift_outfile *out, const uint8_t *header, struct ebpf_err *err)
 {
 	uint8_t *to;
-	int rc = sift_outfile_reserve(out, FILE_HEADER, &to, err);
+	int rc = sift_outfile_reserve(out, SIFT_SAVEFILE_HEADER, &to, err);
 
 	if (rc < 0)
 		return rc;
-	memcpy(to, header, FILE_HEADER);
-	out->head_len = FILE_HEADER;
-	out->used += FILE_HEADER;
+	memcpy(to, header, SIFT_SAVEFILE_HEADER);
+	out->head_len = SIFT_SAVEFILE_HEADER;
+	out->used += SIFT_SAVEFILE_HEADER;
 	return sift_outfile_flush(out, err);
 }
 
@@ -170,7 +144,7 @@ int
 sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 			struct sift_sink **out, struct ebpf_err *err)
 {
-	uint8_t header[FILE_HEADER];
+	uint8_t header[SIFT_SAVEFILE_HEADER];
 	struct savefile *s;
 	int rc;
 

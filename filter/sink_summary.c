@@ -31,7 +31,7 @@
 /* The longest line, IPv6 with ports, is about 130 bytes. */
 enum { LINE_SIZE = 256 };
 
-enum { ETHERNET = 1 };  /* DLT_EN10MB, the one link type whose addresses are shown */
+enum { ETHERNET = 1 }; /* DLT_EN10MB, the one link type whose addresses are shown */
 
 struct summary {
 	struct sift_sink sink;
@@ -41,7 +41,7 @@ struct summary {
 };
 
 struct line {
-	char *text;             /* LINE_SIZE bytes */
+	char *text; /* LINE_SIZE bytes */
 	size_t len;
 };
 
@@ -88,8 +88,8 @@ put_protocol(struct line *line, uint8_t protocol)
 		uint8_t number;
 		const char *name;
 	} names[] = {
-		{ 1, "ICMP" }, { 2, "IGMP" },   { 4, "IPv4" },     { 6, "TCP" },   { 17, "UDP" },
-		{ 33, "DCCP" }, { 41, "IPv6" }, { 47, "GRE" },     { 50, "ESP" },  { 51, "AH" },
+		{ 1, "ICMP" },    { 2, "IGMP" },  { 4, "IPv4" },  { 6, "TCP" },    { 17, "UDP" },
+		{ 33, "DCCP" },   { 41, "IPv6" }, { 47, "GRE" },  { 50, "ESP" },   { 51, "AH" },
 		{ 58, "ICMPv6" }, { 89, "OSPF" }, { 103, "PIM" }, { 112, "VRRP" }, { 132, "SCTP" },
 	};
 
@@ -107,7 +107,7 @@ struct flow {
 	int family;
 	const uint8_t *src, *dst;
 	uint8_t protocol;
-	const uint8_t *ports;   /* 4 bytes: source, destination; NULL: none to be seen */
+	const uint8_t *ports; /* 4 bytes: source, destination; NULL: none to be seen */
 };
 
 static void
@@ -202,8 +202,8 @@ may_be_ip(const struct sift_view *view)
 {
 	if (view->net_off == SIFT_OFF_NONE || view->net_off > view->caplen || view->data == NULL)
 		return false;
-	return !(view->known & SIFT_KNOWN_PROTOCOL) || view->protocol == ETHERTYPE_IPV4 ||
-	       view->protocol == ETHERTYPE_IPV6;
+	return !(view->known & SIFT_KNOWN_PROTOCOL) || view->protocol == SIFT_ETHERTYPE_IPV4 ||
+	       view->protocol == SIFT_ETHERTYPE_IPV6;
 }
 
 static size_t
@@ -219,8 +219,8 @@ summarise(const struct summary *s, const struct sift_view *view, char *text)
 }
 
 static int
-summary_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
-	      size_t n, struct ebpf_err *err)
+summary_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep, size_t n,
+	      struct ebpf_err *err)
 {
 	struct summary *s = (struct summary *)sink;
 

@@ -27,11 +27,11 @@ enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
 struct live {
 	struct sift_source source;
 	pcap_t *pcap;
-	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
-	uint32_t ifindex;       /* 0: not one interface */
-	bool has_no_memory;     /* found while libpcap was delivering */
-	int failed;             /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;        /* and its message */
+	uint32_t ts_scale;       /* nanoseconds in what libpcap calls tv_usec */
+	uint32_t ifindex;        /* 0: not one interface */
+	bool has_no_memory;      /* found while libpcap was delivering */
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
 	struct ebpf_err warning;
 	struct sift_batch batch;
 	char name[];
@@ -232,6 +232,8 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 	}
 	info->dlt = pcap_datalink(s->pcap);
 	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	/* As for a file: libpcap does not tell what the kernel knows of a packet. */
+	info->expr_flags = SIFT_EXPR_SAVEFILE;
 	info->precision = opts->flags & SIFT_LIVE_NANO ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
 	s->ts_scale = opts->flags & SIFT_LIVE_NANO ? 1 : 1000;
 	s->ifindex = if_nametoindex(s->name);

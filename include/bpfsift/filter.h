@@ -99,6 +99,10 @@ BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
 
 /* Flags of sift_expr_compile(). */
 #define SIFT_EXPR_NO_OPTIMIZE 0x1u      /**< leave out libpcap's optimiser, as tcpdump -O */
+/** The frames come from a savefile: what only the kernel knows, as 'inbound', is refused. */
+#define SIFT_EXPR_SAVEFILE    0x2u
+/** SIFT_EXPR_SAVEFILE, and the file has the other byte order: some link headers too. */
+#define SIFT_EXPR_SWAPPED     0x4u
 
 /**
  * Compile an expression of pcap-filter(7) to classic BPF, with libpcap.
@@ -250,6 +254,8 @@ struct sift_source_info {
 	uint32_t snaplen;       /**< no packet is longer */
 	/** What the time stamps carry; a view's are in nanoseconds all the same. */
 	enum sift_precision precision;
+	/** SIFT_EXPR_* that an expression for these packets is to be compiled with. */
+	unsigned expr_flags;
 	/** One line that the user should see; owned by the source; NULL: none. */
 	const char *warning;
 };

@@ -74,9 +74,9 @@ static const struct row rows[] = {
 	{ KERNEL, { ST(JA, -2), ST(RET, 0) }, 2,
 	  "insn 0: jump to 4294967295, but the program has 2" },
 	{ KERNEL, { ST(JA, -1), ST(RET, 0) }, 2,
-	  "insn 0: jump to 4294967296, but the program has 2" },
+	  "insn 0: jump back to 0, which the kernel refuses" },
 	{ KERNEL, { ST(0, 0), ST(JA, -2), ST(RET, 0) }, 3,
-	  "insn 1: jump to 4294967296, but the program has 3" },
+	  "insn 1: jump back to 0, which the kernel refuses" },
 	{ PCAP, { ST(JA, -1), ST(RET, 0) }, 2, NULL },
 	{ PCAP, { ST(0, 0), ST(JA, -2), ST(RET, 0) }, 3, NULL },
 	{ PCAP, { ST(JA, -2), ST(RET, 0) }, 2,
@@ -127,7 +127,7 @@ static const struct row rows[] = {
 static void
 check_row(const struct row *row, enum cbpf_dialect dialect)
 {
-	struct cbpf_prog *const untouched = (struct cbpf_prog *)(void *)&rows;
+	struct cbpf_prog *const untouched = (struct cbpf_prog *)(uintptr_t)&rows;
 	struct cbpf_prog *prog = untouched;
 	struct ebpf_err err = { "" };
 	int rc = cbpf_check(row->insns, row->n, dialect, &prog, &err);

@@ -23,6 +23,9 @@ if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
 	BPFSIFT=$builddir/tools/.libs/bpfsift
 fi
 : "${BPFSIFT:=$builddir/tools/bpfsift}"
+# shellcheck disable=SC2086
+check 'there is a bpfsift' $BPFSIFT --version
+[ "$suite_failures" -eq 0 ] || finish
 
 # Started by root, tcpdump would become a user who cannot write to $scratch.
 peer=tcpdump
@@ -202,19 +205,19 @@ as_tcpdump()
 	rm -f "$scratch/like.pcap"
 	# shellcheck disable=SC2046,SC2086
 	$peer $(precision "$bad") -r "$bad" -w "$scratch/like.pcap" 2>"$scratch/like.err"
-	status=$?
+	peer_status=$?
 	want=
 	[ ! -e "$scratch/like.pcap" ] || want=$scratch/like.pcap
-	judge "$BPFSIFT" "$bad" "$status" "$want" 0 "$(wc -c <"$bad" | tr -d ' ')"
+	judge "$BPFSIFT" "$bad" "$peer_status" "$want" 0 "$(wc -c <"$bad" | tr -d ' ')"
 	check_empty "$1" "${wrong:+$wrong
-tcpdump ends with status $status and says: $(cat "$scratch/like.err")}"
+tcpdump ends with status $peer_status and says: $(cat "$scratch/like.err")}"
 }
 
 # refused WHAT: so does tcpdump, and it is an error.
 refused()
 {
 	as_tcpdump "$1"
-	check "$1: tcpdump refuses it" test "$status" -eq 1
+	check "$1: tcpdump refuses it" test "$peer_status" -eq 1
 }
 
 # The second record of pcap-le.pcap begins at 24 + 16 + 42; its caplen is 8 bytes on.
@@ -240,8 +243,16 @@ patched pcap-le.pcap 16 '\377\377\377\377'
 as_tcpdump 'pcap: a snap length of all ones'
 patched pcap-le.pcap 16 '\0\0\0\200'
 as_tcpdump 'pcap: a snap length of the sign bit'
+patched pcap-le.pcap 20 '\223'
+as_tcpdump "pcap: link type 147, which is anyone's"
+# Not damage: libpcap does not compile for it, not even the filter that keeps all.
 patched pcap-le.pcap 20 '\377\377'
-as_tcpdump 'pcap: link type 65535'
+# shellcheck disable=SC2086
+check_same 'pcap: link type 65535: exit status' 1 \
+	"$($BPFSIFT -r "$bad" -w "$scratch/none.pcap" 2>/dev/null; echo $?)"
+check 'pcap: link type 65535: no output' test ! -e "$scratch/none.pcap"
+patched pcap-le.pcap 28 '\377\377\377\377'
+as_tcpdump 'pcap: a fraction of a second of all ones'
 
 # ng-le.pcapng: a section header of 28 bytes, an interface of 20, packets of 32 + 44.
 patched ng-le.pcapng 8 '\0\0\0\0'

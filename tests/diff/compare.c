@@ -2,7 +2,6 @@
 #include "tests/diff/compare.h"
 
 #include "cbpf/insn.h"
-#include "tests/diff/reference.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -36,7 +35,7 @@ struct trial {
 	const struct diff_packet *packets;
 	size_t n;
 	struct reference_run runs[DIFF_PACKETS];
-	uint32_t expected[DIFF_PACKETS];        /* the oracle's, else the reference's */
+	uint32_t expected[DIFF_PACKETS]; /* the oracle's, else the reference's */
 };
 
 /* ---- the parties ---- */
@@ -239,8 +238,9 @@ print_packet(const struct diff_packet *p, FILE *out)
 	for (uint32_t i = 0; i < v->caplen; i++)
 		fprintf(out, "%02x", v->data[i]);
 	fprintf(out,
-		"\nview: caplen=%" PRIu32 " wirelen=%" PRIu32 " mac_off=%" PRIu32 " net_off=%" PRIu32
-		" known=0x%" PRIx32 " protocol=0x%x pkttype=%u ifindex=%" PRIu32 " hatype=%u"
+		"\nview: caplen=%" PRIu32 " wirelen=%" PRIu32 " mac_off=%" PRIu32
+		" net_off=%" PRIu32 " known=0x%" PRIx32 " protocol=0x%x pkttype=%u ifindex=%" PRIu32
+		" hatype=%u"
 		" mark=%" PRIu32 " queue=%u rxhash=%" PRIu32 " cpu=%" PRIu32
 		" vlan_present=%u vlan_tci=%u vlan_proto=0x%x pay_offset=%" PRIu32 "\n",
 		v->caplen, v->wirelen, v->mac_off, v->net_off, v->known, v->protocol, v->pkttype,
@@ -251,7 +251,8 @@ print_packet(const struct diff_packet *p, FILE *out)
 static void
 print_repeat(const struct comparison *cmp, const struct diff_case *c)
 {
-	fprintf(cmp->out, "repeat: make differential ORACLE=%s SEED=%" PRIu64 " OFFSET=%" PRIu64
+	fprintf(cmp->out,
+		"repeat: make differential ORACLE=%s SEED=%" PRIu64 " OFFSET=%" PRIu64
 		" PAIRS=%d\n",
 		cmp->oracle->name, c->seed, c->index * DIFF_PACKETS, DIFF_PACKETS);
 }
@@ -265,8 +266,9 @@ report(const struct comparison *cmp, const struct diff_case *c, const struct tri
 	bool by_oracle = !t->runs[i].is_undefined && !t->runs[i].is_exhausted;
 	size_t n_insns = t->n_insns;
 
-	fprintf(cmp->out, "\nDIFFERENCE: %s says %" PRIu32 " (0x%08" PRIx32 "), %s %" PRIu32
-		" (0x%08" PRIx32 "); reference %" PRIu32 "\n",
+	fprintf(cmp->out,
+		"\nDIFFERENCE: %s says %" PRIu32 " (0x%08" PRIx32 "), %s %" PRIu32 " (0x%08" PRIx32
+		"); reference %" PRIu32 "\n",
 		party_names[party], verdict, verdict, by_oracle ? cmp->oracle->name : "reference",
 		t->expected[i], t->expected[i], t->runs[i].verdict);
 	print_repeat(cmp, c);
@@ -337,6 +339,8 @@ count(struct diff_tally *tally, const struct trial *t)
 		tally->steps[run->n_steps < DIFF_STEPS ? run->n_steps : DIFF_STEPS]++;
 		for (unsigned code = 0; code < 256; code++)
 			tally->executed[code] += run->codes[code / 64] >> code % 64 & 1;
+		for (unsigned load = 0; load < REFERENCE_N_SPECIAL; load++)
+			tally->special[load] += run->special >> load & 1;
 	}
 }
 
@@ -401,6 +405,14 @@ diff_compare(const struct diff_oracle *oracle, void *state, uint64_t seed, uint6
 
 /* ---- the tally ---- */
 
+static const char *const special_names[REFERENCE_N_SPECIAL] = {
+	"protocol",  "pkttype",  "ifindex",          "nlattr",     "nlattr_nest",
+	"mark",      "queue",    "hatype",           "rxhash",     "cpu",
+	"alu_xor_x", "vlan_tag", "vlan_tag_present", "pay_offset", "random",
+	"vlan_tpid", "net abs",  "net ind",          "net msh",    "ll abs",
+	"ll ind",    "ll msh",
+};
+
 void
 diff_tally_add(struct diff_tally *sum, const struct diff_tally *tally)
 {
@@ -412,6 +424,8 @@ diff_tally_add(struct diff_tally *sum, const struct diff_tally *tally)
 	sum->n_differences += tally->n_differences;
 	for (size_t i = 0; i < N_ELEMS(sum->executed); i++)
 		sum->executed[i] += tally->executed[i];
+	for (size_t i = 0; i < N_ELEMS(sum->special); i++)
+		sum->special[i] += tally->special[i];
 	for (size_t i = 0; i < N_ELEMS(sum->steps); i++)
 		sum->steps[i] += tally->steps[i];
 }
@@ -448,13 +462,19 @@ diff_tally_print(const struct diff_tally *tally, FILE *out)
 	unsigned rarest = rarest_code(tally);
 	uint64_t n = tally->n_pairs > 0 ? tally->n_pairs : 1;
 
-	fprintf(out, "%" PRIu64 " pairs of %" PRIu64 " programs compared, %" PRIu64 " differences\n",
+	fprintf(out,
+		"%" PRIu64 " pairs of %" PRIu64 " programs compared, %" PRIu64 " differences\n",
 		tally->n_pairs, tally->n_cases, tally->n_differences);
-	fprintf(out, "verdict not 0: %.1f %%\n",
-		100.0 * (double)tally->n_nonzero / (double)n);
+	fprintf(out, "verdict not 0: %.1f %%\n", 100.0 * (double)tally->n_nonzero / (double)n);
 	fprintf(out, "executed path: median %u instructions\n", median_path(tally));
 	fprintf(out, "rarest code: 0x%02x, executed by %" PRIu64 " pairs\n", rarest,
 		tally->executed[rarest]);
+	if (tally->special[REFERENCE_NET_ABS] > 0) {
+		fprintf(out, "special loads, by pairs:");
+		for (size_t i = 0; i < N_ELEMS(special_names); i++)
+			fprintf(out, " %s %" PRIu64, special_names[i], tally->special[i]);
+		fprintf(out, "\n");
+	}
 	fprintf(out,
 		"besides: %" PRIu64 " pairs through target buffer; %" PRIu64
 		" without a defined answer of the oracle, compared with the reference\n",
@@ -463,7 +483,7 @@ diff_tally_print(const struct diff_tally *tally, FILE *out)
 }
 
 bool
-diff_tally_suffices(const struct diff_tally *tally, FILE *out)
+diff_tally_suffices(const struct diff_tally *tally, enum cbpf_dialect dialect, FILE *out)
 {
 	bool suffices = true;
 
@@ -481,6 +501,13 @@ diff_tally_suffices(const struct diff_tally *tally, FILE *out)
 		fprintf(out, "code 0x%02x (%s: %s) executed by %" PRIu64 " pairs only\n",
 			cbpf_ops[op].code, cbpf_ops[op].text, cbpf_ops[op].meaning,
 			tally->executed[cbpf_ops[op].code]);
+		suffices = false;
+	}
+	for (size_t i = 0; i < REFERENCE_N_SPECIAL && dialect == CBPF_DIALECT_KERNEL; i++) {
+		if (tally->special[i] >= 100)
+			continue;
+		fprintf(out, "load of %s: by %" PRIu64 " pairs only\n", special_names[i],
+			tally->special[i]);
 		suffices = false;
 	}
 	return suffices;

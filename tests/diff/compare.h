@@ -7,6 +7,7 @@
 #define TESTS_DIFF_COMPARE_H
 
 #include "tests/diff/generate.h"
+#include "tests/diff/reference.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,13 +41,14 @@ extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel;
 /* What was compared; plain numbers, so that processes can share one by adding. */
 struct diff_tally {
 	uint64_t n_cases;
-	uint64_t n_pairs;               /* compared with the oracle */
-	uint64_t n_nonzero;             /* of these: verdict not 0, in both */
-	uint64_t n_undefined;           /* compared with the reference alone */
-	uint64_t n_buffer;              /* pairs that target buffer judged too */
+	uint64_t n_pairs;     /* compared with the oracle */
+	uint64_t n_nonzero;   /* of these: verdict not 0, in both */
+	uint64_t n_undefined; /* compared with the reference alone */
+	uint64_t n_buffer;    /* pairs that target buffer judged too */
 	uint64_t n_differences;
-	uint64_t executed[256];         /* by code: pairs that executed it */
-	uint64_t steps[DIFF_STEPS + 1]; /* by path length, the last: and longer */
+	uint64_t executed[256];                /* by code: pairs that executed it */
+	uint64_t special[REFERENCE_N_SPECIAL]; /* likewise: pairs with such a load */
+	uint64_t steps[DIFF_STEPS + 1];        /* by path length, the last: and longer */
 };
 
 void diff_tally_add(struct diff_tally *sum, const struct diff_tally *tally);
@@ -56,10 +58,10 @@ void diff_tally_print(const struct diff_tally *tally, FILE *out);
 
 /*
  * Whether the pairs say enough: a quarter of the verdicts not 0, each legal
- * code executed by 1000 pairs, half of the paths 8 instructions and more.
- * Prints what is missing.
+ * code executed by 1000 pairs, half of the paths 8 instructions and more, and
+ * in dialect kernel each special load by 100 pairs.  Prints what is missing.
  */
-bool diff_tally_suffices(const struct diff_tally *tally, FILE *out);
+bool diff_tally_suffices(const struct diff_tally *tally, enum cbpf_dialect dialect, FILE *out);
 
 /*
  * Compare cases first ... first + n - 1 of a seed; each difference is printed

@@ -25,13 +25,15 @@
 struct maker {
 	uint64_t rng;
 	enum cbpf_dialect dialect;
-	const struct diff_packet *packet;       /* where offsets and constants come from */
+	const struct diff_packet *packet; /* where offsets and constants come from */
 	/* Dialect pcap: constant shifts of 32 and more, reads of unwritten slots. */
 	bool is_wild;
+	bool asks_metadata;
+	bool is_netlink; /* most packets are netlink attributes */
 	struct cbpf_insn *insns;
-	size_t pc, last;                        /* next to write; the one that must return */
-	uint16_t written;                       /* slots, as the kernel's validator reckons */
-	uint16_t *at;                           /* and what jumps bring along */
+	size_t pc, last;  /* next to write; the one that must return */
+	uint16_t written; /* slots, as the kernel's validator reckons */
+	uint16_t *at;     /* and what jumps bring along */
 };
 
 static uint32_t
@@ -76,13 +78,13 @@ static uint32_t
 constant(struct maker *m)
 {
 	static const uint32_t edges[] = {
-		0,  1,  2,          7,          31,         32,         33,         63,
-		64, 65, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xff,
-		0xffff, 0x10000, 0x7fff, 0x8000, 0xfffff000, 0xffff0000,
+		0,      1,       2,          7,          31,         32,         33,         63,
+		64,     65,      0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xff,
+		0xffff, 0x10000, 0x7fff,     0x8000,     0xfffff000, 0xffff0000,
 	};
 	static const uint32_t known[] = {
-		0x800, 0x86dd, 0x806, 0x8100, 0x88a8, 6, 17, 1, 58, 47, 53, 80, 443, 0x0a000001,
-		0x1fff, 0x45, 20, 40, 0x0f, 0xf0,
+		0x800, 0x86dd, 0x806, 0x8100,     0x88a8, 6,    17, 1,  58,   47,
+		53,    80,     443,   0x0a000001, 0x1fff, 0x45, 20, 40, 0x0f, 0xf0,
 	};
 
 	switch (below(m, 10)) {
@@ -108,16 +110,16 @@ constant(struct maker *m)
 static uint32_t
 data_offset(struct maker *m)
 {
-	static const uint32_t headers[] = { 0, 6, 12, 13, 14, 15, 16, 17, 18, 20, 22,
-					    23, 26, 30, 34, 36, 38, 46, 50 };
-	static const uint32_t far[] = { 0x7fff, 0x8000, 0x10000, 0x7ffffffb, 0x7ffffffc,
-					0x7ffffffd, 0x7fffffff };
+	static const uint32_t headers[] = { 0,  6,  12, 13, 14, 15, 16, 17, 18, 20,
+					    22, 23, 26, 30, 34, 36, 38, 46, 50 };
+	static const uint32_t far[] = { 0x7fff,     0x8000,     0x10000,   0x7ffffffb,
+					0x7ffffffc, 0x7ffffffd, 0x7fffffff };
 	uint32_t len = m->packet->len, kind = below(m, 1000);
 
 	if (kind < 12)
 		return PICK(m, far);
 	if (kind < 50)
-		return len - below(m, 6);       /* may wrap: still an offset */
+		return len - below(m, 6); /* may wrap: still an offset */
 	if (kind < 750 || len == 0)
 		return PICK(m, headers);
 	return below(m, len < 64 ? len : 64);
@@ -128,8 +130,8 @@ static uint32_t
 window_offset(struct maker *m)
 {
 	static const uint32_t edges[] = {
-		0x80000000, 0xffdfffff, 0xffe00000, 0xffe00001, 0xffefffff, 0xfff00000,
-		0xffffefff, 0xffffeffc, 0xffdffffe, 0xffefffff,
+		0x80000000, 0xffdfffff, 0xffe00000, 0xffe00001, 0xffefffff,
+		0xfff00000, 0xffffefff, 0xffffeffc, 0xffdffffe, 0xffefffff,
 	};
 	uint32_t kind = below(m, 20);
 
@@ -146,8 +148,7 @@ window_offset(struct maker *m)
 static uint32_t
 offset(struct maker *m)
 {
-	bool is_window = m->dialect == CBPF_DIALECT_KERNEL ? below(m, 6) == 0
-							   : below(m, 400) == 0;
+	bool is_window = m->dialect == CBPF_DIALECT_KERNEL ? below(m, 6) == 0 : below(m, 400) == 0;
 	uint32_t off = is_window ? window_offset(m) : data_offset(m);
 
 	/* Absolute loads from there on are ancillary, and must be known. */
@@ -274,9 +275,10 @@ static void
 plain(struct maker *m)
 {
 	static const unsigned codes[] = {
-		CBPF_ALU | CBPF_NEG, CBPF_MISC | CBPF_TAX, CBPF_MISC | CBPF_TXA,
-		CBPF_LD | CBPF_W | CBPF_IMM, CBPF_LDX | CBPF_W | CBPF_IMM,
-		CBPF_LD | CBPF_W | CBPF_LEN, CBPF_LDX | CBPF_W | CBPF_LEN,
+		CBPF_ALU | CBPF_NEG,          CBPF_MISC | CBPF_TAX,
+		CBPF_MISC | CBPF_TXA,         CBPF_LD | CBPF_W | CBPF_IMM,
+		CBPF_LDX | CBPF_W | CBPF_IMM, CBPF_LD | CBPF_W | CBPF_LEN,
+		CBPF_LDX | CBPF_W | CBPF_LEN,
 	};
 
 	put(m, PICK(m, codes), constant(m));
@@ -376,7 +378,7 @@ netlink(struct maker *m)
 	put(m, CBPF_LD | CBPF_W | CBPF_IMM, off);
 	put(m, CBPF_LDX | CBPF_W | CBPF_IMM, chance(m, 80) ? 1 + below(m, 4) : constant(m));
 	ancillary(m, ad);
-	if (chance(m, 40))
+	if (chance(m, 60))
 		ancillary(m, CBPF_AD_NLATTR_NEST);
 }
 
@@ -384,21 +386,21 @@ static void
 metadata(struct maker *m)
 {
 	static const uint32_t plain_ones[] = {
-		CBPF_AD_PROTOCOL,  CBPF_AD_PKTTYPE, CBPF_AD_IFINDEX, CBPF_AD_MARK,
-		CBPF_AD_QUEUE,     CBPF_AD_HATYPE,  CBPF_AD_RXHASH,  CBPF_AD_CPU,
-		CBPF_AD_ALU_XOR_X, CBPF_AD_VLAN_TAG, CBPF_AD_VLAN_TAG_PRESENT,
-		CBPF_AD_PAY_OFFSET, CBPF_AD_VLAN_TPID,
+		CBPF_AD_PROTOCOL,  CBPF_AD_PKTTYPE,  CBPF_AD_IFINDEX,          CBPF_AD_MARK,
+		CBPF_AD_QUEUE,     CBPF_AD_HATYPE,   CBPF_AD_RXHASH,           CBPF_AD_CPU,
+		CBPF_AD_ALU_XOR_X, CBPF_AD_VLAN_TAG, CBPF_AD_VLAN_TAG_PRESENT, CBPF_AD_PAY_OFFSET,
+		CBPF_AD_VLAN_TPID,
 	};
 	uint32_t kind = below(m, 20);
 
 	if (m->dialect == CBPF_DIALECT_PCAP) {
 		ancillary(m, below(m, 16) * 4);
-	} else if (kind < 4) {
+	} else if (kind < (m->is_netlink ? 12 : 2)) {
 		netlink(m);
-	} else if (kind < 5 && room(m) >= 1) {
+	} else if (kind == 12 && room(m) >= 1) {
 		ancillary(m, CBPF_AD_RANDOM);
 		put(m, CBPF_ALU | CBPF_AND | CBPF_K, 0);
-	} else if (kind < 7) {
+	} else if (kind == 13 || kind == 14) {
 		ancillary(m, CBPF_AD_PAY_OFFSET);
 		put(m, CBPF_MISC | CBPF_TAX, 0);
 		put(m, CBPF_LD | any_size(m) | CBPF_IND, below(m, 4) - 2);
@@ -460,15 +462,16 @@ skip(struct maker *m)
 static void
 gadget(struct maker *m)
 {
-	static void (*const kinds[])(struct maker *m) = {
-		alu_k, alu_k, alu_k, alu_k, alu_x, alu_x, alu_x, alu_x, plain, plain, plain,
-		store, store, recall, recall, recall, load_abs, load_abs, load_abs, load_msh,
-		load_ind, load_ind, put_test, put_test, put_test, put_test, skip, early_ret,
+	static void (*const kinds[])(struct maker * m) = {
+		alu_k,    alu_k,    alu_k,    alu_k,    alu_x,    alu_x,    alu_x,
+		alu_x,    plain,    plain,    plain,    store,    store,    recall,
+		recall,   recall,   load_abs, load_abs, load_abs, load_msh, load_ind,
+		load_ind, put_test, put_test, put_test, put_test, skip,     early_ret,
 	};
 
 	if (below(m, 60) == 0)
 		idiom(m);
-	else if (below(m, m->dialect == CBPF_DIALECT_KERNEL ? 8 : 250) == 0)
+	else if (m->asks_metadata && below(m, m->dialect == CBPF_DIALECT_KERNEL ? 6 : 200) == 0)
 		metadata(m);
 	else
 		PICK(m, kinds)(m);
@@ -538,7 +541,7 @@ loop(struct maker *m)
 	for (uint32_t n = below(m, 4); n > 0; n--)
 		alu_x(m);
 	if (kind < 3)
-		jump_back(m, m->pc);            /* to itself */
+		jump_back(m, m->pc); /* to itself */
 	else if (kind < 12)
 		counted_loop(m, 65535 + below(m, 4));
 	else if (kind < 900)
@@ -663,7 +666,7 @@ add_ports(struct frame *f)
 static void
 add_tcp(struct frame *f)
 {
-	uint32_t doff = chance(f->m, 80) ? 5 : below(f->m, 16);
+	uint32_t doff = chance(f->m, 60) ? 5 : below(f->m, chance(f->m, 70) ? 9 : 16);
 
 	add_ports(f);
 	add(f, any32(f->m), 4);
@@ -684,8 +687,8 @@ add_gre(struct frame *f, unsigned depth)
 
 	add(f, flags | (chance(f->m, 10) ? below(f->m, 3) : 0), 2);
 	add(f, proto, 2);
-	add_random(f, (flags & 0x8000 ? 4 : 0) + (flags & 0x2000 ? 4 : 0) +
-			      (flags & 0x1000 ? 4 : 0));
+	add_random(f,
+		   (flags & 0x8000 ? 4 : 0) + (flags & 0x2000 ? 4 : 0) + (flags & 0x1000 ? 4 : 0));
 	add_network(f, proto, depth + 1);
 }
 
@@ -730,10 +733,13 @@ any_proto(struct frame *f)
 static void
 add_ipv4(struct frame *f, unsigned depth)
 {
-	uint32_t ihl = chance(f->m, 80) ? 5 : chance(f->m, 90) ? 5 + below(f->m, 11) : below(f->m, 16);
+	uint32_t ihl = chance(f->m, 80)   ? 5
+		       : chance(f->m, 90) ? 5 + below(f->m, 11)
+					  : below(f->m, 16);
 	uint32_t proto = any_proto(f);
-	uint32_t fragment = chance(f->m, 85) ? 0x4000 * below(f->m, 2)
-			    : chance(f->m, 50) ? 0x2000 : below(f->m, 0x4000);
+	uint32_t fragment = chance(f->m, 85)   ? 0x4000 * below(f->m, 2)
+			    : chance(f->m, 50) ? 0x2000
+					       : below(f->m, 0x4000);
 
 	add(f, 0x40 | ihl, 1);
 	add(f, chance(f->m, 80) ? 0 : any32(f->m), 1);
@@ -800,8 +806,8 @@ add_attributes(struct frame *f, uint32_t n, unsigned depth)
 		len = (uint16_t)(f->len - start);
 		if (chance(f->m, 5))
 			len = (uint16_t)below(f->m, 64);
-		if (chance(f->m, 10))
-			type |= 0x8000;
+		if (chance(f->m, 30))
+			type |= 0x8000; /* a flag, no part of the type */
 		memcpy(f->bytes + start, &len, sizeof(len));
 		memcpy(f->bytes + start + 2, &type, sizeof(type));
 		while (f->len % 4 != start % 4 && f->len < DIFF_MAX_FRAME)
@@ -849,6 +855,8 @@ any_ethertype(struct frame *f)
 	static const uint32_t others[] = { 0x806, 0x8847, 0x8864, 0x88cc, 0x9100, 0x88b5, 0x6558 };
 	uint32_t kind = below(f->m, 100);
 
+	if (f->m->is_netlink && chance(f->m, 80))
+		return 0x88b5;
 	if (kind < 58)
 		return 0x800;
 	if (kind < 78)
@@ -879,9 +887,10 @@ add_ethernet(struct frame *f)
 static void
 make_sendable(struct frame *f)
 {
-	uint32_t tag = (uint32_t)f->bytes[12] << 8 | f->bytes[13];
+	uint32_t tag;
 
 	add_random(f, f->len < 14 ? 14 - f->len : 0);
+	tag = (uint32_t)f->bytes[12] << 8 | f->bytes[13];
 	if (f->len < 20 && (tag == 0x8100 || tag == 0x88a8))
 		f->bytes[12] = 0x08;
 }
@@ -952,8 +961,10 @@ diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed, ui
 	c->dialect = dialect;
 	c->seed = seed;
 	c->index = index;
+	m.is_netlink = dialect == CBPF_DIALECT_KERNEL && below(&m, 8) == 0;
 	make_packets(&m, c);
 	m.is_wild = dialect == CBPF_DIALECT_PCAP && below(&m, 64) == 0;
+	m.asks_metadata = below(&m, 3) > 0;
 	make_program(&m, c);
 }
 

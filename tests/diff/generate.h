@@ -14,14 +14,17 @@
 #define DIFF_MAX_FRAME 1514
 
 /* The address that frames for the receiving host are sent to (dialect kernel). */
-#define DIFF_HOST_MAC { 0x02, 0x00, 0x00, 0x00, 0x00, 0x0b }
+#define DIFF_HOST_MAC                                                                              \
+	{                                                                                          \
+		0x02, 0x00, 0x00, 0x00, 0x00, 0x0b                                                 \
+	}
 
 struct diff_packet {
-	uint8_t *frame;         /* what is put on the wire, allocated to its length */
+	uint8_t *frame; /* what is put on the wire, allocated to its length */
 	uint32_t len;
 	/* The packet as programs see it; the data of a new case is the frame. */
 	struct sift_view view;
-	uint32_t pay_offset;    /* what the ancillary load of that name gives */
+	uint32_t pay_offset; /* what the ancillary load of that name gives */
 };
 
 struct diff_case {
@@ -33,8 +36,7 @@ struct diff_case {
 };
 
 /* Make a case, to be freed with diff_case_fini().  No memory: abort(). */
-void diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed,
-		    uint64_t index);
+void diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed, uint64_t index);
 void diff_case_fini(struct diff_case *c);
 
 #endif

@@ -7,7 +7,7 @@
  * abort().  It is called without auxiliary data: the interface that takes them
  * is not exported.
  */
-#include "config.h"     /* system extensions: libpcap's headers want u_int */
+#include "config.h" /* system extensions: libpcap's headers want u_int */
 
 #include "tests/diff/compare.h"
 
@@ -49,9 +49,8 @@ part(struct diff_case *c)
 }
 
 static int
-judge(void *state, const struct cbpf_insn *insns, size_t n_insns,
-      const struct diff_packet *packets, size_t n, const bool *skip, uint32_t *verdicts,
-      struct ebpf_err *err)
+judge(void *state, const struct cbpf_insn *insns, size_t n_insns, const struct diff_packet *packets,
+      size_t n, const bool *skip, uint32_t *verdicts, struct ebpf_err *err)
 {
 	const struct bpf_insn *code = (const struct bpf_insn *)(const void *)insns;
 

@@ -11,9 +11,10 @@ struct machine {
 	uint32_t pay_offset;
 	uint32_t a, x;
 	uint32_t mem[CBPF_MEMWORDS];
-	uint16_t written;               /* slots of mem */
+	uint16_t written; /* slots of mem */
 	uint32_t n_backward;
-	bool is_over;                   /* the verdict is known */
+	bool is_over;  /* the verdict is known */
+	uint16_t code; /* of the instruction being executed */
 	struct reference_run run;
 };
 
@@ -39,6 +40,18 @@ bytes_at(struct machine *m, uint64_t base, uint64_t off, unsigned size)
 	return value;
 }
 
+/* A load through a header, by ABS, IND or MSH: worth counting if it succeeds. */
+static uint32_t
+header_bytes(struct machine *m, unsigned special, uint64_t base, uint64_t off, unsigned size)
+{
+	uint32_t value = bytes_at(m, base, off, size);
+	unsigned how = m->code == 0xb1 ? 2 : (m->code & 0xe0) == 0x40 ? 1 : 0;
+
+	if (!m->is_over)
+		m->run.special |= (uint32_t)1 << (special + how);
+	return value;
+}
+
 /* The kernel's view of a 32-bit offset: packet, network or link-layer header. */
 static uint32_t
 load_kernel(struct machine *m, uint32_t off, unsigned size)
@@ -46,9 +59,10 @@ load_kernel(struct machine *m, uint32_t off, unsigned size)
 	if (off < 0x80000000u)
 		return bytes_at(m, 0, off, size);
 	if (off >= 0xfff00000u)
-		return bytes_at(m, m->view->net_off, off - 0xfff00000u, size);
+		return header_bytes(m, REFERENCE_NET_ABS, m->view->net_off, off - 0xfff00000u,
+				    size);
 	if (off >= 0xffe00000u)
-		return bytes_at(m, m->view->mac_off, off - 0xffe00000u, size);
+		return header_bytes(m, REFERENCE_LL_ABS, m->view->mac_off, off - 0xffe00000u, size);
 	end(m, 0);
 	return 0;
 }
@@ -153,7 +167,7 @@ ancillary_kernel(struct machine *m, uint32_t k)
 	case 52:
 		return m->pay_offset;
 	case 56:
-		return 0x5eed5eed;      /* any number: programs must not depend on it */
+		return 0x5eed5eed; /* any number: programs must not depend on it */
 	case 60:
 		return v->vlan_proto;
 	default:
@@ -176,8 +190,13 @@ ancillary_pcap(struct machine *m, uint32_t k)
 static uint32_t
 load_absolute(struct machine *m, uint32_t k, unsigned size)
 {
-	if (m->dialect == CBPF_DIALECT_KERNEL && k >= 0xfffff000u)
-		return ancillary_kernel(m, k);
+	if (m->dialect == CBPF_DIALECT_KERNEL && k >= 0xfffff000u) {
+		uint32_t value = ancillary_kernel(m, k);
+
+		if (value != 0 || k == 0xfffff024u)
+			m->run.special |= (uint32_t)1 << (k - 0xfffff000u) / 4;
+		return value;
+	}
 	if (m->dialect == CBPF_DIALECT_PCAP && (k == 0xfffff02cu || k == 0xfffff030u))
 		return ancillary_pcap(m, k);
 	return load(m, 0, k, size);
@@ -272,7 +291,7 @@ jump(struct machine *m, const struct cbpf_insn *insn)
 {
 	if ((insn->code & 0xf0) != 0)
 		return test(insn->code & 0xf0, m->a, insn->code & 8 ? m->x : insn->k) ? insn->jt
-										       : insn->jf;
+										      : insn->jf;
 	if (insn->k >= 0x80000000u && m->n_backward++ == BACKWARD_JUMPS) {
 		m->run.is_exhausted = true;
 		end(m, 0);
@@ -359,6 +378,7 @@ reference_run(const struct cbpf_insn *insns, enum cbpf_dialect dialect,
 
 		m.run.codes[code / 64] |= (uint64_t)1 << code % 64;
 		m.run.n_steps++;
+		m.code = insns[pc].code;
 		pc += step(&m, &insns[pc]);
 	}
 	return m.run;

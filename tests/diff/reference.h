@@ -11,11 +11,26 @@
 
 #include <stdbool.h>
 
+/*
+ * Special loads, dialect kernel: 16 kinds of ancillary data that were not 0 (the
+ * CPU may be), by offset / 4; then three ways to load from either header.
+ */
+enum {
+	REFERENCE_NET_ABS = 16,
+	REFERENCE_NET_IND,
+	REFERENCE_NET_MSH,
+	REFERENCE_LL_ABS,
+	REFERENCE_LL_IND,
+	REFERENCE_LL_MSH,
+	REFERENCE_N_SPECIAL,
+};
+
 /* What became of one packet in one program. */
 struct reference_run {
 	uint32_t verdict;
-	uint32_t n_steps;       /* instructions executed */
-	uint64_t codes[4];      /* which codes were, a bit each */
+	uint32_t n_steps;  /* instructions executed */
+	uint64_t codes[4]; /* which codes were, a bit each */
+	uint32_t special;  /* REFERENCE_*: which special loads succeeded, a bit each */
 	/*
 	 * Dialect pcap: bpf_filter() has no defined answer, since a constant
 	 * shift of 32 and more was executed or a scratch slot read that was

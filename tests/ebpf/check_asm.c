@@ -32,7 +32,8 @@ random_insn(int row, uint64_t *seed, struct ebpf_insn insn[2])
 		insn->src_reg = (uint8_t)d->val & 0xf;
 	else if (d->by == EBPF_BY_IMM)
 		insn->imm = d->val;
-	if (row == EBPF_OP_LDDW || row == EBPF_OP_LDDW_MAP_VALUE || row == EBPF_OP_LDDW_MAP_IDX_VALUE)
+	if (row == EBPF_OP_LDDW || row == EBPF_OP_LDDW_MAP_VALUE ||
+	    row == EBPF_OP_LDDW_MAP_IDX_VALUE)
 		insn[1].imm = (int32_t)((int64_t)(rng_next(seed) & UINT32_MAX) + INT32_MIN);
 }
 

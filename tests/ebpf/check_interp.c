@@ -41,7 +41,8 @@ count_row(void *arg, size_t pc, const uint64_t regs[EBPF_MAX_REG])
 static uint64_t
 add_five(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
 {
-	return r1 + 10 * r2 + 100 * r3 + 1000 * r4 + 10000 * r5 + (env != NULL ? *(uint64_t *)env : 0);
+	return r1 + 10 * r2 + 100 * r3 + 1000 * r4 + 10000 * r5 +
+	       (env != NULL ? *(uint64_t *)env : 0);
 }
 
 static const struct ebpf_helper helpers[] = { { 42, "add_five", add_five } };
@@ -300,7 +301,9 @@ ref_alu(const struct ebpf_op_desc *d, uint64_t a, uint64_t b)
 static uint64_t
 ref_movsx(const struct ebpf_op_desc *d, uint64_t v)
 {
-	return ref_extend(v, (unsigned int)d->val) & mask(EBPF_CLASS(d->code) == EBPF_ALU ? 32 : 64);
+	unsigned int width = EBPF_CLASS(d->code) == EBPF_ALU ? 32 : 64;
+
+	return ref_extend(v, (unsigned int)d->val) & mask(width);
 }
 
 /* Byte by byte: swapped where the order asked for is not the host's. */
@@ -699,7 +702,8 @@ START_TEST(may_goto_ends_an_endless_loop)
 	};
 	struct ebpf_prog *prog;
 
-	ck_assert_int_eq(ebpf_prog_load_trusted(&type, insns, N_ELEMS(insns), NULL, &prog, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_load_trusted(&type, insns, N_ELEMS(insns), NULL, &prog, NULL),
+			 0);
 	ck_assert_uint_eq(ebpf_prog_run(prog, 0, 0), EBPF_MAX_LOOPS);
 	ebpf_prog_put(prog);
 }
@@ -733,7 +737,8 @@ START_TEST(unaligned_atomics_change_the_right_bytes)
 	uint64_t v = 37;
 
 	memcpy(mem + 3, &v, sizeof(v));
-	ck_assert_int_eq(ebpf_prog_load_trusted(&type, insns, N_ELEMS(insns), NULL, &prog, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_load_trusted(&type, insns, N_ELEMS(insns), NULL, &prog, NULL),
+			 0);
 	ck_assert_uint_eq(ebpf_prog_run(prog, (uintptr_t)mem, 0), 37);
 	ck_assert_uint_eq(peek(mem + 3, 8), 42);
 	ebpf_prog_put(prog);

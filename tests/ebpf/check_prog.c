@@ -154,8 +154,8 @@ START_TEST(length_has_limits)
 	ck_assert_str_eq(err.text, "program has no instructions");
 	for (size_t i = 0; i <= EBPF_MAXINSNS; i++)
 		insns[i] = small[i == EBPF_MAXINSNS - 1];
-	ck_assert_int_eq(ebpf_prog_load(ebpf_prog_type_raw(), insns, EBPF_MAXINSNS + 1, &prog, &err),
-			 -E2BIG);
+	ck_assert_int_eq(ebpf_prog_load(ebpf_prog_type_raw(), insns, EBPF_MAXINSNS + 1, &prog,
+					&err), -E2BIG);
 	ck_assert_str_eq(err.text, "program has 1000001 instructions, limit is 1000000");
 	ck_assert_int_eq(ebpf_prog_load_trusted(ebpf_prog_type_raw(), insns, EBPF_MAXINSNS, NULL,
 						&prog, &err), 0);

@@ -1,0 +1,375 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# cbpf2ebpf end to end: each form in, each form out, what is refused and how.
+. "${srcdir:-.}/tests/support/suite.sh"
+
+srcdir=$(cd "$srcdir" && pwd)
+tool=$builddir/tools/cbpf2ebpf
+cd "$scratch" || exit 99
+
+classic_forms='d dd ddd xt_bpf bpf_asm'
+extended_forms='asm c hex raw json'
+all_forms="$extended_forms $classic_forms"
+
+# refuses STATUS MESSAGE ARGUMENT...: input from the file 'in'; that exit status, that one
+# line on standard error, and nothing on standard output.
+refuses()
+{
+	status=$1 message="cbpf2ebpf: $2"
+	shift 2
+	"$tool" "$@" <in >stdout 2>stderr
+	actual=$?
+	check_same "status of cbpf2ebpf $*" "$status" "$actual"
+	check_same "message of cbpf2ebpf $*" "$message" "$(cat stderr)"
+	check_empty "output of cbpf2ebpf $*" "$(cat stdout)"
+}
+
+# ---- one program in all forms ----
+
+cat >from.bpf_asm <<'END'
+; IPv4 and ARP, and what the kernel knows
+        ldh [12]
+        jeq #0x800, ipv4, next
+next:   jeq #0x806, arp, drop
+ipv4:   ldxb 4*([14]&0xf)
+        ldh [x + 16]
+        st M[3]
+        ld M[3]
+        rsh #4
+        jset #0x1fff, drop, keep
+arp:    ldb proto
+        ja keep
+drop:   ret #0
+keep:   ret #-1
+END
+cat >from.d <<'END'
+(000) ldh      [12]
+(001) jeq      #0x800           jt 3	jf 2
+(002) jeq      #0x806           jt 9	jf 11
+(003) ldxb     4*([14]&0xf)
+(004) ldh      [x + 16]
+(005) st       M[3]
+(006) ld       M[3]
+(007) rsh      #4
+(008) jset     #0x1fff          jt 11	jf 12
+(009) ldb      [proto]
+(010) ja       12
+(011) ret      #0
+(012) ret      #-1
+END
+cat >from.dd <<'END'
+{ 0x28, 0, 0, 0x0000000c },
+{ 0x15, 1, 0, 0x00000800 },
+{ 0x15, 6, 8, 0x00000806 },
+{ 0xb1, 0, 0, 0x0000000e },
+{ 0x48, 0, 0, 0x00000010 },
+{ 0x2, 0, 0, 0x00000003 },
+{ 0x60, 0, 0, 0x00000003 },
+{ 0x74, 0, 0, 0x00000004 },
+{ 0x45, 2, 3, 0x00001fff },
+{ 0x30, 0, 0, 0xfffff000 },
+{ 0x5, 0, 0, 0x00000001 },
+{ 0x6, 0, 0, 0x00000000 },
+{ 0x6, 0, 0, 0xffffffff },
+END
+cat >from.ddd <<'END'
+13
+40 0 0 12
+21 1 0 2048
+21 6 8 2054
+177 0 0 14
+72 0 0 16
+2 0 0 3
+96 0 0 3
+116 0 0 4
+69 2 3 8191
+48 0 0 4294963200
+5 0 0 1
+6 0 0 0
+6 0 0 4294967295
+END
+tr '\n' ',' <from.ddd | sed 's/,$//' >from.xt_bpf
+echo >>from.xt_bpf
+cat >from.hex <<'END'
+280000000c000000 1500010000080000 1500060806080000 b10000000e000000
+4800000010000000 0200000003000000 6000000003000000 7400000004000000
+45000203ff1f0000 3000000000f0ffff 0500000001000000 0600000000000000
+06000000ffffffff
+END
+# The escapes of printf are octal.
+for byte in $(tr -d ' \n' <from.hex | sed 's/../& /g'); do
+	# shellcheck disable=SC2059
+	printf "\\$(printf %03o "0x$byte")"
+done >from.raw
+
+for to in $all_forms; do
+	check "bpf_asm to $to" "$tool" --from=bpf_asm --to="$to" -f from.bpf_asm -o "want.$to"
+	check "bpf_asm to $to, not empty" test -s "want.$to"
+done
+for form in d dd ddd xt_bpf; do
+	check "--to=$form writes that form" cmp "want.$form" "from.$form"
+done
+for from in $classic_forms hex raw; do
+	for to in $all_forms; do
+		for said in "$from" auto; do
+			"$tool" --from="$said" --to="$to" <"from.$from" >out 2>stderr
+			check_same "$from as $said to $to" 0 "$?"
+			check "$from as $said to $to is the same program" cmp out "want.$to"
+		done
+	done
+done
+check 'what bpf_asm is written reads back' "$tool" -f want.bpf_asm --to=ddd -o out
+check 'and is the same program' cmp out from.ddd
+
+for target in packet buffer; do
+	for cpu in v1 v2 v3 v4; do
+		for to in $extended_forms; do
+			"$tool" --target=$target --cpu=$cpu --to="$to" 'tcp port 80' >one &&
+				"$tool" --target=$target --cpu=$cpu --to="$to" 'tcp port 80' >two
+			check_same "expression to $to for $target, $cpu" 0 "$?"
+			check "and twice the same" cmp one two
+		done
+	done
+done
+
+# ---- the extended forms say the same ----
+
+od -An -v -tx1 want.raw | tr -d ' \n' >one
+tr -d '\n' <want.hex >two
+check 'hex and raw are the same bytes' cmp one two
+
+cat >array.c <<'END'
+#include <stdio.h>
+#include <linux/bpf.h>
+#include "want.c"
+int
+main(void)
+{
+	const unsigned int n = sizeof(program) / sizeof(program[0]);
+
+	for (unsigned int i = 0; i < n; i++) {
+		const unsigned short off = (unsigned short)program[i].off;
+		const unsigned int imm = (unsigned int)program[i].imm;
+
+		printf("%02x%x%x%02x%02x%02x%02x%02x%02x\n", program[i].code, program[i].src_reg,
+		       program[i].dst_reg, off & 0xff, off >> 8, imm & 0xff, imm >> 8 & 0xff,
+		       imm >> 16 & 0xff, imm >> 24);
+	}
+	return 0;
+}
+END
+if echo '#include <linux/bpf.h>' | $CC -E - >/dev/null 2>&1; then
+	# shellcheck disable=SC2086
+	check 'the C form compiles' $CC $MODE_CFLAGS -Wall -Wextra -Wconversion -Werror -o array array.c
+	./array >out
+	check 'the C form is the same program' cmp out want.hex
+else
+	skip 'no <linux/bpf.h>: the C form is not compiled'
+fi
+
+if command -v python3 >/dev/null 2>&1; then
+	cat >read_json.py <<'END'
+import json, struct, sys
+j = json.load(open("want.json"))
+assert (j["dialect"], j["target"], j["cpu"]) == ("kernel", "packet", "v3"), j
+assert sorted(j) == ["cbpf", "cpu", "dialect", "ebpf", "target"], sorted(j)
+with open("json.ddd", "w") as f:
+    f.write("%d\n" % len(j["cbpf"]))
+    for i in j["cbpf"]:
+        f.write("%(code)d %(jt)d %(jf)d %(k)d\n" % i)
+with open("json.raw", "wb") as f:
+    for i in j["ebpf"]:
+        f.write(struct.pack("<BBhi", i["code"], i["dst_reg"] | i["src_reg"] << 4, i["off"], i["imm"]))
+with open("json.asm", "w") as f:
+    for slot, i in enumerate(j["ebpf"]):
+        if i["asm"] is not None:
+            f.write("%4d: %s\n" % (slot, i["asm"]))
+origins = [i["origin"] for i in j["ebpf"]]
+assert set(o for o in origins if o is not None) <= set(range(len(j["cbpf"]))), origins
+assert {0, 3, 9, 12} <= set(origins), origins
+END
+	check 'the JSON form is JSON, of the schema' python3 read_json.py
+	for form in ddd raw asm; do
+		check "the JSON form has the program that $form has" cmp "json.$form" "want.$form"
+	done
+else
+	skip 'no python3: the JSON form is not read back'
+fi
+
+# ---- expressions ----
+
+# tcpdump has its own libpcap: where both are of one version they compile alike.
+if command -v tcpdump >/dev/null 2>&1 && [ -f "$srcdir/tests/data/demo.pcap" ]; then
+	for expression in 'tcp port 80' 'not ip6 and (vlan or udp)' 'ip host 192.0.2.1' ''; do
+		for form in d dd ddd; do
+			tcpdump -r "$srcdir/tests/data/demo.pcap" -$form "$expression" >one 2>/dev/null
+			"$tool" --dialect=pcap --to=$form "$expression" >two
+			check "--to=$form '$expression' is what tcpdump -$form prints" cmp one two
+		done
+		tcpdump -r "$srcdir/tests/data/demo.pcap" -O -d "$expression" >one 2>/dev/null
+		"$tool" --dialect=pcap --no-pcap-opt --to=d "$expression" >two
+		check "--no-pcap-opt '$expression' is what tcpdump -O prints" cmp one two
+	done
+else
+	skip 'no tcpdump: expressions are not compared with it'
+fi
+"$tool" --to=ddd tcp port 80 >one
+"$tool" --to=ddd 'tcp port 80' >two
+check 'words of an expression are joined' cmp one two
+printf 'tcp # and more\nport 80 # web\n' >in
+"$tool" --from=expr --to=ddd -f in >two
+check '-f with --from=expr, comments left out' cmp one two
+"$tool" --from=expr --to=ddd <in >two
+check 'standard input with --from=expr' cmp one two
+check_same '-s is what an expression returns' '(000) ret      #96' "$("$tool" -s 96 --to=d '')"
+check_same '-s 0 is the most' '(000) ret      #262144' "$("$tool" -s 0 --to=d '')"
+check_same '-y is the link type' '(000) ldb      [0]' \
+	"$("$tool" -y RAW --to=d ip | head -n 1)"
+check_same '-O 0 is the level' "$("$tool" tcp)" "$("$tool" -O 0 tcp)"
+
+# ---- what differs by dialect and target ----
+
+"$tool" --dialect=pcap --to=d 'ip6 protochain 6' >out 2>stderr
+check_same 'dialect pcap takes backward jumps' 0 "$?"
+"$tool" --to=d 'ip6 protochain 6' >stdout 2>stderr
+check_same 'dialect kernel does not' 1 "$?"
+check 'and says why' grep -qE \
+	'^cbpf2ebpf: expression: insn [0-9]+: jump back to [0-9]+, which the kernel refuses$' stderr
+printf 'lsh #32\nret a\n' >in
+check 'dialect pcap takes wide shifts' "$tool" --dialect=pcap -f in
+refuses 1 'stdin: insn 0: shift by 32, the most is 31'
+printf 'ld mark\nret a\n' >in
+check 'target packet has metadata' "$tool" -f in
+"$tool" --target=buffer -f in >stdout 2>stderr
+check_same 'target buffer has none' 1 "$?"
+check_same 'and says where' 'cbpf2ebpf: in: insn 0:' "$(cut -d' ' -f1-4 stderr)"
+
+# ---- bad input ----
+
+printf '(000) ret #0\n(002) ret #0\n' >in
+refuses 1 'stdin: line 2: instruction 2, expected 1'
+printf '{ 0x28, 0, 0 },\n' >in
+refuses 1 "stdin: line 1: expected ',', found '}'"
+printf '2\n6 0 0 1\n' >in
+refuses 1 'stdin: line 3: 2 instructions announced, found 1'
+printf '2,6 0 0 1' >in
+refuses 1 'stdin: offset 9: 2 instructions announced, found 1'
+printf 'ldh [12]\njeq #1, nowhere\n' >in
+refuses 1 "stdin: line 2: no label 'nowhere'"
+refuses 1 "in: line 2: no label 'nowhere'" -f in
+printf '280000000c0000' >in
+refuses 1 'stdin: offset 14: the last instruction has 7 bytes of 8'
+printf '\006\000\000\000\001' >in
+refuses 1 'stdin: offset 0: the last instruction has 5 bytes of 8' --from=raw
+: >in
+refuses 1 'stdin: offset 0: no instructions'
+printf '1000001\n' >in
+refuses 1 'stdin: line 1: 1000001 instructions announced, limit is 1000000'
+printf 'ret x\n' >in
+refuses 1 'stdin: insn 0: unknown code 0x0e'
+refuses 1 "expression: can't parse filter expression: syntax error" 'tcp and and'
+printf 'tc\000p' >in
+refuses 1 'stdin: offset 2: a NUL in the expression' --from=expr
+refuses 1 'nothing: No such file or directory' -f nothing
+refuses 1 '.: Is a directory' -f .
+printf '\033[2J\n' >in
+"$tool" <in >stdout 2>stderr
+check_same 'a control character is refused' 1 "$?"
+check_empty 'and does not reach the terminal' "$(tr -d '\n' <stderr | grep '[[:cntrl:]]')"
+for form in $classic_forms hex raw; do
+	# A program cut anywhere is refused, or a shorter one; never anything else.
+	size=$(wc -c <"from.$form")
+	bad=
+	i=0
+	while [ "$i" -lt "$size" ]; do
+		head -c "$i" "from.$form" | "$tool" --from="$form" >stdout 2>stderr
+		case $?$(wc -l <stderr | tr -d ' ') in
+		00 | 11) ;;
+		*) bad="$bad $i" ;;
+		esac
+		i=$((i + 7))
+	done
+	check_empty "$form cut anywhere" "$bad"
+done
+head -c 20000 /dev/zero | "$tool" >stdout 2>stderr
+check_same 'zeros are refused' 1 "$?"
+
+# ---- wrong usage ----
+
+: >in
+refuses 2 "--from: 'x' is none of auto, expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw" --from=x
+refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, d, dd, ddd, xt_bpf, bpf_asm" --to=x
+refuses 2 "--target: 'x' is none of packet, buffer" --target=x
+refuses 2 "--cpu: 'v5' is none of v1, v2, v3, v4" --cpu=v5
+refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x
+refuses 2 "-y: 'x' is no link type" -y x
+refuses 2 "-s: '-1' is no number from 0 to 2147483647" -s -1
+refuses 2 "-s: '2147483648' is no number from 0 to 2147483647" -s 2147483648
+refuses 2 '-O: level 1 does not exist yet, only 0' -O 1
+refuses 2 '-O: level 2 does not exist yet, only 0' -O 2
+refuses 2 "-O: 'x' is no level, 0 is" -O x
+refuses 2 'an expression or -f, not both' -f in tcp
+refuses 2 "'tcp' is an expression, but --from=d has no such thing" --from=d tcp
+"$tool" --nonsense >stdout 2>stderr
+check_same 'an unknown option' 2 "$?"
+check_same '--version' "cbpf2ebpf" "$("$tool" --version | cut -d' ' -f1)"
+"$tool" -h >one
+"$tool" --help >two
+check '-h and --help' cmp one two
+check '--help says how' grep -q '^usage: cbpf2ebpf' one
+
+# ---- output ----
+
+if [ -c /dev/full ]; then
+	for to in $all_forms; do
+		"$tool" --to="$to" tcp >/dev/full 2>stderr
+		check_same "full standard output, $to" 1 "$?"
+		check_same 'its message' 'cbpf2ebpf: stdout: No space left on device' \
+			"$(cat stderr)"
+		: >in
+		refuses 1 '/dev/full: No space left on device' --to="$to" -o /dev/full tcp
+	done
+	check 'a device stays a device' test -c /dev/full
+	"$tool" --help >/dev/full 2>stderr
+	check_same 'full standard output, --help' 1 "$?"
+else
+	skip 'no /dev/full: a full disk is not tried'
+fi
+"$tool" tcp >&- 2>stderr
+check_same 'closed standard output' 1 "$?"
+
+mkdir empty
+refuses 1 "expression: can't parse filter expression: syntax error" -o empty/out 'tcp and and'
+check_empty 'nothing is left of a refused program' "$(ls -A empty)"
+echo old >kept
+refuses 1 "expression: can't parse filter expression: syntax error" -o kept 'tcp and and'
+check_same 'the file that was there is still the old one' old "$(cat kept)"
+refuses 1 'nowhere/out: No such file or directory' -o nowhere/out tcp
+refuses 1 'empty: Is a directory' -o empty tcp
+
+# Disks get full only now and then; files get too long when told to.
+(
+	trap '' XFSZ
+	ulimit -f 0
+	"$tool" --to=json -o empty/out tcp 2>/dev/null
+	echo "$?" >&3
+) 3>&1 >/dev/null | grep -qx 1
+check_same 'a write that fails is an error' 0 "$?"
+check_empty 'and leaves nothing' "$(ls -A empty)"
+
+umask 027
+"$tool" -o new tcp
+check_same 'a new file has the permissions of the umask' -rw-r----- \
+	"$(find new -prune -exec ls -l {} + | cut -c1-10)"
+chmod 604 kept
+ln -s kept link
+"$tool" --to=d -o link ''
+check_same 'a replaced file keeps its permissions' -rw----r-- \
+	"$(find kept -prune -exec ls -l {} + | cut -c1-10)"
+check 'a link stays a link' test -h link
+check_same 'and its file is written' '(000) ret      #262144' "$(cat kept)"
+mkfifo pipe
+"$tool" --to=d -o pipe '' &
+check_same 'a pipe is written to' '(000) ret      #262144' "$(cat pipe)"
+wait
+finish

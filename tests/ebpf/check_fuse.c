@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each fused run is found, and leaves memory, registers and path as its slots
+ * do one by one in the interpreter that goes by rows and fuses none.
+ */
+#include "ebpf/fuse.h"
+#include "ebpf/insn.h"
+#include "tests/ebpf/variants.h"
+#include "tests/support/suite.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* The registers that the lowering gives these roles. */
+enum { A = 0, T = 2, U = 3, MARK = 5, MEM = 6, X = 7, DATA = 8, LEN = 9 };
+
+/* Memory: packet bytes, then a place for the registers at the end. */
+enum { N_BYTES = 64, MEM_SIZE = N_BYTES + 8 * EBPF_MAX_REG };
+
+static const struct ebpf_prog_type type = { .name = "test" };
+
+struct program {
+	struct ebpf_insn insns[64];
+	size_t n;
+};
+
+static struct ebpf_insn *
+add(struct program *p, int row)
+{
+	const struct ebpf_op_desc *d = &ebpf_ops[row];
+	struct ebpf_insn *insn = &p->insns[p->n++];
+
+	*insn = (struct ebpf_insn) { .code = d->code };
+	if (d->by == EBPF_BY_IMM)
+		insn->imm = d->val;
+	return insn;
+}
+
+static void
+mov(struct program *p, uint8_t dst, uint64_t value)
+{
+	struct ebpf_insn *insn = add(p, EBPF_OP_LDDW);
+
+	insn->dst_reg = dst & 0xf;
+	insn->imm = (int32_t)(uint32_t)value;
+	p->insns[p->n++] = (struct ebpf_insn) { .imm = (int32_t)(uint32_t)(value >> 32) };
+}
+
+/* Constants that compares turn on: of the byte pattern of the memory, or near. */
+static int32_t
+constant(uint64_t *rng)
+{
+	static const int32_t near[] = { 0, 1, 2, 3, 0x101, 0x202, 0x01010101, 0x02020202, -1 };
+
+	return near[rng_below(rng, N_ELEMS(near))];
+}
+
+static void
+guard(struct ebpf_insn *insns, uint8_t dst, int32_t end, uint64_t *rng)
+{
+	insns[0].dst_reg = dst & 0xf;
+	insns[0].imm = end;
+	insns[0].off = 2;
+	insns[1].dst_reg = A;
+	insns[1].imm = (int32_t)rng_next(rng);
+}
+
+static int32_t
+load_size(const struct ebpf_run *run)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		if (run->rows[i] == EBPF_OP_LDXH)
+			return 2;
+		if (run->rows[i] == EBPF_OP_LDXW)
+			return 4;
+	}
+	return 1;
+}
+
+/* The slots from `from` on work on one register; the last may compare it. */
+static void
+flow(const struct ebpf_run *run, struct ebpf_insn *insns, size_t from, uint8_t dst, uint64_t *rng)
+{
+	for (size_t i = from; i < run->n; i++) {
+		insns[i].dst_reg = dst & 0xf;
+		if (ebpf_ops[run->rows[i]].by == EBPF_BY_IMM || i == from)
+			continue;
+		insns[i].imm = constant(rng);
+		insns[i].off = ebpf_ops[run->rows[i]].form == EBPF_FORM_JMP_K;
+	}
+}
+
+/* One run with operands that its family takes, and mostly meaningful ones. */
+static void
+add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
+{
+	int32_t size = load_size(run);
+	int16_t off = (int16_t)rng_below(rng, (uint32_t)(N_BYTES - size) + 1);
+	int32_t k = (int32_t)rng_below(rng, N_BYTES);
+	struct ebpf_insn *insns = &p->insns[p->n];
+
+	for (size_t i = 0; i < run->n; i++)
+		add(p, run->rows[i]);
+	switch (run->rows[0]) {
+	case EBPF_OP_JGE64_K:   /* guard and load at a constant */
+		guard(insns, LEN, off + size, rng);
+		insns[3].src_reg = DATA;
+		insns[3].off = off;
+		flow(run, insns, 3, insns[4].code == ebpf_ops[EBPF_OP_AND32_K].code ? X : A, rng);
+		break;
+	case EBPF_OP_MOV32_X:   /* at a sum */
+		insns[0].dst_reg = insns[1].dst_reg = insns[7].dst_reg = T;
+		insns[0].src_reg = X;
+		insns[1].imm = k;
+		insns[2].dst_reg = insns[3].dst_reg = U;
+		insns[2].src_reg = LEN;
+		insns[3].src_reg = T;
+		guard(&insns[4], U, size, rng);
+		insns[7].src_reg = DATA;
+		insns[8].src_reg = T;
+		flow(run, insns, 8, A, rng);
+		break;
+	case EBPF_OP_MOV64_X:   /* prologue */
+		insns[0].dst_reg = insns[1].src_reg = insns[2].src_reg = 4;
+		insns[0].src_reg = MEM;
+		insns[1].dst_reg = DATA;
+		insns[1].off = 8;
+		insns[2].dst_reg = LEN;
+		insns[2].off = 3;
+		insns[3].dst_reg = A;
+		insns[3].imm = (int32_t)rng_next(rng);
+		insns[4].dst_reg = X;
+		insns[4].imm = (int32_t)rng_next(rng);
+		break;
+	case EBPF_OP_MOV32_K:   /* a result, or a compare with a constant */
+		insns[0].dst_reg = run->rows[1] == EBPF_OP_EXIT ? A : T;
+		insns[0].imm = constant(rng);
+		if (run->rows[1] == EBPF_OP_EXIT)
+			break;
+		insns[1].dst_reg = A;
+		insns[1].src_reg = T;
+		insns[1].off = 1;
+		break;
+	default:
+		ck_abort_msg("%s: a family without operands here", run->name);
+	}
+}
+
+/* Where a jump of the run goes round, and what saves the registers. */
+static void
+add_epilogue(struct program *p)
+{
+	struct ebpf_insn *insn = add(p, EBPF_OP_ADD64_K);
+
+	insn->dst_reg = MARK;
+	insn->imm = 1;
+	for (uint8_t reg = 0; reg < EBPF_MAX_REG - 1; reg++) {
+		insn = add(p, EBPF_OP_STXDW);
+		insn->dst_reg = MEM;
+		insn->src_reg = reg & 0xf;
+		insn->off = (int16_t)(N_BYTES + 8 * reg);
+	}
+	add(p, EBPF_OP_EXIT);
+}
+
+static void
+add_prologue(struct program *p, uint64_t *rng)
+{
+	struct ebpf_insn *insn;
+
+	mov(p, A, (uint32_t)constant(rng));
+	mov(p, X, rng_below(rng, 8) == 0 ? (uint32_t)rng_next(rng) : rng_below(rng, N_BYTES));
+	mov(p, LEN, rng_below(rng, 4) == 0 ? rng_below(rng, N_BYTES) : N_BYTES);
+	mov(p, T, 0);
+	mov(p, U, 0);
+	mov(p, 4, 0);
+	mov(p, MARK, 0);
+	for (int i = 0; i < 2; i++) {
+		insn = add(p, EBPF_OP_MOV64_X);
+		insn->dst_reg = i == 0 ? MEM : DATA;
+		insn->src_reg = EBPF_R1;
+	}
+}
+
+struct outcome {
+	uint64_t r0;
+	uint8_t mem[MEM_SIZE];
+};
+
+/* Both at one address, since registers hold it. */
+static void
+run_both(struct ebpf_prog *prog, uint64_t *rng, struct outcome out[2])
+{
+	static _Alignas(8) uint8_t mem[MEM_SIZE];
+	uint64_t bytes = rng_next(rng);
+
+	for (int i = 0; i < 2; i++) {
+		memset(mem, 0, sizeof(mem));
+		for (size_t j = 0; j < N_BYTES; j++)
+			mem[j] = (uint8_t)(bytes >> j % 5 & 3);
+		ck_assert_int_eq(ebpf_prog_set_run(prog, i == 0 ? interp_labels : interp_switch),
+				 0);
+		out[i].r0 = ebpf_prog_run(prog, (uintptr_t)mem, MEM_SIZE);
+		memcpy(out[i].mem, mem, sizeof(mem));
+	}
+}
+
+static void
+compare(const struct program *p, const char *what, uint64_t *rng)
+{
+	struct outcome out[2];
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	ck_assert_msg(ebpf_prog_load_trusted(&type, p->insns, p->n, NULL, &prog, &err) == 0,
+		      "%s: %s", what, err.text);
+	run_both(prog, rng, out);
+	ck_assert_msg(out[0].r0 == out[1].r0, "%s: r0 %" PRIx64 ", one by one %" PRIx64, what,
+		      out[0].r0, out[1].r0);
+	for (size_t i = 0; i < MEM_SIZE; i++)
+		ck_assert_msg(out[0].mem[i] == out[1].mem[i], "%s: r%zu differs", what,
+			      (i - N_BYTES) / 8);
+	ebpf_prog_put(prog);
+}
+
+/* The label that slot `at` of the program gets, as an index of the fused ones. */
+static int
+fused_at(const struct program *p, size_t at)
+{
+	const void *const *labels = (const void *const *)(uintptr_t)interp_labels(NULL, 0, 0);
+	struct ebpf_prog *prog;
+	int found = -1;
+
+	ck_assert_int_eq(ebpf_prog_load_trusted(&type, p->insns, p->n, NULL, &prog, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_set_run(prog, interp_labels), 0);
+	for (int id = 0; id < EBPF_N_FUSED; id++) {
+		if (prog->code[at].label == labels[EBPF_N_OPS + 1 + id])
+			found = id;
+	}
+	ebpf_prog_put(prog);
+	return found;
+}
+
+START_TEST(a_run_does_what_its_slots_do)
+{
+	const struct ebpf_run *run = &ebpf_runs[_i];
+	uint64_t rng = suite_seed(0xf05e + (uint64_t)_i);
+
+	for (uint64_t n = 0; n < suite_scaled(5000); n++) {
+		struct program p = { .n = 0 };
+		size_t at;
+
+		add_prologue(&p, &rng);
+		at = p.n;
+		add_run(&p, run, &rng);
+		add_epilogue(&p);
+		if (n < 20)
+			ck_assert_msg(fused_at(&p, at) == _i, "%s is not found", run->name);
+		compare(&p, run->name, &rng);
+	}
+}
+END_TEST
+
+/* Constants of one register tested one after the other, each with its own way out. */
+START_TEST(chains_of_tests_stop_where_they_should)
+{
+	uint64_t rng = suite_seed(0xc4a1);
+
+	for (uint64_t n = 0; n < suite_scaled(5000); n++) {
+		struct program p = { .n = 0 };
+		size_t links = 1 + rng_below(&rng, 8);
+
+		add_prologue(&p, &rng);
+		for (size_t i = 0; i < links; i++) {
+			add_run(&p, &ebpf_runs[EBPF_FUSED_CMP_JEQ], &rng);
+			/* forward to some later link or the end, never into a link */
+			p.insns[p.n - 1].off =
+				(int16_t)(2 * rng_below(&rng, (uint32_t)(links - i)));
+		}
+		add_epilogue(&p);
+		compare(&p, "chain", &rng);
+	}
+}
+END_TEST
+
+/* Operands that a body does not provide for. */
+START_TEST(operands_that_do_not_agree_are_not_fused)
+{
+	static const struct {
+		int id;
+		size_t slot;
+		uint8_t dst, src;
+		int16_t off;
+	} spoilt[] = {
+		{ EBPF_FUSED_PROLOGUE, 1, DATA, MEM, 8 },
+		{ EBPF_FUSED_ABS_W, 0, LEN, 0, 3 },
+		{ EBPF_FUSED_ABS_H, 1, 4, 0, 0 },
+		{ EBPF_FUSED_ABS_H_JEQ, 4, 4, 0, 0 },
+		{ EBPF_FUSED_MSH, 5, 4, 0, 0 },
+		{ EBPF_FUSED_IND_B, 1, 4, 0, 0 },
+		{ EBPF_FUSED_IND_W, 3, U, X, 0 },
+		{ EBPF_FUSED_IND_H, 7, T, U, 0 },
+		{ EBPF_FUSED_CMP_JNE, 1, A, U, 1 },
+		{ EBPF_FUSED_CMP_JGT, 1, T, T, 1 },
+		{ EBPF_FUSED_RET_K, 0, 4, 0, 0 },
+	};
+	uint64_t rng = suite_seed(0x5b011);
+
+	for (size_t i = 0; i < N_ELEMS(spoilt); i++) {
+		struct program p = { .n = 0 };
+		struct ebpf_insn *insn;
+		size_t at;
+
+		add_prologue(&p, &rng);
+		at = p.n;
+		add_run(&p, &ebpf_runs[spoilt[i].id], &rng);
+		insn = &p.insns[at + spoilt[i].slot];
+		insn->dst_reg = spoilt[i].dst & 0xf;
+		insn->src_reg = spoilt[i].src & 0xf;
+		insn->off = spoilt[i].off;
+		add_epilogue(&p);
+		ck_assert_msg(fused_at(&p, at) != spoilt[i].id, "%s, slot %zu",
+			      ebpf_runs[spoilt[i].id].name, spoilt[i].slot);
+	}
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("ebpf/fuse");
+	TCase *tc = tcase_create("runs");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_run_does_what_its_slots_do, 0, EBPF_N_FUSED);
+	tcase_add_test(tc, chains_of_tests_stop_where_they_should);
+	tcase_add_test(tc, operands_that_do_not_agree_are_not_fused);
+	suite_add_tcase(s, tc);
+	return s;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "tools/bpfsift_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAXIMUM_SNAPLEN = 262144 };
+
+const char bpfsift_usage[] =
+	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
+	"\t\t[-r file] [-s snaplen] [-w file] [-y datalinktype]\n"
+	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
+	"\t\t[--engine auto|interp] [--reader auto|libpcap] [--threads 1]\n"
+	"\t\t[--stats] [--version] [expression]\n";
+
+enum {
+	OPTION_VERSION = 256,
+	OPTION_PRECISION,
+	OPTION_MICRO,
+	OPTION_NANO,
+	OPTION_COUNT,
+	OPTION_STATS,
+	OPTION_ENGINE,
+	OPTION_READER,
+	OPTION_THREADS,
+};
+
+static const char short_options[] = "c:dDF:hi:Lnr:Ops:w:y:";
+static const struct option long_options[] = {
+	{ "count", no_argument, NULL, OPTION_COUNT },
+	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "help", no_argument, NULL, 'h' },
+	{ "interface", required_argument, NULL, 'i' },
+	{ "linktype", required_argument, NULL, 'y' },
+	{ "list-data-link-types", no_argument, NULL, 'L' },
+	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "micro", no_argument, NULL, OPTION_MICRO },
+	{ "nano", no_argument, NULL, OPTION_NANO },
+	{ "no-optimize", no_argument, NULL, 'O' },
+	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "reader", required_argument, NULL, OPTION_READER },
+	{ "snapshot-length", required_argument, NULL, 's' },
+	{ "stats", no_argument, NULL, OPTION_STATS },
+	{ "threads", required_argument, NULL, OPTION_THREADS },
+	{ "time-stamp-precision", required_argument, NULL, OPTION_PRECISION },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+__attribute__((format(printf, 2, 3))) static int
+refuse(struct ebpf_err *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int
+read_count(const char *text, uint64_t *count, struct ebpf_err *err)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || n <= 0)
+		return refuse(err, "invalid packet count %s", text);
+	*count = (uint64_t)n;
+	return 0;
+}
+
+static int
+read_snaplen(const char *text, uint32_t *snaplen, struct ebpf_err *err)
+{
+	char *end;
+	long n = strtol(text, &end, 0);
+
+	if (end == text || *end != '\0' || n < 0 || n > MAXIMUM_SNAPLEN)
+		return refuse(err, "invalid snaplen %s (must be >= 0 and <= %d)", text,
+			      MAXIMUM_SNAPLEN);
+	*snaplen = (uint32_t)n;
+	return 0;
+}
+
+static int
+read_linktype(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (sift_linktype_from_name(text, &options->dlt) < 0)
+		return refuse(err, "invalid data link type %s", text);
+	options->has_linktype = true;
+	return 0;
+}
+
+static int
+set_precision(enum sift_precision precision, struct bpfsift_options *options)
+{
+	options->precision = precision;
+	options->has_precision = true;
+	return 0;
+}
+
+/* As tcpdump, which looks at the beginning only: "microseconds" will do. */
+static int
+read_precision(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (strncmp(text, "nano", 4) == 0)
+		return set_precision(SIFT_PRECISION_NANO, options);
+	if (strncmp(text, "micro", 5) == 0)
+		return set_precision(SIFT_PRECISION_MICRO, options);
+	return refuse(err, "unsupported time stamp precision");
+}
+
+static int
+read_engine(const char *text, struct ebpf_err *err)
+{
+	if (strcmp(text, "auto") == 0 || strcmp(text, "interp") == 0)
+		return 0;
+	if (strcmp(text, "jit") == 0 || strcmp(text, "kernel") == 0)
+		return refuse(err, "this build has no engine %s", text);
+	return refuse(err, "unknown engine %s", text);
+}
+
+static int
+read_reader(const char *text, struct ebpf_err *err)
+{
+	if (strcmp(text, "auto") == 0 || strcmp(text, "libpcap") == 0)
+		return 0;
+	return refuse(err, "unknown reader %s", text);
+}
+
+static int
+read_threads(const char *text, struct ebpf_err *err)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || n <= 0)
+		return refuse(err, "invalid number of threads %s", text);
+	if (n > 1)
+		return refuse(err, "this build filters with one thread");
+	return 0;
+}
+
+/* The forms of -d, -dd and -ddd, in this order; more of them change nothing. */
+static enum cbpf_form
+next_dump_form(enum cbpf_form form)
+{
+	if (form == CBPF_FORM_AUTO)
+		return CBPF_FORM_D;
+	return form == CBPF_FORM_D ? CBPF_FORM_DD : CBPF_FORM_DDD;
+}
+
+static int
+read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	switch (option) {
+	case 'c':
+		return read_count(optarg, &options->max_matched, err);
+	case 'd':
+		options->dump_form = next_dump_form(options->dump_form);
+		return 0;
+	case 'D':
+		options->action = BPFSIFT_LIST_INTERFACES;
+		return 0;
+	case 'F':
+		options->filter_path = optarg;
+		return 0;
+	case 'i':
+		options->interface = optarg;
+		return 0;
+	case 'L':
+		options->list_linktypes = true;
+		return 0;
+	case 'n':
+		return 0; /* names are never looked up */
+	case 'r':
+		options->read_path = optarg;
+		return 0;
+	case 'O':
+		options->no_optimize = true;
+		return 0;
+	case 'p':
+		options->no_promisc = true;
+		return 0;
+	case 's':
+		return read_snaplen(optarg, &options->snaplen, err);
+	case 'w':
+		options->write_path = optarg;
+		return 0;
+	case 'y':
+		return read_linktype(optarg, options, err);
+	case OPTION_PRECISION:
+		return read_precision(optarg, options, err);
+	case OPTION_MICRO:
+		return set_precision(SIFT_PRECISION_MICRO, options);
+	case OPTION_NANO:
+		return set_precision(SIFT_PRECISION_NANO, options);
+	case OPTION_COUNT:
+		options->count = true;
+		return 0;
+	case OPTION_STATS:
+		options->stats = true;
+		return 0;
+	case OPTION_ENGINE:
+		return read_engine(optarg, err);
+	case OPTION_READER:
+		return read_reader(optarg, err);
+	case OPTION_THREADS:
+		return read_threads(optarg, err);
+	default:
+		return refuse(err, "%s", "");
+	}
+}
+
+int
+bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	int option, rc;
+
+	*options = (struct bpfsift_options){ .action = BPFSIFT_RUN };
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		/* These two are obeyed at once, whatever stands behind them. */
+		if (option == 'h' || option == OPTION_VERSION) {
+			options->action = option == 'h' ? BPFSIFT_HELP : BPFSIFT_VERSION;
+			return 0;
+		}
+		if ((rc = read_option(option, options, err)) < 0)
+			return rc;
+	}
+	options->expression = argv + optind;
+	return 0;
+}

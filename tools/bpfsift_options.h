@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the command line of bpfsift asks for. */
+#ifndef TOOLS_BPFSIFT_OPTIONS_H
+#define TOOLS_BPFSIFT_OPTIONS_H
+
+#include <bpfsift/filter.h>
+
+#include <stdbool.h>
+
+enum bpfsift_action {
+	BPFSIFT_RUN = 0,
+	BPFSIFT_HELP,
+	BPFSIFT_VERSION,
+	BPFSIFT_LIST_INTERFACES, /* -D */
+};
+
+struct bpfsift_options {
+	enum bpfsift_action action;
+	enum cbpf_form dump_form; /* -d, -dd, -ddd; CBPF_FORM_AUTO: none of them */
+	bool list_linktypes;      /* -L; asked of interfaces, not of files */
+	const char *read_path;    /* -r */
+	const char *write_path;   /* -w */
+	const char *interface;    /* -i */
+	const char *filter_path;  /* -F */
+	uint64_t max_matched;     /* -c; 0: no limit */
+	uint32_t snaplen;         /* -s; 0: not asked for */
+	bool has_linktype;        /* -y */
+	int dlt;
+	bool no_optimize;   /* -O */
+	bool no_promisc;    /* -p */
+	bool count;         /* --count */
+	bool stats;         /* --stats */
+	bool has_precision; /* --micro, --nano, --time-stamp-precision */
+	enum sift_precision precision;
+	char **expression; /* the remaining arguments, NULL at the end */
+};
+
+/*
+ * Read the command line.  0; -EINVAL: err tells why, or is empty where getopt
+ * has said it and the usage should follow.
+ */
+int bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options,
+			 struct ebpf_err *err);
+
+/* The usage message. */
+extern const char bpfsift_usage[];
+
+#endif
