@@ -100,8 +100,8 @@ arithmetic(struct gen *g)
 			continue;
 		}
 		if (op == EBPF_END) {
-			emit(g, cls | op | (cls == EBPF_ALU && one_in(g, 2) ? EBPF_X : 0), dst, 0, 0,
-			     swaps[below(g, 3)]);
+			emit(g, cls | op | (cls == EBPF_ALU && one_in(g, 2) ? EBPF_X : 0), dst, 0,
+			     0, swaps[below(g, 3)]);
 			continue;
 		}
 		if (op == EBPF_LSH || op == EBPF_RSH || op == EBPF_ARSH)
