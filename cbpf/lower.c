@@ -14,6 +14,7 @@
 #include "ebpf/err.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -543,6 +544,23 @@ check_layout(const struct cbpf_packet_layout *layout, struct ebpf_err *err)
 	return 0;
 }
 
+/* Likewise; and no sum of these wraps in the code that they go into. */
+static int
+check_net_base(const struct cbpf_net_base *base, struct ebpf_err *err)
+{
+	if (base == NULL)
+		return 0;
+	if (base->off > INT32_MAX && base->off != UINT32_MAX)
+		return ebpf_err_set(err, -EINVAL,
+				    "net base: network layer at offset %" PRIu32 ", limit is %" PRId32,
+				    base->off, INT32_MAX);
+	if (base->vlan_at > INT16_MAX - 2)
+		return ebpf_err_set(err, -EINVAL,
+				    "net base: ethertype at offset %" PRIu32 ", limit is %d",
+				    base->vlan_at, INT16_MAX - 2);
+	return 0;
+}
+
 static int
 choose_target(struct lowering *l, enum cbpf_target target)
 {
@@ -552,7 +570,7 @@ choose_target(struct lowering *l, enum cbpf_target target)
 		return check_layout(l->opts->layout, l->err);
 	case CBPF_TARGET_BUFFER:
 		l->target = &lower_buffer;
-		return 0;
+		return check_net_base(l->opts->net_base, l->err);
 	}
 	return ebpf_err_set(l->err, -EINVAL, "no target %d", (int)target);
 }
