@@ -705,6 +705,10 @@ START_TEST(refuses_a_layout_that_no_load_can_read)
 	bad.fields[CBPF_FIELD_QUEUE].off = 32766;
 	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "layout: field 9 is at offset 32766");
+	bad = layout;
+	bad.size = 8;
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
+	ck_assert_msg(strncmp(err.text, "layout of 8 bytes, but ", 23) == 0, "%s", err.text);
 	cbpf_prog_free(prog);
 }
 END_TEST
@@ -719,6 +723,21 @@ static const struct {
 	{ { 0x80000000, 0 },
 	  "net base: network layer at offset 2147483648, limit is 2147483647" },
 };
+
+START_TEST(refuses_options_without_their_size)
+{
+	const struct cbpf_lower_opts opts = { .cpu = CBPF_CPU_V4 };
+	const struct cbpf_insn ret[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_lowered out;
+	struct ebpf_err err = { "" };
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(ret, 1, CBPF_DIALECT_KERNEL, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &out, &err), -EINVAL);
+	ck_assert_msg(strncmp(err.text, "lowering options of 0 bytes, ", 29) == 0, "%s", err.text);
+	cbpf_prog_free(prog);
+}
+END_TEST
 
 START_TEST(refuses_a_net_base_that_no_load_can_read)
 {
@@ -809,6 +828,7 @@ suite(void)
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
 	tcase_add_loop_test(tc, refuses_a_net_base_that_no_load_can_read, 0, N_ELEMS(bad_bases));
+	tcase_add_test(tc, refuses_options_without_their_size);
 	tcase_add_test(tc, a_vlan_tag_makes_no_network_layer);
 	tcase_add_test(tc, too_long_a_program_is_refused);
 	suite_add_tcase(s, tc);
