@@ -188,6 +188,26 @@ BPFSIFT_API void ebpf_prog_put(struct ebpf_prog *prog);
 BPFSIFT_API const struct ebpf_insn *ebpf_prog_insns(const struct ebpf_prog *prog,
 						    size_t *n_insns);
 
+/** Bytes in a program's tag. */
+#define EBPF_TAG_SIZE 8
+
+/**
+ * The tag of a program, as bpftool shows it for the same program loaded into
+ * Linux 6.18: the first bytes of the SHA-256 digest over its instructions,
+ * little-endian, as they were loaded.  Descriptors of maps count as 0.
+ *
+ * @param prog  a program.
+ * @param tag   receives it; untouched on failure.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -ENOTSUP: the library was built without libmd.  Thread-safe.
+ */
+BPFSIFT_API int ebpf_prog_tag(const struct ebpf_prog *prog, uint8_t tag[EBPF_TAG_SIZE],
+			      struct ebpf_err *err);
+
+/** As ebpf_prog_tag(), by SHA-1: the tag that older kernels show. */
+BPFSIFT_API int ebpf_prog_tag_sha1(const struct ebpf_prog *prog, uint8_t tag[EBPF_TAG_SIZE],
+				   struct ebpf_err *err);
+
 /** How a checked run is bounded and watched. */
 struct ebpf_run_opts {
 	size_t size;            /**< sizeof(struct ebpf_run_opts) */
