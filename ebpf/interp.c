@@ -23,6 +23,7 @@
 
 #ifndef EBPF_INTERP_NAME
 #define EBPF_INTERP_NAME ebpf_interp
+#define EBPF_INTERP_MANY_NAME ebpf_interp_many
 #if defined(__GNUC__) && !defined(BPFSIFT_DEBUG)
 #define LOOP_LABELS 1
 #else
@@ -55,9 +56,39 @@ pointer(uint64_t addr)
 #define ZERO_REGS(regs)                                                                            \
 	(regs[0] = regs[3] = regs[4] = regs[5] = regs[6] = regs[7] = regs[8] = regs[9] = 0)
 
+/* Runs over an array of contexts. */
+struct many {
+	size_t stride;          /* bytes from one context to the next */
+	size_t n;               /* runs left */
+	uint32_t *results;
+	const uint8_t *ahead;   /* where the context AHEAD runs on has its data's address */
+};
+
+/* Enough to cover a miss of the last cache, and few enough to stay in the first. */
+#define AHEAD 8
+
+/* The run after this one is far off: have its data come. */
+static inline void
+prefetch(struct many *many)
+{
+#if defined(__GNUC__)
+	const uint8_t *data;
+
+	if (many->ahead == NULL || many->n <= AHEAD)
+		return;
+	memcpy(&data, many->ahead, sizeof(data));
+	__builtin_prefetch(data);
+	__builtin_prefetch(data + 63);
+	many->ahead += many->stride;
+#else
+	(void)many;
+#endif
+}
+
 #define LOOP_FUSED LOOP_LABELS
 #define LOOP                                                                                       \
-	ONE_COPY uint64_t EBPF_INTERP_NAME(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+	static ONE_COPY uint64_t interpret(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2, \
+					   struct many *many)
 
 #if LOOP_LABELS
 #define LABELS labels
@@ -82,11 +113,15 @@ pointer(uint64_t addr)
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	_Alignas(16) uint8_t stack[EBPF_MAX_FRAMES * EBPF_STACK_SIZE];                             \
 	uint64_t regs[EBPF_N_REGS];                                                                 \
-	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
+	uint32_t n_loops;                                                                          \
                                                                                                    \
 	if (prog == NULL)                                                                          \
 		return (uintptr_t)LABELS;                                                          \
+enter:                                                                                             \
+	if (many != NULL)                                                                          \
+		prefetch(many);                                                                    \
 	pc = prog->code;                                                                           \
+	n_loops = EBPF_MAX_LOOPS;                                                                  \
 	ZERO_REGS(regs);                                                                           \
 	regs[EBPF_R1] = r1;                                                                        \
 	regs[EBPF_R2] = r2;                                                                        \
@@ -99,7 +134,16 @@ pointer(uint64_t addr)
 #define GOTO(n) pc += (n)
 #define ENTER_FRAME (void)0
 #define HELPER (void)0
-#define RETURN return regs[EBPF_R0]
+#define RETURN                                                                                     \
+	do {                                                                                       \
+		if (many == NULL)                                                                  \
+			return regs[EBPF_R0];                                                      \
+		*many->results++ = (uint32_t)regs[EBPF_R0];                                        \
+		if (--many->n == 0)                                                                \
+			return 0;                                                                  \
+		r1 += many->stride;                                                                \
+		goto enter;                                                                        \
+	} while (0)
 #define FAIL return 0
 
 /* Labels as values are an extension; as a label is named, so is a jump to one. */
@@ -107,3 +151,23 @@ pointer(uint64_t addr)
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
+
+uint64_t
+EBPF_INTERP_NAME(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+{
+	return interpret(prog, r1, r2, NULL);
+}
+
+void
+EBPF_INTERP_MANY_NAME(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
+		      uint32_t *results)
+{
+	const struct ebpf_prog_type *type = prog->aux->type;
+	struct many many = { .stride = stride, .n = n, .results = results };
+
+	if (n == 0)
+		return;
+	if (type->has_data)
+		many.ahead = (const uint8_t *)ctxs + AHEAD * stride + type->data_off;
+	interpret(prog, (uintptr_t)ctxs, 0, &many);
+}

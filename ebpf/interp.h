@@ -11,4 +11,13 @@
  */
 uint64_t ebpf_interp(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
 
+/*
+ * n runs, R1 being the address of one context after the other, stride bytes
+ * apart; results receives the low half of each R0.  What the contexts of the
+ * coming runs point to is prefetched, where the program's type says where that
+ * is.
+ */
+void ebpf_interp_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
+		      uint32_t *results);
+
 #endif

@@ -224,6 +224,30 @@ run_guarded_counted(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 	return r0;
 }
 
+void
+ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
+		   uint32_t *results)
+{
+	ebpf_run_fn run = atomic_load_explicit(&prog->run, memory_order_relaxed);
+	bool is_counted = false;
+	uint64_t start = 0;
+
+	/* A program that may re-enter counts its runs itself: some are misses. */
+	if (run != prog->uncounted && !prog->aux->may_reenter) {
+		run = prog->uncounted;
+		is_counted = true;
+		start = ebpf_clock_ns();
+	}
+	if (run == ebpf_interp) {
+		ebpf_interp_many(prog, ctxs, stride, n, results);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			results[i] = (uint32_t)run(prog, (uintptr_t)ctxs + i * stride, 0);
+	}
+	if (is_counted)
+		ebpf_counters_add(&prog->aux->counters, n, ebpf_clock_ns() - start, 0);
+}
+
 static int
 protect(struct ebpf_prog *prog, size_t n_bytes, int prot)
 {

@@ -43,6 +43,9 @@ struct ebpf_prog_type {
 	const char *name;
 	const struct ebpf_helper *helpers;
 	size_t n_helpers;
+	/* A context has, at data_off, a pointer to what runs read first. */
+	bool has_data;
+	uint16_t data_off;
 };
 
 /* How a program is run: the entry, chosen once it is loaded. */
@@ -135,36 +138,12 @@ ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 }
 
 /*
- * Many runs that are counted as one: begin, call run for each, end with their
- * number.  While statistics are off it costs a comparison at each end.
+ * n runs that are counted as one, of a program whose R2 nobody reads: R1 is the
+ * address of one context after the other, stride bytes apart.  results receives
+ * the low half of each R0.
  */
-struct ebpf_batch {
-	ebpf_run_fn run;
-	bool is_counted;        /* at the end, rather than by run */
-	uint64_t start_ns;
-};
-
-static inline struct ebpf_batch
-ebpf_batch_begin(const struct ebpf_prog *prog)
-{
-	struct ebpf_batch batch = { .run = atomic_load_explicit(&prog->run, memory_order_relaxed) };
-
-	/* A program that may re-enter counts its runs itself: some are misses. */
-	if (batch.run != prog->uncounted && !prog->aux->may_reenter) {
-		batch.run = prog->uncounted;
-		batch.is_counted = true;
-		batch.start_ns = ebpf_clock_ns();
-	}
-	return batch;
-}
-
-static inline void
-ebpf_batch_end(const struct ebpf_prog *prog, const struct ebpf_batch *batch, size_t n_runs)
-{
-	if (batch->is_counted)
-		ebpf_counters_add(&prog->aux->counters, n_runs, ebpf_clock_ns() - batch->start_ns,
-				  0);
-}
+void ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
+			uint32_t *results);
 
 /*
  * Choose what executes a program, and how it is entered, by its policy; then

@@ -92,11 +92,7 @@ void
 sift_filter_batch(const struct sift_filter *filter, const struct sift_view *views, size_t n,
 		  uint32_t *verdicts)
 {
-	struct ebpf_batch batch = ebpf_batch_begin(filter->ebpf);
-
-	for (size_t i = 0; i < n; i++)
-		verdicts[i] = (uint32_t)batch.run(filter->ebpf, (uintptr_t)&views[i], 0);
-	ebpf_batch_end(filter->ebpf, &batch, n);
+	ebpf_prog_run_many(filter->ebpf, views, sizeof(*views), n, verdicts);
 }
 
 const struct cbpf_prog *

@@ -131,6 +131,8 @@ static const struct ebpf_helper helpers[] = {
 
 static const struct ebpf_prog_type packet = {
 	.name = "packet",
+	.has_data = true,
+	.data_off = offsetof(struct sift_view, data),
 	.helpers = helpers,
 	.n_helpers = sizeof(helpers) / sizeof(helpers[0]),
 };
