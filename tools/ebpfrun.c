@@ -85,6 +85,14 @@ must(void *p)
 	return p;
 }
 
+/* A full disk is not a success. */
+static void
+finish_stdout(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die("stdout: %s", strerror(errno));
+}
+
 /* ---- input ---- */
 
 struct bytes {
@@ -300,9 +308,12 @@ static const struct {
 	size_t off;
 	size_t width;
 	uint32_t known;
+	uint64_t max;           /* 0: what the width holds */
 } meta_keys[] = {
-#define KEY(name, field, known)                                                                    \
-	{ name, offsetof(struct sift_view, field), sizeof(((struct sift_view *)0)->field), known }
+#define KEY(name, field, known) KEY_TO(name, field, known, 0)
+#define KEY_TO(name, field, known, max)                                                            \
+	{ name, offsetof(struct sift_view, field), sizeof(((struct sift_view *)0)->field), known,  \
+	  max }
 	KEY("protocol", protocol, SIFT_KNOWN_PROTOCOL),
 	KEY("pkttype", pkttype, SIFT_KNOWN_PKTTYPE),
 	KEY("ifindex", ifindex, SIFT_KNOWN_IFINDEX),
@@ -313,9 +324,10 @@ static const struct {
 	KEY("cpu", cpu, SIFT_KNOWN_CPU),
 	KEY("vlan_tci", vlan_tci, SIFT_KNOWN_VLAN),
 	KEY("vlan_proto", vlan_proto, SIFT_KNOWN_VLAN),
-	KEY("vlan_present", vlan_present, SIFT_KNOWN_VLAN),
+	KEY_TO("vlan_present", vlan_present, SIFT_KNOWN_VLAN, 1),
 	KEY("mac_header", mac_off, 0),
 	KEY("network_header", net_off, 0),
+#undef KEY_TO
 #undef KEY
 };
 
@@ -338,6 +350,8 @@ set_meta(struct sift_view *view, const char *key, const char *value)
 
 		if (strcmp(meta_keys[i].key, key) != 0)
 			continue;
+		if (meta_keys[i].max != 0)
+			max = meta_keys[i].max;
 		if (!parse_number(value, max, &v))
 			usage("--meta: %s is a number from 0 to %" PRIu64 ", not %s", key, max,
 			      value);
@@ -567,9 +581,11 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_HELP:
 		fputs(usage_text, stdout);
+		finish_stdout();
 		exit(EXIT_SUCCESS);
 	case OPT_VERSION:
 		puts("ebpfrun " PACKAGE_VERSION);
+		finish_stdout();
 		exit(EXIT_SUCCESS);
 	default:
 		fputs(usage_text, stderr);
@@ -609,7 +625,6 @@ main(int argc, char **argv)
 		run_cbpf(&o);
 	else
 		run_ebpf(&o);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		die("stdout: %s", strerror(errno));
+	finish_stdout();
 	return EXIT_SUCCESS;
 }

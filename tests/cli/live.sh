@@ -1,0 +1,122 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# bpfsift on an interface, beside tcpdump on the same one: a pair of virtual
+# ones in a network namespace of their own, where no other packet is seen.
+. "${srcdir:-.}/tests/support/suite.sh"
+
+: "${BPFSIFT=$builddir/tools/bpfsift}"
+# As root tcpdump would give up what it needs to write here.
+peer='tcpdump -Z root'
+
+for needed in tcpdump python3 ip unshare; do
+	if ! command -v "$needed" >/dev/null 2>&1; then
+		skip "no $needed: nothing captured"
+		finish
+	fi
+done
+if [ -z "${BPFSIFT_TEST_ALONE-}" ]; then
+	if ! unshare -n true 2>/dev/null; then
+		skip 'not allowed to make a network namespace: nothing captured'
+		finish
+	fi
+	rm -rf "$scratch"
+	export BPFSIFT_TEST_ALONE=yes srcdir builddir
+	exec unshare -n sh "$0"
+fi
+
+ip link add sender type veth peer name receiver || exit 99
+for interface in sender receiver; do
+	# No packets of its own.
+	echo 1 >"/proc/sys/net/ipv6/conf/$interface/disable_ipv6" 2>/dev/null
+	ip link set "$interface" up || exit 99
+done
+
+# UDP to port 53 and 54 in turn, the third of them with a VLAN tag; and ARP.
+cat >"$scratch/send.py" <<'END'
+import socket, struct, sys
+
+def udp(n, port):
+    data = struct.pack('!HHHH', 40000 + n, port, 8 + 100, 0) + bytes([n]) * 100
+    head = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(data), n, 0, 64, 17, 0,
+                       bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+    return b'\x08\x00' + head + data
+
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+macs = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
+for n in range(8):
+    tag = b'\x81\x00\x00\x2a' if n % 4 == 2 else b''
+    s.send(macs + tag + udp(n, 53 + n % 2))
+s.send(macs + b'\x08\x06' + bytes(46))
+END
+
+# wait_for COMMAND...: it succeeds within ten seconds.
+wait_for()
+{
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+
+# Bytes of the packets, without their times, which each takes by itself.
+packets()
+{
+	$peer -nn -t -xx -r "$1" 2>/dev/null
+}
+
+n_of()
+{
+	$peer --count -r "$1" 2>/dev/null | sed 's/ .*//'
+}
+
+# captures N OPTION...: N packets, those that tcpdump captures with the same
+# options; then both are told to stop.
+captures()
+{
+	n=$1 what="-i receiver $*"
+	shift
+	rm -f "$scratch"/*.pcap
+	# --immediate-mode is not ours: both wait for the kernel's timer.
+	$peer -i receiver -w "$scratch/want.pcap" "$@" 2>"$scratch/want.err" &
+	want=$!
+	# shellcheck disable=SC2086
+	$BPFSIFT -i receiver -w "$scratch/have.pcap" "$@" 2>"$scratch/have.err" &
+	have=$!
+	check "$what: tcpdump listens" wait_for grep -q 'listening on receiver' "$scratch/want.err"
+	check "$what: bpfsift listens" wait_for grep -q 'listening on receiver' "$scratch/have.err"
+	python3 "$scratch/send.py" sender
+	# Longer than the timer of a second, after which what has come is handed out.
+	sleep 1.5
+	# Not INT, which a shell without job control has its children ignore.
+	kill -TERM $want $have 2>/dev/null
+	wait $want
+	wait $have
+	check_same "$what: exit status" 0 $?
+	check_same "$what: packets" "$n" "$(n_of "$scratch/have.pcap")"
+	check_same "$what: as tcpdump's" "$(packets "$scratch/want.pcap")" \
+		"$(packets "$scratch/have.pcap")"
+	check_same "$what: the same header" "$(head -c 24 "$scratch/want.pcap" | od -An -tx1)" \
+		"$(head -c 24 "$scratch/have.pcap" | od -An -tx1)"
+	check_same "$what: as many as it says" "$n" \
+		"$(sed -n 's/ packets* captured$//p' "$scratch/have.err")"
+}
+
+captures 9
+captures 1 arp
+captures 2 vlan 42
+captures 2 -c 2 udp
+captures 9 -s 60
+captures 4 --nano 'udp dst port 54'
+captures 4 -p -y EN10MB 'udp port 54'
+
+# What the kernel alone knows of a packet does not reach the filter.
+for expression in inbound outbound 'ifindex 1'; do
+	# shellcheck disable=SC2086
+	$BPFSIFT -i receiver -w "$scratch/none.pcap" $expression 2>"$scratch/err"
+	check_same "$expression: refused" 1 $?
+	check "$expression: nothing is created" test ! -e "$scratch/none.pcap"
+done
+finish
