@@ -15,6 +15,7 @@
 
 #include "ebpf/check.h"
 #include "ebpf/err.h"
+#include "ebpf/insn.h"
 #include "ebpf/verify_prune.h"
 #include "ebpf/verify_walk.h"
 
@@ -414,6 +415,22 @@ walk_free(struct walk *w)
 	free(w);
 }
 
+/* Also on paths that the walk finds never taken: no engine can run them. */
+static int
+check_packet_loads(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_env *env,
+		   struct ebpf_err *err)
+{
+	for (size_t pc = 0; pc < n && !env->has_packet_loads; pc++) {
+		int row = ebpf_op_of(&insns[pc]);
+
+		if (row >= 0 && ebpf_ops[row].group == EBPF_GROUP_PACKET)
+			return ebpf_err_set(err, -EINVAL,
+					    "insn %zu: packet load, but there is no packet", pc);
+		pc += ebpf_code_is_wide(insns[pc].code);
+	}
+	return 0;
+}
+
 int
 ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_env *env,
 	    struct ebpf_verify_result *out, struct ebpf_err *err)
@@ -422,7 +439,8 @@ ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_en
 	int rc;
 
 	if ((rc = check_length(n, err)) < 0 || (rc = ebpf_check_form(NULL, insns, n, err)) < 0 ||
-	    (rc = ebpf_check_structure(NULL, insns, n, err)) < 0)
+	    (rc = ebpf_check_structure(NULL, insns, n, err)) < 0 ||
+	    (rc = check_packet_loads(insns, n, env, err)) < 0)
 		return rc;
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)

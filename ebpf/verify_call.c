@@ -236,8 +236,6 @@ ebpf_verify_packet_load(struct walk *w, const struct ebpf_insn *insn, enum ebpf_
 	struct ebpf_walk_text text;
 	int rc;
 
-	if (!w->env->has_packet_loads)
-		return ebpf_walk_refuse(w, -EINVAL, "packet load, but there is no packet");
 	if (w->state.n_frames > 1)
 		return ebpf_walk_refuse(w, -EINVAL, "packet load in a called function");
 	if ((rc = ebpf_walk_readable(w, EBPF_R6)) < 0 ||

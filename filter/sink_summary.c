@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 #include "filter/bytes.h"
 #include "filter/outfile.h"
 #include "filter/view.h"
@@ -271,19 +272,19 @@ int
 sift_sink_open_summary(const char *path, const struct sift_summary_opts *opts,
 		       struct sift_sink **out, struct ebpf_err *err)
 {
+	struct sift_summary_opts known;
 	struct summary *s;
-	int rc;
+	int rc = ebpf_sized_take("summary options", &known, sizeof(known), opts,
+				 EBPF_SIZED_LEAST(struct sift_summary_opts, precision), err);
 
-	if (opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "summary options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
+	if (rc < 0)
+		return rc;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &summary_ops;
-	s->dlt = opts->dlt;
-	s->precision = opts->precision;
+	s->dlt = known.dlt;
+	s->precision = known.precision;
 	if ((rc = sift_outfile_open(&s->out, path, line_len, err)) < 0) {
 		summary_close(&s->sink, NULL);
 		return rc;

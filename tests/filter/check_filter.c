@@ -140,7 +140,7 @@ START_TEST(refuses_options_without_their_size)
 	struct cbpf_prog *prog;
 	char want[128];
 
-	snprintf(want, sizeof(want), "filter options of 0 bytes, but %zu are known: set size",
+	snprintf(want, sizeof(want), "filter options of 0 bytes, but %zu are the least: set size",
 		 sizeof(opts));
 	ck_assert_int_eq(cbpf_check(insns, 1, CBPF_DIALECT_KERNEL, &prog, NULL), 0);
 	ck_assert_int_eq(sift_filter_new(prog, &opts, &f, &err), -EINVAL);
