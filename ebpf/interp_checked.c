@@ -42,6 +42,7 @@ struct frame {
 /* All that a run may touch, and what it reports to. */
 struct run {
 	const struct ebpf_decoded *code;        /* by row */
+	const struct ebpf_text *text;   /* NULL: what runs is what was loaded */
 	uint64_t mem;           /* address */
 	uint64_t mem_len;
 	uint64_t stack_top;     /* address after the first frame's last byte */
@@ -75,6 +76,28 @@ may_access(const struct run *run, uint64_t fp, uint64_t addr, uint64_t size)
 	       within(addr, size, bottom, run->stack_top - bottom);
 }
 
+/* The user's slot that slot pc stands for. */
+static inline size_t
+user_pc(const struct run *run, size_t pc)
+{
+	return run->text != NULL ? run->text->origin[pc] : pc;
+}
+
+/* Whether slot pc is the first that stands for its instruction. */
+static inline bool
+begins(const struct run *run, size_t pc)
+{
+	return run->text == NULL || pc == 0 || run->text->origin[pc] != run->text->origin[pc - 1];
+}
+
+/* Whether the instruction that slot pc stands for is done when slot next follows. */
+static inline bool
+completes(const struct run *run, size_t pc, size_t next)
+{
+	return run->text == NULL || next <= pc || next >= run->text->n ||
+	       run->text->origin[next] != run->text->origin[pc];
+}
+
 /* ---- what ends a run; each returns what the run does ---- */
 
 static int
@@ -84,16 +107,16 @@ fail_access(const struct run *run, size_t pc, uint64_t fp, uint64_t addr, uint64
 		return ebpf_err_set(run->err, -EFAULT,
 				    "insn %zu: %" PRIu64 " bytes at offset %" PRId64
 				    " of the memory, which has %" PRIu64,
-				    pc, size, s64(addr - run->mem), run->mem_len);
+				    user_pc(run, pc), size, s64(addr - run->mem), run->mem_len);
 	if (fp - addr <= 2 * EBPF_STACK_SIZE || addr - fp <= EBPF_STACK_SIZE)
 		return ebpf_err_set(run->err, -EFAULT,
 				    "insn %zu: %" PRIu64 " bytes at r10%+" PRId64
 				    ", outside the stack",
-				    pc, size, s64(addr - fp));
+				    user_pc(run, pc), size, s64(addr - fp));
 	return ebpf_err_set(run->err, -EFAULT,
 			    "insn %zu: %" PRIu64 " bytes at address 0x%" PRIx64
 			    ", outside memory and stack",
-			    pc, size, addr);
+			    user_pc(run, pc), size, addr);
 }
 
 static int
@@ -102,7 +125,7 @@ fail_aligned(const struct run *run, size_t pc, uint64_t addr, uint64_t size)
 	return ebpf_err_set(run->err, -EFAULT,
 			    "insn %zu: atomic access of %" PRIu64 " bytes at address 0x%" PRIx64
 			    ", not a multiple of it",
-			    pc, size, addr);
+			    user_pc(run, pc), size, addr);
 }
 
 static int
@@ -110,39 +133,41 @@ fail_no_insn(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 {
 	if (pc >= prog->n_insns)
 		return ebpf_err_set(run->err, -EINVAL, "insn %zu: ran off the end of the program",
-				    pc - 1);
+				    prog->aux->n_insns - 1);
 	return ebpf_err_set(run->err, -EINVAL,
-			    "insn %zu: reached, but it is the second half of an instruction", pc);
+			    "insn %zu: reached, but it is the second half of an instruction",
+			    user_pc(run, pc));
 }
 
 static int
 fail_jump(const struct run *run, const struct ebpf_prog *prog, size_t pc, int64_t to)
 {
 	return ebpf_err_set(run->err, -EINVAL,
-			    "insn %zu: jump to %" PRId64 ", but the program has %" PRIu32, pc, to,
-			    prog->n_insns);
+			    "insn %zu: jump to %" PRId64 ", but the program has %" PRIu32,
+			    user_pc(run, pc), to, prog->n_insns);
 }
 
 static int
 fail_steps(const struct run *run, size_t pc)
 {
 	return ebpf_err_set(run->err, -ELOOP,
-			    "insn %zu: still running after %" PRIu64 " instructions", pc,
-			    run->max_steps);
+			    "insn %zu: still running after %" PRIu64 " instructions",
+			    user_pc(run, pc), run->max_steps);
 }
 
 static int
 fail_depth(const struct run *run, size_t pc)
 {
-	return ebpf_err_set(run->err, -E2BIG, "insn %zu: calls nested deeper than %d frames", pc,
-			    EBPF_MAX_FRAMES);
+	return ebpf_err_set(run->err, -E2BIG, "insn %zu: calls nested deeper than %d frames",
+			    user_pc(run, pc), EBPF_MAX_FRAMES);
 }
 
 static int
 fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 {
 	return ebpf_err_set(run->err, -EINVAL, "insn %zu: program type %s has no helper %" PRId32,
-			    pc, prog->aux->type->name, prog->aux->insns[pc].imm);
+			    user_pc(run, pc), prog->aux->type->name,
+			    prog->aux->insns[user_pc(run, pc)].imm);
 }
 
 /* ---- the loop ---- */
@@ -182,14 +207,13 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 		at = (size_t)(pc - code);                                                          \
 		if (pc->row == EBPF_N_OPS)                                                         \
 			return fail_no_insn(run, prog, at);                                        \
-		if (run->steps_left == 0)                                                          \
+		if (begins(run, at) && run->steps_left-- == 0)                                     \
 			return fail_steps(run, at);                                                \
-		run->steps_left--;                                                                 \
 	} while (0)
 #define TRACE                                                                                      \
 	do {                                                                                       \
-		if (run->trace != NULL)                                                            \
-			run->trace(run->trace_arg, at, regs);                                      \
+		if (run->trace != NULL && completes(run, at, (size_t)(pc - code) + 1))             \
+			run->trace(run->trace_arg, user_pc(run, at), regs);                        \
 	} while (0)
 #define ACCESS(addr, size)                                                                         \
 	do {                                                                                       \
@@ -233,12 +257,53 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 #include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
 
+static int
+run_once(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
+{
+	const struct ebpf_prog_aux *aux = prog->aux;
+	struct ebpf_decoded *by_row;
+	int rc;
+
+	run->text = aux->text.insns != NULL ? &aux->text : NULL;
+	run->code = prog->code;
+	if (!aux->is_trusted)
+		return interpret(prog, run, r0);
+	by_row = calloc((size_t)prog->n_insns + 1, sizeof(*by_row));
+	if (by_row == NULL)
+		return ebpf_err_set(run->err, -ENOMEM, "run: out of memory");
+	ebpf_prog_decode(prog, NULL, by_row);
+	run->code = by_row;
+	rc = interpret(prog, run, r0);
+	free(by_row);
+	return rc;
+}
+
+/* As the entries of prog.c do it for the fast interpreter. */
+static int
+run_as_entered(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
+{
+	struct ebpf_prog_aux *aux = prog->aux;
+	bool is_counted = atomic_load_explicit(&aux->is_counted, memory_order_relaxed);
+	uint64_t start = is_counted ? ebpf_clock_ns() : 0;
+	int rc;
+
+	if (aux->may_reenter && !ebpf_counters_enter(&aux->counters)) {
+		*r0 = 0;
+		return 0;
+	}
+	rc = run_once(prog, run, r0);
+	if (is_counted)
+		ebpf_counters_add(&aux->counters, 1, ebpf_clock_ns() - start, 0);
+	if (aux->may_reenter)
+		ebpf_counters_leave(&aux->counters);
+	return rc;
+}
+
 int
 EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 		  const struct ebpf_run_opts *opts, uint64_t *r0, struct ebpf_err *err)
 {
 	struct ebpf_run_opts known = { .size = sizeof(known) };
-	struct ebpf_decoded *by_row = NULL;
 	struct run *run;
 	int rc;
 
@@ -253,15 +318,6 @@ EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 	run = calloc(1, sizeof(*run));
 	if (run == NULL)
 		return ebpf_err_set(err, -ENOMEM, "run: out of memory");
-	run->code = prog->code;
-	if (prog->aux->is_trusted) {
-		run->code = by_row = calloc((size_t)prog->n_insns + 1, sizeof(*by_row));
-		if (by_row == NULL) {
-			rc = ebpf_err_set(err, -ENOMEM, "run: out of memory");
-			goto out;
-		}
-		ebpf_prog_decode(prog, NULL, by_row);
-	}
 	run->mem = (uintptr_t)mem;
 	run->mem_len = len;
 	run->stack_top = (uintptr_t)(run->stack + sizeof(run->stack));
@@ -270,9 +326,7 @@ EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 	run->trace = known.trace;
 	run->trace_arg = known.trace_arg;
 	run->err = err;
-	rc = interpret(prog, run, r0);
-out:
-	free(by_row);
+	rc = run_as_entered(prog, run, r0);
 	free(run);
 	return rc;
 }

@@ -4,12 +4,16 @@
  *
  * The part that a run reads lies in whole pages of its own, so that it shares
  * a page with nothing else and can be made read-only; the rest is on the heap.
- * A program is complete and immutable when its loader returns it.
+ * A program is complete and immutable when its loader returns it, but for the
+ * entry: whether runs are counted can change at any time.  To set it, its page
+ * is opened for writing while entry_lock is held, written once, and closed; who
+ * runs the program meanwhile reads one entry or the other, both good.
  */
 #include "config.h"
 
 #include "ebpf/prog.h"
 
+#include "ebpf/blind.h"
 #include "ebpf/check.h"
 #include "ebpf/err.h"
 #include "ebpf/fuse.h"
@@ -42,13 +46,22 @@ round_to_pages(size_t n_bytes)
 }
 
 static void
+aux_free(struct ebpf_prog_aux *aux)
+{
+	ebpf_counters_destroy(&aux->counters);
+	pthread_mutex_destroy(&aux->entry_lock);
+	ebpf_text_destroy(&aux->text);
+	free(aux->insns);
+	free(aux);
+}
+
+static void
 prog_free(struct ebpf_prog *prog)
 {
 	struct ebpf_prog_aux *aux = prog->aux;
 
 	munmap(prog, aux->n_bytes);
-	free(aux->insns);
-	free(aux);
+	aux_free(aux);
 }
 
 static struct ebpf_prog_aux *
@@ -59,42 +72,68 @@ aux_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t
 	if (aux == NULL)
 		return NULL;
 	aux->insns = calloc(n_insns, sizeof(*insns));
-	if (aux->insns == NULL) {
-		free(aux);
-		return NULL;
+	if (aux->insns == NULL)
+		goto fail;
+	if (pthread_mutex_init(&aux->entry_lock, NULL) != 0)
+		goto fail;
+	if (ebpf_counters_init(&aux->counters) < 0) {
+		pthread_mutex_destroy(&aux->entry_lock);
+		goto fail;
 	}
 	memcpy(aux->insns, insns, n_insns * sizeof(*insns));
+	aux->n_insns = n_insns;
 	aux->type = type;
 	atomic_init(&aux->n_refs, 1);
 	return aux;
+fail:
+	free(aux->insns);
+	free(aux);
+	return NULL;
 }
 
-/* An object without a runtime.  n_insns is at most EBPF_MAXINSNS: no product wraps. */
-static struct ebpf_prog *
-prog_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
-	 void *env)
+/* Whether it calls a helper that may run it again. */
+static bool
+may_reenter(const struct ebpf_prog_aux *aux)
 {
+	for (size_t pc = 0; pc < aux->n_insns; pc++) {
+		int32_t i;
+
+		if (ebpf_op_of(&aux->insns[pc]) != EBPF_OP_CALL)
+			continue;
+		i = ebpf_helper_index(aux->type, aux->insns[pc].imm);
+		if (i >= 0 && aux->type->helpers[i].may_reenter)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The object for a complete aux, without a runtime; NULL: out of memory, and
+ * aux is the caller's still.  A text has at most 8 * EBPF_MAXINSNS slots: no
+ * product wraps.
+ */
+static struct ebpf_prog *
+prog_new(struct ebpf_prog_aux *aux, void *env)
+{
+	size_t n_insns = aux->text.insns != NULL ? aux->text.n : aux->n_insns;
 	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
 					(n_insns + 1) * sizeof(struct ebpf_decoded));
-	struct ebpf_prog_aux *aux = aux_new(type, insns, n_insns);
 	struct ebpf_prog *prog;
 
-	if (aux == NULL)
-		return NULL;
 	prog = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (prog == MAP_FAILED) {
-		free(aux->insns);
-		free(aux);
+	if (prog == MAP_FAILED)
 		return NULL;
-	}
 	aux->n_bytes = n_bytes;
-	prog->run = run_refused;
-	prog->helpers = type->helpers;
+	atomic_init(&prog->run, run_refused);
+	prog->uncounted = prog->engine = run_refused;
+	prog->helpers = aux->type->helpers;
 	prog->env = env;
 	prog->aux = aux;
 	prog->n_insns = (uint32_t)n_insns;
 	return prog;
 }
+
+/* ---- code ---- */
 
 static void
 set_row(struct ebpf_decoded *d, const void *const *labels, uintptr_t row)
@@ -109,7 +148,7 @@ void
 ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 		 struct ebpf_decoded *code)
 {
-	const struct ebpf_insn *insns = prog->aux->insns;
+	const struct ebpf_insn *insns = ebpf_prog_running(prog);
 
 	for (size_t pc = 0; pc < prog->n_insns; pc++) {
 		struct ebpf_decoded *d = &code[pc];
@@ -134,12 +173,13 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 static int
 fuse(struct ebpf_prog *prog, const void *const *labels)
 {
+	const struct ebpf_insn *insns = ebpf_prog_running(prog);
 	uint8_t *rows = malloc(prog->n_insns);
 
 	if (rows == NULL)
 		return -ENOMEM;
 	for (size_t pc = 0; pc < prog->n_insns; pc++) {
-		int row = ebpf_op_of(&prog->aux->insns[pc]);
+		int row = ebpf_op_of(&insns[pc]);
 
 		rows[pc] = row >= 0 ? (uint8_t)row : EBPF_N_OPS;
 	}
@@ -148,17 +188,141 @@ fuse(struct ebpf_prog *prog, const void *const *labels)
 	return 0;
 }
 
-int
-ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
+/* ---- entries ---- */
+
+static uint64_t
+run_counted(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 {
-	const void *const *labels = (const void *const *)(uintptr_t)run(NULL, 0, 0);
+	uint64_t start = ebpf_clock_ns();
+	uint64_t r0 = prog->engine(prog, r1, r2);
+
+	ebpf_counters_add(&prog->aux->counters, 1, ebpf_clock_ns() - start, 0);
+	return r0;
+}
+
+static uint64_t
+run_guarded(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+{
+	uint64_t r0;
+
+	if (!ebpf_counters_enter(&prog->aux->counters))
+		return 0;
+	r0 = prog->engine(prog, r1, r2);
+	ebpf_counters_leave(&prog->aux->counters);
+	return r0;
+}
+
+static uint64_t
+run_guarded_counted(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
+{
+	uint64_t r0;
+
+	if (!ebpf_counters_enter(&prog->aux->counters))
+		return 0;
+	r0 = run_counted(prog, r1, r2);
+	ebpf_counters_leave(&prog->aux->counters);
+	return r0;
+}
+
+static int
+protect(struct ebpf_prog *prog, size_t n_bytes, int prot)
+{
+	return mprotect(prog, n_bytes, prot) == 0 ? 0 : -errno;
+}
+
+/* Decoded for an engine, and entered as a program like this one is. */
+static int
+set_engine(struct ebpf_prog *prog, ebpf_run_fn engine)
+{
+	const void *const *labels = (const void *const *)(uintptr_t)engine(NULL, 0, 0);
 
 	ebpf_prog_decode(prog, labels, prog->code);
 	if (labels != NULL && fuse(prog, labels) < 0)
 		return -ENOMEM;
-	prog->run = run;
+	prog->engine = engine;
+	prog->uncounted = prog->aux->may_reenter ? run_guarded : engine;
+	atomic_store_explicit(&prog->run, prog->uncounted, memory_order_relaxed);
 	return 0;
 }
+
+int
+ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
+{
+	int rc = protect(prog, prog->aux->n_bytes, PROT_READ | PROT_WRITE), sealed;
+
+	if (rc < 0)
+		return rc;
+	rc = set_engine(prog, run);
+	sealed = protect(prog, prog->aux->n_bytes, PROT_READ);
+	return rc < 0 ? rc : sealed;
+}
+
+int
+ebpf_prog_select_runtime(struct ebpf_prog *prog, struct ebpf_err *err)
+{
+	struct ebpf_prog_aux *aux = prog->aux;
+	int rc = 0;
+
+	/* No machine has a JIT yet: what is requested falls back to what interprets. */
+	if (aux->jit_required)
+		return ebpf_err_set(err, -ENOTSUP, "no JIT for this machine, and one is required");
+	if (aux->is_trusted) {
+		aux->runtime = EBPF_RUNTIME_INTERP;
+		rc = set_engine(prog, ebpf_interp);
+	} else {
+		aux->runtime = EBPF_RUNTIME_CHECKED;
+		ebpf_prog_decode(prog, NULL, prog->code);
+	}
+	if (rc == 0)
+		rc = protect(prog, aux->n_bytes, PROT_READ);
+	return rc == 0 ? 0
+		       : ebpf_err_set(err, rc, "program of %zu instructions: %s", aux->n_insns,
+				      rc == -ENOMEM ? "out of memory" : strerror(-rc));
+}
+
+enum ebpf_runtime
+ebpf_prog_runtime(const struct ebpf_prog *prog)
+{
+	return prog->aux->runtime;
+}
+
+int
+ebpf_prog_count(struct ebpf_prog *prog, int on, struct ebpf_err *err)
+{
+	struct ebpf_prog_aux *aux = prog->aux;
+	size_t page = round_to_pages(1);
+	ebpf_run_fn entry = aux->may_reenter ? run_guarded_counted : run_counted;
+	int rc;
+
+	if (!on || !aux->is_trusted)
+		entry = prog->uncounted;
+	pthread_mutex_lock(&aux->entry_lock);
+	if ((rc = protect(prog, page, PROT_READ | PROT_WRITE)) == 0) {
+		atomic_store_explicit(&prog->run, entry, memory_order_relaxed);
+		atomic_store_explicit(&aux->is_counted, on != 0, memory_order_relaxed);
+		rc = protect(prog, page, PROT_READ);
+	}
+	pthread_mutex_unlock(&aux->entry_lock);
+	return rc == 0 ? 0 : ebpf_err_set(err, rc, "statistics: %s", strerror(-rc));
+}
+
+#define HAS_FIELD(s, field) ((s)->size >= offsetof(struct ebpf_stats, field) + sizeof((s)->field))
+
+void
+ebpf_prog_stats(const struct ebpf_prog *prog, struct ebpf_stats *stats)
+{
+	uint64_t runs, ns, misses;
+
+	ebpf_counters_read(&prog->aux->counters, &runs, &ns, &misses);
+	if (HAS_FIELD(stats, runs))
+		stats->runs = runs;
+	if (HAS_FIELD(stats, nanoseconds))
+		stats->nanoseconds = ns;
+	if (HAS_FIELD(stats, misses))
+		stats->misses = misses;
+}
+
+/* ---- loading ---- */
 
 static int
 check_length(size_t n_insns, struct ebpf_err *err)
@@ -177,45 +341,116 @@ out_of_memory(size_t n_insns, struct ebpf_err *err)
 	return ebpf_err_set(err, -ENOMEM, "program of %zu instructions: out of memory", n_insns);
 }
 
+/* What the caller's struct has, and zero for what it does not know. */
+static int
+read_policy(const struct ebpf_policy *from, struct ebpf_policy *policy, struct ebpf_err *err)
+{
+	memset(policy, 0, sizeof(*policy));
+	if (from == NULL)
+		return 0;
+	if (from->size < sizeof(from->size))
+		return ebpf_err_set(err, -EINVAL, "policy of %zu bytes: set size", from->size);
+	memcpy(policy, from, from->size < sizeof(*policy) ? from->size : sizeof(*policy));
+	if ((unsigned int)policy->jit > EBPF_JIT_REQUIRED)
+		return ebpf_err_set(err, -EINVAL, "policy: no JIT mode %d", (int)policy->jit);
+	if ((unsigned int)policy->blinding > EBPF_BLINDING_ALWAYS)
+		return ebpf_err_set(err, -EINVAL, "policy: no blinding mode %d",
+				    (int)policy->blinding);
+	return 0;
+}
+
+static void
+set_policy(struct ebpf_prog_aux *aux, const struct ebpf_policy *policy)
+{
+	aux->jit_requested = policy->jit != EBPF_JIT_OFF;
+	aux->jit_required = policy->jit == EBPF_JIT_REQUIRED;
+	aux->blinding_requested =
+		policy->blinding == EBPF_BLINDING_ALWAYS ||
+		(policy->blinding == EBPF_BLINDING_UNTRUSTED && !aux->is_trusted);
+}
+
+static int
+blind(struct ebpf_prog_aux *aux, struct ebpf_err *err)
+{
+	int rc = ebpf_text_init(&aux->text, aux->insns, aux->n_insns, err);
+
+	return rc < 0 ? rc : ebpf_blind(&aux->text, err);
+}
+
+/* From checked instructions to a program that runs. */
+static int
+load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+     bool is_trusted, void *env, const struct ebpf_policy *policy, struct ebpf_prog **out,
+     struct ebpf_err *err)
+{
+	struct ebpf_prog_aux *aux = aux_new(type, insns, n_insns);
+	struct ebpf_prog *prog;
+	int rc;
+
+	if (aux == NULL)
+		return out_of_memory(n_insns, err);
+	aux->is_trusted = is_trusted;
+	set_policy(aux, policy);
+	aux->may_reenter = may_reenter(aux);
+	if (aux->blinding_requested && (rc = blind(aux, err)) < 0) {
+		aux_free(aux);
+		return rc;
+	}
+	prog = prog_new(aux, env);
+	if (prog == NULL) {
+		aux_free(aux);
+		return out_of_memory(n_insns, err);
+	}
+	if ((rc = ebpf_prog_select_runtime(prog, err)) < 0) {
+		prog_free(prog);
+		return rc;
+	}
+	*out = prog;
+	return 0;
+}
+
+int
+ebpf_prog_load_by(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+		  const struct ebpf_policy *policy, struct ebpf_prog **out, struct ebpf_err *err)
+{
+	struct ebpf_policy known;
+	int rc;
+
+	if ((rc = read_policy(policy, &known, err)) < 0 ||
+	    (rc = check_length(n_insns, err)) < 0 ||
+	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0)
+		return rc;
+	return load(type, insns, n_insns, false, NULL, &known, out, err);
+}
+
 int
 ebpf_prog_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
 	       struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_prog *prog;
+	return ebpf_prog_load_by(type, insns, n_insns, NULL, out, err);
+}
+
+int
+ebpf_prog_load_trusted_by(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+			  size_t n_insns, void *env, const struct ebpf_policy *policy,
+			  struct ebpf_prog **out, struct ebpf_err *err)
+{
+	struct ebpf_policy known;
 	int rc;
 
-	if ((rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0)
+	if ((rc = read_policy(policy, &known, err)) < 0 ||
+	    (rc = check_length(n_insns, err)) < 0 ||
+	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0 ||
+	    (rc = ebpf_check_structure(type, insns, n_insns, err)) < 0)
 		return rc;
-	prog = prog_new(type, insns, n_insns, NULL);
-	if (prog == NULL)
-		return out_of_memory(n_insns, err);
-	ebpf_prog_decode(prog, NULL, prog->code);
-	*out = prog;
-	return 0;
+	return load(type, insns, n_insns, true, env, &known, out, err);
 }
 
 int
 ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 		       size_t n_insns, void *env, struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_prog *prog;
-	int rc;
-
-	if ((rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0 ||
-	    (rc = ebpf_check_structure(type, insns, n_insns, err)) < 0)
-		return rc;
-	prog = prog_new(type, insns, n_insns, env);
-	if (prog == NULL)
-		return out_of_memory(n_insns, err);
-	prog->aux->is_trusted = true;
-	if (ebpf_prog_set_run(prog, ebpf_interp) < 0) {
-		prog_free(prog);
-		return out_of_memory(n_insns, err);
-	}
-	*out = prog;
-	return 0;
+	return ebpf_prog_load_trusted_by(type, insns, n_insns, env, NULL, out, err);
 }
 
 struct ebpf_prog *
@@ -238,6 +473,6 @@ ebpf_prog_put(struct ebpf_prog *prog)
 const struct ebpf_insn *
 ebpf_prog_insns(const struct ebpf_prog *prog, size_t *n_insns)
 {
-	*n_insns = prog->n_insns;
+	*n_insns = prog->aux->n_insns;
 	return prog->aux->insns;
 }

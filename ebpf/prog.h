@@ -8,8 +8,12 @@
 
 #include <bpfsift/ebpf.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#include "ebpf/patch.h"
+#include "ebpf/stats.h"
 
 /* The hidden register AX: no program can name it. */
 #define EBPF_AX 11
@@ -32,6 +36,7 @@ struct ebpf_helper {
 	int32_t id;
 	const char *name;
 	ebpf_helper_fn fn;
+	bool may_reenter;       /* it calls back: the program may be run inside of itself */
 };
 
 struct ebpf_prog_type {
@@ -64,22 +69,46 @@ struct ebpf_prog_aux {
 	_Atomic uint32_t n_refs;
 	const struct ebpf_prog_type *type;
 	struct ebpf_insn *insns;        /* as they were loaded */
+	size_t n_insns;
+	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
 	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
+	bool jit_requested;
+	bool jit_required;
+	bool blinding_requested;
+	bool may_reenter;
+	enum ebpf_runtime runtime;
+	_Atomic bool is_counted;        /* what entries know; for checked runs, which use none */
+	pthread_mutex_t entry_lock;     /* held while the page of the entry can be written */
+	struct ebpf_counters counters;
 };
 
 /*
- * What a run reads, in whole zeroed pages of its own.  code has one more
- * element than the program has slots, whose row is EBPF_N_OPS: the end.
+ * What a run reads, in whole zeroed pages of its own, which are read-only once
+ * its runtime is chosen.  code has one more element than the program has
+ * slots, whose row is EBPF_N_OPS: the end.
+ *
+ * run is what a caller enters by; all that differs from run to run has been
+ * decided when it was set: whether runs are counted, whether one inside of
+ * another must be caught.
  */
 struct ebpf_prog {
-	ebpf_run_fn run;
+	_Atomic(ebpf_run_fn) run;
+	ebpf_run_fn uncounted;  /* what run is while statistics are off */
+	ebpf_run_fn engine;     /* what executes it: the last of those entries */
 	const struct ebpf_helper *helpers;
 	void *env;
 	struct ebpf_prog_aux *aux;
-	uint32_t n_insns;       /* slots */
+	uint32_t n_insns;       /* slots of code */
 	struct ebpf_decoded code[];
 };
+
+/* The instructions that run. */
+static inline const struct ebpf_insn *
+ebpf_prog_running(const struct ebpf_prog *prog)
+{
+	return prog->aux->text.insns != NULL ? prog->aux->text.insns : prog->aux->insns;
+}
 
 /*
  * Load a program that our own lowering made: checked for structure (jumps,
@@ -93,12 +122,58 @@ int ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_
 			   size_t n_insns, void *env, struct ebpf_prog **out,
 			   struct ebpf_err *err);
 
+/* The same by a policy, which may be NULL; ebpf_prog_load_by() says more. */
+int ebpf_prog_load_trusted_by(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+			      size_t n_insns, void *env, const struct ebpf_policy *policy,
+			      struct ebpf_prog **out, struct ebpf_err *err);
+
 /* Run a trusted program.  An untrusted one fails closed: 0. */
 static inline uint64_t
 ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 {
-	return prog->run(prog, r1, r2);
+	return atomic_load_explicit(&prog->run, memory_order_relaxed)(prog, r1, r2);
 }
+
+/*
+ * Many runs that are counted as one: begin, call run for each, end with their
+ * number.  While statistics are off it costs a comparison at each end.
+ */
+struct ebpf_batch {
+	ebpf_run_fn run;
+	bool is_counted;        /* at the end, rather than by run */
+	uint64_t start_ns;
+};
+
+static inline struct ebpf_batch
+ebpf_batch_begin(const struct ebpf_prog *prog)
+{
+	struct ebpf_batch batch = { .run = atomic_load_explicit(&prog->run, memory_order_relaxed) };
+
+	/* A program that may re-enter counts its runs itself: some are misses. */
+	if (batch.run != prog->uncounted && !prog->aux->may_reenter) {
+		batch.run = prog->uncounted;
+		batch.is_counted = true;
+		batch.start_ns = ebpf_clock_ns();
+	}
+	return batch;
+}
+
+static inline void
+ebpf_batch_end(const struct ebpf_prog *prog, const struct ebpf_batch *batch, size_t n_runs)
+{
+	if (batch->is_counted)
+		ebpf_counters_add(&prog->aux->counters, n_runs, ebpf_clock_ns() - batch->start_ns,
+				  0);
+}
+
+/*
+ * Choose what executes a program, and how it is entered, by its policy; then
+ * its pages are read-only.  The last step of loading.
+ *
+ * Returns 0; -ENOTSUP: a JIT is required, and there is none; -ENOMEM; what
+ * mprotect(2) returns.
+ */
+int ebpf_prog_select_runtime(struct ebpf_prog *prog, struct ebpf_err *err);
 
 /*
  * Run it by another interpreter from now on.  Only for its sole owner, before
@@ -107,7 +182,7 @@ ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
  * An interpreter called without a program returns the address of its labels
  * by row, those of fused runs behind them, as a number; 0: it goes by row.
  *
- * Returns 0 or -ENOMEM.
+ * Returns 0 or a negative errno code.
  */
 int ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run);
 

@@ -34,7 +34,7 @@ copy_cbpf(const struct cbpf_prog *prog, struct cbpf_prog **out, struct ebpf_err 
 
 /* The extended program: every instruction that our engines know may be used. */
 static int
-make_ebpf(struct sift_filter *f, struct ebpf_err *err)
+make_ebpf(struct sift_filter *f, const struct ebpf_policy *policy, struct ebpf_err *err)
 {
 	struct cbpf_lower_opts opts = {
 		.size = sizeof(opts),
@@ -46,8 +46,8 @@ make_ebpf(struct sift_filter *f, struct ebpf_err *err)
 
 	if (rc < 0)
 		return rc;
-	rc = ebpf_prog_load_trusted(sift_prog_type_packet(), lowered.insns, lowered.n_insns,
-				    &f->env, &f->ebpf, err);
+	rc = ebpf_prog_load_trusted_by(sift_prog_type_packet(), lowered.insns, lowered.n_insns,
+				       &f->env, policy, &f->ebpf, err);
 	cbpf_lowered_free(&lowered);
 	return rc;
 }
@@ -69,7 +69,8 @@ sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opt
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
 	f->env.random_seed = known.random_seed;
 	atomic_init(&f->env.draws, 0);
-	if ((rc = copy_cbpf(prog, &f->cbpf, err)) < 0 || (rc = make_ebpf(f, err)) < 0) {
+	if ((rc = copy_cbpf(prog, &f->cbpf, err)) < 0 ||
+	    (rc = make_ebpf(f, opts != NULL ? opts->policy : NULL, err)) < 0) {
 		sift_filter_free(f);
 		return rc;
 	}
@@ -91,8 +92,11 @@ void
 sift_filter_batch(const struct sift_filter *filter, const struct sift_view *views, size_t n,
 		  uint32_t *verdicts)
 {
+	struct ebpf_batch batch = ebpf_batch_begin(filter->ebpf);
+
 	for (size_t i = 0; i < n; i++)
-		verdicts[i] = (uint32_t)ebpf_prog_run(filter->ebpf, (uintptr_t)&views[i], 0);
+		verdicts[i] = (uint32_t)batch.run(filter->ebpf, (uintptr_t)&views[i], 0);
+	ebpf_batch_end(filter->ebpf, &batch, n);
 }
 
 const struct cbpf_prog *

@@ -60,6 +60,7 @@ need_build()
 	need make make have make
 	need pkg-config pkg-config have pkg-config
 	need libpcap libpcap-dev have_lib libpcap
+	need libmd libmd-dev have_lib libmd
 	if configure_is_stale; then
 		need autoconf autoconf have autoreconf
 		need automake automake have automake

@@ -31,13 +31,14 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage_text[] =
 	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify]\n"
-	"               [--trace] [--dump] < PROGRAM\n"
+	"               [--blind] [--trace] [--dump] < PROGRAM\n"
 	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
 	"               [--target=packet|buffer] [-O LEVEL] [--dialect=kernel|pcap]\n"
-	"               [--engine=interp|jit] [--trace] [--dump] < PROGRAM\n";
+	"               [--engine=interp|jit] [--blind] [--trace] [--dump] < PROGRAM\n";
 
 struct options {
 	bool is_cbpf, trace, dump, no_verify, wants_jit;
+	struct ebpf_policy policy;
 	const char *mem;                /* NULL: none */
 	const char *packet;
 	const char *meta;
@@ -232,19 +233,19 @@ run_checked(const struct ebpf_prog *prog, void *mem, size_t len, const struct op
 /* ---- extended programs ---- */
 
 static struct ebpf_prog *
-load(const struct ebpf_insn *insns, size_t n_insns)
+load(const struct ebpf_insn *insns, size_t n_insns, const struct options *o)
 {
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
 
-	if (ebpf_prog_load(ebpf_prog_type_raw(), insns, n_insns, &prog, &err) < 0)
+	if (ebpf_prog_load_by(ebpf_prog_type_raw(), insns, n_insns, &o->policy, &prog, &err) < 0)
 		die("%s", err.text);
 	return prog;
 }
 
 /* Little-endian bytes to instructions. */
 static struct ebpf_prog *
-load_bytes(struct bytes code)
+load_bytes(struct bytes code, const struct options *o)
 {
 	size_t n_insns = code.n / 8;
 	struct ebpf_insn *insns = must(calloc(n_insns + 1, sizeof(*insns)));
@@ -264,7 +265,7 @@ load_bytes(struct bytes code)
 		insns[i].imm = imm <= INT32_MAX ? (int32_t)imm
 						: -(int32_t)(UINT32_MAX - imm) - 1;
 	}
-	prog = load(insns, n_insns);
+	prog = load(insns, n_insns, o);
 	free(insns);
 	return prog;
 }
@@ -280,7 +281,7 @@ run_ebpf(const struct options *o)
 
 	if (o->mem != NULL)
 		mem = parse_hex("memory", o->mem, strlen(o->mem));
-	prog = load_bytes(code);
+	prog = load_bytes(code, o);
 	if (o->dump)
 		dump(prog);
 	r0 = run_checked(prog, mem.p, mem.n, o);
@@ -399,11 +400,12 @@ read_cbpf(enum cbpf_dialect dialect)
 static uint32_t
 run_on_packet(const struct cbpf_prog *cbpf, const struct sift_view *view, const struct options *o)
 {
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &o->policy };
 	struct sift_filter *filter;
 	struct ebpf_err err;
 	uint32_t verdict;
 
-	if (sift_filter_new(cbpf, NULL, &filter, &err) < 0)
+	if (sift_filter_new(cbpf, &opts, &filter, &err) < 0)
 		die("%s", err.text);
 	if (o->dump)
 		dump(sift_filter_ebpf(filter));
@@ -438,7 +440,7 @@ run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct
 
 	if (cbpf_lower(cbpf, CBPF_TARGET_BUFFER, &opts, &lowered, &err) < 0)
 		die("%s", err.text);
-	prog = load(lowered.insns, lowered.n_insns);
+	prog = load(lowered.insns, lowered.n_insns, o);
 	cbpf_lowered_free(&lowered);
 	if (o->dump)
 		dump(prog);
@@ -475,7 +477,7 @@ run_cbpf(const struct options *o)
 
 enum {
 	OPT_ENGINE = 256, OPT_MEM, OPT_NO_VERIFY, OPT_TRACE, OPT_DUMP, OPT_CBPF, OPT_PACKET,
-	OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_HELP, OPT_VERSION,
+	OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_BLIND, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -490,6 +492,7 @@ static const struct option long_options[] = {
 	{ "meta", required_argument, NULL, OPT_META },
 	{ "target", required_argument, NULL, OPT_TARGET },
 	{ "dialect", required_argument, NULL, OPT_DIALECT },
+	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
@@ -528,6 +531,9 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_NO_VERIFY:
 		o->no_verify = true;
+		break;
+	case OPT_BLIND:
+		o->policy.blinding = EBPF_BLINDING_ALWAYS;
 		break;
 	case OPT_TRACE:
 		o->trace = true;
@@ -587,7 +593,7 @@ check_options(const struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .policy = { .size = sizeof(o.policy) } };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "O:h", long_options, NULL)) != -1)

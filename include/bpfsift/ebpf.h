@@ -176,6 +176,90 @@ BPFSIFT_API int ebpf_prog_load(const struct ebpf_prog_type *type,
 			       const struct ebpf_insn *insns, size_t n_insns,
 			       struct ebpf_prog **out, struct ebpf_err *err);
 
+/** Whether a program may or must become machine code. */
+enum ebpf_jit {
+	EBPF_JIT_ON = 0,        /**< where there is a JIT for the machine, else interpreted */
+	EBPF_JIT_OFF = 1,
+	EBPF_JIT_REQUIRED = 2,  /**< or it is not loaded */
+};
+
+/** Which programs run with their constants blinded. */
+enum ebpf_blinding {
+	EBPF_BLINDING_OFF = 0,
+	EBPF_BLINDING_UNTRUSTED = 1,    /**< those that this library did not make itself */
+	EBPF_BLINDING_ALWAYS = 2,
+};
+
+/** What is asked of programs when they are loaded; zero is the default of each. */
+struct ebpf_policy {
+	size_t size;                    /**< sizeof(struct ebpf_policy) */
+	enum ebpf_jit jit;
+	/**
+	 * A blinded program contains none of its author's constants, each being
+	 * made of random numbers as it runs, and does what it did.  It takes a
+	 * few times the memory.  A jump that leaves the program, or leads into
+	 * an instruction, then fails the load and not the run.
+	 */
+	enum ebpf_blinding blinding;
+};
+
+/**
+ * Load a program as ebpf_prog_load() does, by a policy.
+ *
+ * @param policy  may be NULL; borrowed for the call.
+ * @return as ebpf_prog_load(), and -EINVAL: not a policy, or a jump out of a
+ *         program to be blinded; -ENOTSUP: a JIT is required, and this machine has none.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_prog_load_by(const struct ebpf_prog_type *type,
+				  const struct ebpf_insn *insns, size_t n_insns,
+				  const struct ebpf_policy *policy, struct ebpf_prog **out,
+				  struct ebpf_err *err);
+
+/** What executes a program. */
+enum ebpf_runtime {
+	EBPF_RUNTIME_CHECKED = 0,       /**< ebpf_prog_run_checked() and nothing else */
+	EBPF_RUNTIME_INTERP = 1,        /**< the fast interpreter */
+	EBPF_RUNTIME_JIT = 2,           /**< machine code */
+};
+
+/** What was chosen for a program when it was loaded.  Thread-safe. */
+BPFSIFT_API enum ebpf_runtime ebpf_prog_runtime(const struct ebpf_prog *prog);
+
+/** What is counted of a program's runs, by all threads together. */
+struct ebpf_stats {
+	size_t size;            /**< sizeof(struct ebpf_stats), set by the caller */
+	uint64_t runs;
+	uint64_t nanoseconds;   /**< that they took */
+	uint64_t misses;        /**< runs not made, since one was under way on the thread */
+};
+
+/**
+ * Count the runs of a program from now on, or no longer; what was counted
+ * stays.  While they are not counted it costs nothing.  Runs that are under
+ * way may or may not be counted.  Misses always are.
+ *
+ * A program that is counted must not be run by a signal handler too.
+ *
+ * @param prog  a program.
+ * @param on    0: off, as programs are at first; 1: on.
+ * @param err   receives one line; may be NULL.
+ * @return 0, or what mprotect(2) fails with: the program lies in read-only
+ *         memory, of which the page with its entry is opened for the moment.
+ * Thread-safe, while other threads run it as well.
+ */
+BPFSIFT_API int ebpf_prog_count(struct ebpf_prog *prog, int on, struct ebpf_err *err);
+
+/**
+ * What was counted: the sum over all threads, of each one what it had counted
+ * at some moment during the call, its three numbers belonging together.
+ *
+ * @param prog   a program.
+ * @param stats  size says which fields are there to be filled.
+ * Thread-safe, while other threads run it as well.
+ */
+BPFSIFT_API void ebpf_prog_stats(const struct ebpf_prog *prog, struct ebpf_stats *stats);
+
 /** Take another reference to prog.  @return prog.  Thread-safe. */
 BPFSIFT_API struct ebpf_prog *ebpf_prog_get(struct ebpf_prog *prog);
 
@@ -191,6 +275,26 @@ BPFSIFT_API void ebpf_prog_put(struct ebpf_prog *prog);
  */
 BPFSIFT_API const struct ebpf_insn *ebpf_prog_insns(const struct ebpf_prog *prog,
 						    size_t *n_insns);
+
+/** Bytes in a program's tag. */
+#define EBPF_TAG_SIZE 8
+
+/**
+ * The tag of a program, as bpftool shows it for the same program loaded into
+ * Linux 6.18: the first bytes of the SHA-256 digest over its instructions,
+ * little-endian, as they were loaded.  Descriptors of maps count as 0.
+ *
+ * @param prog  a program.
+ * @param tag   receives it; untouched on failure.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -ENOTSUP: the library was built without libmd.  Thread-safe.
+ */
+BPFSIFT_API int ebpf_prog_tag(const struct ebpf_prog *prog, uint8_t tag[EBPF_TAG_SIZE],
+			      struct ebpf_err *err);
+
+/** As ebpf_prog_tag(), by SHA-1: the tag that older kernels show. */
+BPFSIFT_API int ebpf_prog_tag_sha1(const struct ebpf_prog *prog, uint8_t tag[EBPF_TAG_SIZE],
+				   struct ebpf_err *err);
 
 /** How a checked run is bounded and watched. */
 struct ebpf_run_opts {

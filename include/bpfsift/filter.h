@@ -144,6 +144,7 @@ struct sift_filter;
 struct sift_filter_opts {
 	size_t size;            /**< sizeof(struct sift_filter_opts) */
 	uint64_t random_seed;   /**< of the ancillary load 'random'; a filter's sequence repeats */
+	const struct ebpf_policy *policy;       /**< of the extended program; may be NULL */
 };
 
 /**
@@ -155,7 +156,7 @@ struct sift_filter_opts {
  *              sift_filter_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
  * @return 0; -EINVAL: opts->size is too small; -E2BIG: too long once expanded;
- *         -ENOMEM.  Thread-safe.
+ *         -ENOMEM; what ebpf_prog_load_by() returns for the policy.  Thread-safe.
  */
 BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
 				struct sift_filter **out, struct ebpf_err *err);
