@@ -132,6 +132,46 @@ static const struct {
 	{ "ip", DLT_EN10MB, SNAPLEN, SIFT_NETMASK_UNKNOWN, 8, "unknown flags 0x8" },
 };
 
+/* The address family before a loopback frame has the byte order of its host. */
+START_TEST(compiles_for_savefiles_of_the_other_byte_order)
+{
+	static const unsigned flags[] = { 0, SIFT_EXPR_SAVEFILE, SIFT_EXPR_SWAPPED,
+					  SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED };
+	uint32_t family[N_ELEMS(flags)];
+
+	for (size_t i = 0; i < N_ELEMS(flags); i++) {
+		struct cbpf_insn *insns;
+		struct ebpf_err err;
+		size_t n;
+
+		ck_assert_int_eq(sift_expr_compile("ip", DLT_NULL, SNAPLEN, 0, flags[i], &insns, &n,
+						   &err),
+				 0);
+		ck_assert_uint_gt(n, 1);
+		family[i] = insns[1].k;
+		free(insns);
+	}
+	ck_assert_uint_eq(family[0], family[1]);
+	ck_assert_uint_eq(family[2], family[3]);
+	/* AF_INET is 2 everywhere: one of them has it in the first byte. */
+	ck_assert_uint_eq(family[0] ^ family[2], 0x02000002);
+}
+END_TEST
+
+START_TEST(savefiles_know_nothing_of_the_kernels)
+{
+	struct cbpf_insn *insns = NULL;
+	struct ebpf_err err;
+	size_t n;
+
+	ck_assert_int_eq(sift_expr_compile("inbound", DLT_EN10MB, SNAPLEN, 0, SIFT_EXPR_SAVEFILE,
+					   &insns, &n, &err),
+			 -EINVAL);
+	ck_assert_ptr_null(insns);
+	ck_assert_msg(strstr(err.text, "when reading savefiles") != NULL, "%s", err.text);
+}
+END_TEST
+
 START_TEST(refuses_with_libpcaps_message)
 {
 	struct cbpf_insn untouched, *insns = &untouched;
@@ -174,6 +214,8 @@ suite(void)
 	tcase_add_test(tc, leaves_the_optimiser_out_on_request);
 	tcase_add_loop_test(tc, accepts_all_without_an_expression, 0, (int)N_ELEMS(nothing));
 	tcase_add_test(tc, ip_broadcast_without_a_netmask_takes_the_two_fixed_addresses);
+	tcase_add_test(tc, compiles_for_savefiles_of_the_other_byte_order);
+	tcase_add_test(tc, savefiles_know_nothing_of_the_kernels);
 	tcase_add_loop_test(tc, refuses_with_libpcaps_message, 0, (int)N_ELEMS(refused));
 	suite_add_tcase(s, tc);
 	return s;
