@@ -206,7 +206,8 @@ START_TEST(jumps_too_long_when_blinded_go_by_gotol)
 	insns[n++] = K(EBPF_JMP | EBPF_JGT, 1, 0, BODY, 0x12345); /* taken the second time */
 	while (n < head + BODY)
 		insns[n++] = K(EBPF_ALU64 | EBPF_ADD, 1, 0, 0, 0x10001);
-	insns[n++] = K(EBPF_JMP | EBPF_JA, 0, 0, (int16_t)(head - n - 1), 0);
+	insns[n] = K(EBPF_JMP | EBPF_JA, 0, 0, (int16_t)((int64_t)head - (int64_t)n - 1), 0);
+	n++;
 	insns[n++] = K(EBPF_ALU64 | EBPF_MOV | EBPF_X, 0, 1, 0, 0);
 	insns[n++] = EXIT_;
 	compare(insns, n, "far jumps");
@@ -377,9 +378,11 @@ START_TEST(messages_name_the_instructions_that_were_loaded)
 	struct ebpf_insn insns[] = {
 		MOV_K(0, 1), MOV_K(2, 77777), K(EBPF_LDX | EBPF_MEM | EBPF_B, 0, 2, 0, 0), EXIT_,
 	};
+	struct ebpf_insn itself[] = { MOV_K(0, 1), K(EBPF_JMP | EBPF_JEQ, 0, 0, -1, 1), EXIT_ };
 	struct ebpf_insn endless[] = { MOV_K(0, 1), K(EBPF_JMP | EBPF_JEQ, 0, 0, -2, 1), EXIT_ };
 	struct ebpf_insn wild[] = { K(EBPF_JMP | EBPF_JA, 0, 0, 5, 0), EXIT_ };
-	struct ebpf_run_opts opts = { .size = sizeof(opts), .max_steps = 8 };
+	struct traced traced = { 0, 0 };
+	struct ebpf_run_opts opts = { sizeof(opts), 7, trace, &traced };
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
 	uint64_t r0 = 3;
@@ -393,8 +396,13 @@ START_TEST(messages_name_the_instructions_that_were_loaded)
 	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), endless, 3, &always, &prog, NULL),
 			 0);
 	ck_assert_int_eq(ebpf_prog_run_checked(prog, NULL, 0, &opts, &r0, &err), -ELOOP);
-	ck_assert_str_eq(err.text, "insn 0: still running after 8 instructions");
+	ck_assert_str_eq(err.text, "insn 1: still running after 7 instructions");
 	ck_assert_uint_eq(r0, 3);
+	ck_assert_uint_eq(traced.n, 7);
+	ebpf_prog_put(prog);
+	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), itself, 3, &always, &prog, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_run_checked(prog, NULL, 0, &opts, &r0, NULL), -ELOOP);
+	ck_assert_uint_eq(traced.n, 14);
 	ebpf_prog_put(prog);
 	prog = NULL;
 	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), wild, 2, &always, &prog, &err),
