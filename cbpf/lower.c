@@ -12,8 +12,10 @@
 
 #include "cbpf/insn.h"
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -526,6 +528,10 @@ check_layout(const struct cbpf_packet_layout *layout, struct ebpf_err *err)
 {
 	if (layout == NULL)
 		return ebpf_err_set(err, -EINVAL, "target packet needs the layout of its context");
+	if (layout->size < EBPF_SIZED_LEAST(struct cbpf_packet_layout, random))
+		return ebpf_err_set(err, -EINVAL, "layout of %zu bytes, but %zu are the least: set size",
+				    layout->size,
+				    EBPF_SIZED_LEAST(struct cbpf_packet_layout, random));
 	for (size_t i = 0; i < CBPF_N_FIELDS; i++) {
 		uint8_t width = layout->fields[i].width;
 		bool is_data = i == CBPF_FIELD_DATA;
@@ -543,6 +549,23 @@ check_layout(const struct cbpf_packet_layout *layout, struct ebpf_err *err)
 	return 0;
 }
 
+/* Likewise; and no sum of these wraps in the code that they go into. */
+static int
+check_net_base(const struct cbpf_net_base *base, struct ebpf_err *err)
+{
+	if (base == NULL)
+		return 0;
+	if (base->off > INT32_MAX && base->off != UINT32_MAX)
+		return ebpf_err_set(err, -EINVAL,
+				    "net base: network layer at offset %" PRIu32 ", limit is %" PRId32,
+				    base->off, INT32_MAX);
+	if (base->vlan_at > INT16_MAX - 2)
+		return ebpf_err_set(err, -EINVAL,
+				    "net base: ethertype at offset %" PRIu32 ", limit is %d",
+				    base->vlan_at, INT16_MAX - 2);
+	return 0;
+}
+
 static int
 choose_target(struct lowering *l, enum cbpf_target target)
 {
@@ -552,7 +575,7 @@ choose_target(struct lowering *l, enum cbpf_target target)
 		return check_layout(l->opts->layout, l->err);
 	case CBPF_TARGET_BUFFER:
 		l->target = &lower_buffer;
-		return 0;
+		return check_net_base(l->opts->net_base, l->err);
 	}
 	return ebpf_err_set(l->err, -EINVAL, "no target %d", (int)target);
 }
@@ -561,11 +584,15 @@ int
 cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	   const struct cbpf_lower_opts *opts, struct cbpf_lowered *out, struct ebpf_err *err)
 {
-	static const struct cbpf_lower_opts defaults = { .size = sizeof(defaults) };
-	struct lowering l = { .opts = opts != NULL ? opts : &defaults, .err = err };
+	struct cbpf_lower_opts known = { .size = sizeof(known) };
+	struct lowering l = { .opts = &known, .err = err };
 	struct survey s = { 0 };
 	int rc;
 
+	if (opts != NULL &&
+	    (rc = ebpf_sized_take("lowering options", &known, sizeof(known), opts,
+				  EBPF_SIZED_LEAST(struct cbpf_lower_opts, net_base), err)) < 0)
+		return rc;
 	l.insns = cbpf_prog_insns(prog, &l.n_insns);
 	l.dialect = cbpf_prog_dialect(prog);
 	l.cpu = l.opts->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : l.opts->cpu;

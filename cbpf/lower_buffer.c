@@ -54,7 +54,7 @@ header_offset(struct lowering *l, enum lower_window window, uint8_t dst)
 
 	if (window == WINDOW_LL)
 		emit(&l->e, insn_alu32_k(EBPF_MOV, dst, 0));
-	else if (base->vlan_at != 0)
+	else if (base->vlan_at != 0 && base->off != UINT32_MAX)
 		net_offset_with_vlan(l, dst);
 	else
 		emit(&l->e, insn_alu32_k(EBPF_MOV, dst, base->off));

@@ -95,6 +95,8 @@ static int
 check_supported(const struct ebpf_prog_type *type, const struct ebpf_op_desc *d, enum ebpf_op row,
 		size_t pc, struct ebpf_err *err)
 {
+	if (type == NULL)
+		return 0;
 	if (d->form == EBPF_FORM_LDDW && row != EBPF_OP_LDDW)
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: loads a %s, and program type %s has none", pc, d->text,
@@ -302,7 +304,7 @@ static int
 check_helpers(const struct layout *l, const struct ebpf_prog_type *type,
 	      const struct ebpf_insn *insns, size_t n_insns, struct ebpf_err *err)
 {
-	for (size_t pc = 0; pc < n_insns; pc++) {
+	for (size_t pc = 0; type != NULL && pc < n_insns; pc++) {
 		if (l->marks[pc] & IS_SECOND || ebpf_op_of(&insns[pc]) != EBPF_OP_CALL)
 			continue;
 		if (ebpf_helper_index(type, insns[pc].imm) < 0)

@@ -6,6 +6,11 @@
 #include "ebpf/prog.h"
 
 /*
+ * A type of NULL leaves what a type has (helpers, maps, packet loads) to the
+ * caller: the verifier knows more of them than a type says.
+ */
+
+/*
  * The form of each instruction by itself: a row of the table, fields that it
  * does not use 0, registers that a program can name, R10 not written, second
  * slots.  Refuses what no program type here has: maps, variables, calls

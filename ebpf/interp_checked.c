@@ -15,6 +15,7 @@
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
 #include "ebpf/prog.h"
+#include "ebpf/sized.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -256,13 +257,6 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 #include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
 
-/* A field of opts, where the caller's struct is long enough to have it. */
-#define OPT(opts, field, otherwise)                                                                \
-	((opts) != NULL &&                                                                         \
-	 (opts)->size >= offsetof(struct ebpf_run_opts, field) + sizeof((opts)->field)             \
-		 ? (opts)->field                                                                   \
-		 : (otherwise))
-
 static int
 run_once(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 {
@@ -309,9 +303,14 @@ int
 EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 		  const struct ebpf_run_opts *opts, uint64_t *r0, struct ebpf_err *err)
 {
+	struct ebpf_run_opts known = { .size = sizeof(known) };
 	struct run *run;
 	int rc;
 
+	if (opts != NULL &&
+	    (rc = ebpf_sized_take("run options", &known, sizeof(known), opts,
+				  EBPF_SIZED_LEAST(struct ebpf_run_opts, trace_arg), err)) < 0)
+		return rc;
 	if (!prog->aux->is_trusted && prog->aux->type != ebpf_prog_type_raw())
 		return ebpf_err_set(err, -EINVAL,
 				    "program type %s: its helpers do not test what they are given",
@@ -322,12 +321,10 @@ EBPF_CHECKED_NAME(const struct ebpf_prog *prog, void *mem, size_t len,
 	run->mem = (uintptr_t)mem;
 	run->mem_len = len;
 	run->stack_top = (uintptr_t)(run->stack + sizeof(run->stack));
-	run->max_steps = OPT(opts, max_steps, 0);
-	if (run->max_steps == 0)
-		run->max_steps = DEFAULT_MAX_STEPS;
+	run->max_steps = known.max_steps != 0 ? known.max_steps : DEFAULT_MAX_STEPS;
 	run->steps_left = run->max_steps;
-	run->trace = OPT(opts, trace, NULL);
-	run->trace_arg = OPT(opts, trace_arg, NULL);
+	run->trace = known.trace;
+	run->trace_arg = known.trace_arg;
 	run->err = err;
 	rc = run_as_entered(prog, run, r0);
 	free(run);

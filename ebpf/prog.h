@@ -70,7 +70,7 @@ struct ebpf_prog_aux {
 	const struct ebpf_prog_type *type;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_insns;
-	struct ebpf_text text;          /* as they run, where that differs; insns NULL: it does not */
+	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
 	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
 	bool jit_requested;

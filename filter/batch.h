@@ -29,7 +29,7 @@ struct sift_batch {
 	struct sift_view views[SIFT_BATCH_PACKETS];
 	size_t n;
 	uint8_t *arena;
-	size_t used, size;      /* bytes of the arena */
+	size_t used, size; /* bytes of the arena */
 };
 
 /* Make an empty batch.  0 or -ENOMEM. */

@@ -3,7 +3,7 @@
  * Expressions of pcap-filter(7), compiled by libpcap.  The one file that
  * includes libpcap for this, and where its struct bpf_insn becomes ours.
  */
-#include "config.h"     /* system extensions: libpcap's headers want u_int */
+#include "config.h" /* system extensions: libpcap's headers want u_int */
 
 #include <bpfsift/filter.h>
 

@@ -13,6 +13,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/prog.h"
+#include "ebpf/sized.h"
 #include "filter/prog_packet.h"
 
 struct sift_filter {
@@ -55,17 +56,18 @@ int
 sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
 		struct sift_filter **out, struct ebpf_err *err)
 {
+	struct sift_filter_opts known = { .size = sizeof(known) };
 	struct sift_filter *f;
 	int rc;
 
-	if (opts != NULL && opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "filter options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
+	if (opts != NULL &&
+	    (rc = ebpf_sized_take("filter options", &known, sizeof(known), opts,
+				  EBPF_SIZED_LEAST(struct sift_filter_opts, random_seed), err)) < 0)
+		return rc;
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	f->env.random_seed = opts != NULL ? opts->random_seed : 0;
+	f->env.random_seed = known.random_seed;
 	atomic_init(&f->env.draws, 0);
 	if ((rc = copy_cbpf(prog, &f->cbpf, err)) < 0 ||
 	    (rc = make_ebpf(f, opts != NULL ? opts->policy : NULL, err)) < 0) {

@@ -14,7 +14,7 @@
 #include "ebpf/err.h"
 
 #ifdef BPFSIFT_DEBUG
-enum { BUFFER_SIZE = 64 };      /* each record meets its end */
+enum { BUFFER_SIZE = 64 }; /* each record meets its end */
 #else
 enum { BUFFER_SIZE = 128 << 10 };
 #endif
@@ -112,7 +112,7 @@ cut_to_whole_records(struct sift_outfile *out, size_t done)
 	/* Standard output may be a file that others have written to before. */
 	end = lseek(out->fd, 0, SEEK_CUR);
 	if (end < (off_t)partial || ftruncate(out->fd, end - (off_t)partial) < 0)
-		return;         /* the write's own error is reported */
+		return; /* the write's own error is reported */
 	lseek(out->fd, end - (off_t)partial, SEEK_SET);
 }
 

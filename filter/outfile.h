@@ -19,12 +19,12 @@ typedef size_t (*sift_record_len_fn)(const uint8_t *p, size_t len);
 struct sift_outfile {
 	int fd;
 	bool owns_fd;
-	uint64_t off;           /* bytes written so far by us */
+	uint64_t off; /* bytes written so far by us */
 	uint8_t *buf;
 	size_t used, size;
-	size_t head_len;        /* of the file's first record, where it is a header; or 0 */
+	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
-	char *name;             /* for messages */
+	char *name; /* for messages */
 };
 
 /* Create a file, or take standard output for "-". */

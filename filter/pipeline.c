@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 
 struct sift_pipeline {
 	struct sift_pipeline_opts opts;
@@ -20,21 +21,21 @@ int
 sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **out,
 		  struct ebpf_err *err)
 {
+	struct sift_pipeline_opts known;
 	struct sift_pipeline *p;
+	int rc = ebpf_sized_take("pipeline options", &known, sizeof(known), opts,
+				 EBPF_SIZED_LEAST(struct sift_pipeline_opts, flags), err);
 
-	if (opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "pipeline options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
-	if (opts->source == NULL)
+	if (rc < 0)
+		return rc;
+	if (known.source == NULL)
 		return ebpf_err_set(err, -EINVAL, "a pipeline needs a source");
-	if (opts->flags & ~SIFT_PIPELINE_FLUSH)
-		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", opts->flags);
+	if (known.flags & ~SIFT_PIPELINE_FLUSH)
+		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known.flags);
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	p->opts = *opts;
-	p->counters.size = sizeof(p->counters);
+	p->opts = known;
 	*out = p;
 	return 0;
 }
@@ -115,10 +116,7 @@ int
 sift_pipeline_counters(const struct sift_pipeline *pipeline,
 		       struct sift_pipeline_counters *counters, struct ebpf_err *err)
 {
-	if (counters->size < sizeof(*counters))
-		return ebpf_err_set(err, -EINVAL,
-				    "pipeline counters of %zu bytes, but %zu are known: set size",
-				    counters->size, sizeof(*counters));
-	*counters = pipeline->counters;
-	return 0;
+	return ebpf_sized_give("pipeline counters", &pipeline->counters, sizeof(pipeline->counters),
+			       counters, EBPF_SIZED_LEAST(struct sift_pipeline_counters, written),
+			       err);
 }

@@ -40,10 +40,10 @@ int
 sift_savefile_header(int dlt, uint32_t snaplen, enum sift_precision precision,
 		     uint8_t header[SIFT_SAVEFILE_HEADER], struct ebpf_err *err)
 {
-	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(
-		dlt, (int)snaplen,
-		precision == SIFT_PRECISION_NANO ? PCAP_TSTAMP_PRECISION_NANO
-						 : PCAP_TSTAMP_PRECISION_MICRO);
+	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(dlt, (int)snaplen,
+							    precision == SIFT_PRECISION_NANO
+								    ? PCAP_TSTAMP_PRECISION_NANO
+								    : PCAP_TSTAMP_PRECISION_MICRO);
 	char *bytes = NULL;
 	size_t len = 0;
 	int rc;

@@ -20,7 +20,7 @@ struct sift_sink_ops {
 
 struct sift_sink {
 	const struct sift_sink_ops *ops;
-	int failed;             /* what write or flush failed with, or 0 */
+	int failed; /* what write or flush failed with, or 0 */
 };
 
 #endif

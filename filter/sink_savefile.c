@@ -2,8 +2,8 @@
 /*
  * Savefiles in the pcap format, in host byte order.
  *
- * The header's bytes come from libpcap; records are written here, as pcap_dump() does, but into a large
- * buffer and with every error noticed.
+ * The header's bytes come from libpcap; records are written here, as
+ * pcap_dump() does, but into a large buffer and with every error noticed.
  */
 #include "config.h"
 
@@ -22,7 +22,7 @@ enum { LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
 
 struct savefile {
 	struct sift_sink sink;
-	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
+	uint32_t ts_scale; /* nanoseconds in the unit of the fraction */
 	struct sift_outfile out;
 };
 
@@ -59,6 +59,13 @@ make_header(const struct sift_savefile_opts *opts, uint8_t *header, struct ebpf_
 	return rc;
 }
 
+/* What stands behind the seconds, as it stood in the input if that was broken. */
+static uint32_t
+fraction(const struct savefile *s, const struct sift_view *view)
+{
+	return view->ts_excess * (1000000000u / s->ts_scale) + view->ts_nsec / s->ts_scale;
+}
+
 static int
 savefile_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 	       size_t n, struct ebpf_err *err)
@@ -77,7 +84,7 @@ savefile_write(struct sift_sink *sink, const struct sift_view *views, const uint
 		if (rc < 0)
 			return rc;
 		store_host32(to, (uint32_t)view->ts_sec);
-		store_host32(to + 4, view->ts_nsec / s->ts_scale);
+		store_host32(to + 4, fraction(s, view));
 		store_host32(to + CAPLEN_AT, caplen);
 		store_host32(to + 12, view->wirelen);
 		if (caplen > 0)

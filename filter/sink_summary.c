@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 #include "filter/bytes.h"
 #include "filter/outfile.h"
 #include "filter/view.h"
@@ -31,7 +32,7 @@
 /* The longest line, IPv6 with ports, is about 130 bytes. */
 enum { LINE_SIZE = 256 };
 
-enum { ETHERNET = 1 };  /* DLT_EN10MB, the one link type whose addresses are shown */
+enum { ETHERNET = 1 }; /* DLT_EN10MB, the one link type whose addresses are shown */
 
 struct summary {
 	struct sift_sink sink;
@@ -41,7 +42,7 @@ struct summary {
 };
 
 struct line {
-	char *text;             /* LINE_SIZE bytes */
+	char *text; /* LINE_SIZE bytes */
 	size_t len;
 };
 
@@ -88,8 +89,8 @@ put_protocol(struct line *line, uint8_t protocol)
 		uint8_t number;
 		const char *name;
 	} names[] = {
-		{ 1, "ICMP" }, { 2, "IGMP" },   { 4, "IPv4" },     { 6, "TCP" },   { 17, "UDP" },
-		{ 33, "DCCP" }, { 41, "IPv6" }, { 47, "GRE" },     { 50, "ESP" },  { 51, "AH" },
+		{ 1, "ICMP" },    { 2, "IGMP" },  { 4, "IPv4" },  { 6, "TCP" },    { 17, "UDP" },
+		{ 33, "DCCP" },   { 41, "IPv6" }, { 47, "GRE" },  { 50, "ESP" },   { 51, "AH" },
 		{ 58, "ICMPv6" }, { 89, "OSPF" }, { 103, "PIM" }, { 112, "VRRP" }, { 132, "SCTP" },
 	};
 
@@ -107,7 +108,7 @@ struct flow {
 	int family;
 	const uint8_t *src, *dst;
 	uint8_t protocol;
-	const uint8_t *ports;   /* 4 bytes: source, destination; NULL: none to be seen */
+	const uint8_t *ports; /* 4 bytes: source, destination; NULL: none to be seen */
 };
 
 static void
@@ -219,8 +220,8 @@ summarise(const struct summary *s, const struct sift_view *view, char *text)
 }
 
 static int
-summary_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
-	      size_t n, struct ebpf_err *err)
+summary_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep, size_t n,
+	      struct ebpf_err *err)
 {
 	struct summary *s = (struct summary *)sink;
 
@@ -271,19 +272,19 @@ int
 sift_sink_open_summary(const char *path, const struct sift_summary_opts *opts,
 		       struct sift_sink **out, struct ebpf_err *err)
 {
+	struct sift_summary_opts known;
 	struct summary *s;
-	int rc;
+	int rc = ebpf_sized_take("summary options", &known, sizeof(known), opts,
+				 EBPF_SIZED_LEAST(struct sift_summary_opts, precision), err);
 
-	if (opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "summary options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
+	if (rc < 0)
+		return rc;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &summary_ops;
-	s->dlt = opts->dlt;
-	s->precision = opts->precision;
+	s->dlt = known.dlt;
+	s->precision = known.precision;
 	if ((rc = sift_outfile_open(&s->out, path, line_len, err)) < 0) {
 		summary_close(&s->sink, NULL);
 		return rc;

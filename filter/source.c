@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 
 int
 sift_source_next(struct sift_source *source, const struct sift_view **views, size_t *n,
@@ -41,13 +42,8 @@ int
 sift_source_info(const struct sift_source *source, struct sift_source_info *info,
 		 struct ebpf_err *err)
 {
-	if (info->size < sizeof(*info))
-		return ebpf_err_set(err, -EINVAL,
-				    "source info of %zu bytes, but %zu are known: set size",
-				    info->size, sizeof(*info));
-	*info = source->info;
-	info->size = sizeof(*info);
-	return 0;
+	return ebpf_sized_give("source info", &source->info, sizeof(source->info), info,
+			       EBPF_SIZED_LEAST(struct sift_source_info, warning), err);
 }
 
 int
@@ -69,11 +65,13 @@ sift_source_linktypes(struct sift_source *source, int **dlts, size_t *n, struct 
 int
 sift_source_stats(struct sift_source *source, struct sift_source_stats *stats, struct ebpf_err *err)
 {
-	if (stats->size < sizeof(*stats))
-		return ebpf_err_set(err, -EINVAL,
-				    "source statistics of %zu bytes, but %zu are known: set size",
-				    stats->size, sizeof(*stats));
+	struct sift_source_stats known = { .size = sizeof(known) };
+	int rc;
+
 	if (source->ops->stats == NULL)
 		return ebpf_err_set(err, -EINVAL, "%s: not a live capture", source->info.name);
-	return source->ops->stats(source, stats, err);
+	if ((rc = source->ops->stats(source, &known, err)) < 0)
+		return rc;
+	return ebpf_sized_give("source statistics", &known, sizeof(known), stats,
+			       EBPF_SIZED_LEAST(struct sift_source_stats, dropped_interface), err);
 }

@@ -35,8 +35,8 @@ struct sift_source_ops {
 
 struct sift_source {
 	const struct sift_source_ops *ops;
-	struct sift_source_info info;   /* kept up to date by the source */
-	bool has_ended;                 /* by the end of input or an error */
+	struct sift_source_info info; /* kept up to date by the source */
+	bool has_ended;               /* by the end of input or an error */
 	atomic_bool is_stopped;
 };
 

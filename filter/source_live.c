@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 #include "filter/batch.h"
 
 enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
@@ -27,11 +28,11 @@ enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
 struct live {
 	struct sift_source source;
 	pcap_t *pcap;
-	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
-	uint32_t ifindex;       /* 0: not one interface */
-	bool has_no_memory;     /* found while libpcap was delivering */
-	int failed;             /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;        /* and its message */
+	uint32_t ts_scale;       /* nanoseconds in what libpcap calls tv_usec */
+	uint32_t ifindex;        /* 0: not one interface */
+	bool has_no_memory;      /* found while libpcap was delivering */
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
 	struct ebpf_err warning;
 	struct sift_batch batch;
 	char name[];
@@ -243,10 +244,6 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 static int
 check_opts(const struct sift_live_opts *opts, struct ebpf_err *err)
 {
-	if (opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "live options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
 	if (opts->snaplen > INT_MAX || opts->timeout_ms > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length or timeout over %d", INT_MAX);
 	if (opts->flags & ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO))
@@ -258,13 +255,15 @@ int
 sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
 		      struct sift_source **out, struct ebpf_err *err)
 {
-	static const struct sift_live_opts defaults = { .size = sizeof(defaults) };
+	struct sift_live_opts known = { .size = sizeof(known) };
 	struct live *s;
 	int rc;
 
-	if (opts == NULL)
-		opts = &defaults;
-	if ((rc = check_opts(opts, err)) < 0)
+	if (opts != NULL &&
+	    (rc = ebpf_sized_take("live options", &known, sizeof(known), opts,
+				  EBPF_SIZED_LEAST(struct sift_live_opts, flags), err)) < 0)
+		return rc;
+	if ((rc = check_opts(&known, err)) < 0)
 		return rc;
 	s = calloc(1, sizeof(*s) + strlen(interface) + 1);
 	if (s == NULL)
@@ -273,7 +272,7 @@ sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
 	s->source.ops = &live_ops;
 	s->source.info.name = s->name;
 	atomic_init(&s->source.is_stopped, false);
-	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = start(s, opts, err)) < 0) {
+	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = start(s, &known, err)) < 0) {
 		live_close(&s->source);
 		return rc;
 	}

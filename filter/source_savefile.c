@@ -2,12 +2,10 @@
 /*
  * Savefiles, read by libpcap.
  *
- * libpcap reads from a FILE of ours that does not buffer: the buffer is below
- * it, here.  So this file knows to the byte how far libpcap has read, also from
- * a pipe, and can say which record is damaged; sees the first bytes before
- * libpcap does, which tell the precision of time stamps, which libpcap does
- * not; and can end a wait when the source is stopped.  A C library that read
- * ahead all the same would only make offsets in messages less exact.
+ * libpcap reads from a FILE whose read function is ours.  So this file sees the
+ * first bytes, which tell the precision of time stamps (libpcap does not); can
+ * end a wait when the source is stopped; and knows how far libpcap has read, from
+ * a pipe too, which tells the record that is damaged.
  */
 #include "config.h"
 
@@ -40,35 +38,38 @@ enum {
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 
 /* The magic number of pcap with nanoseconds, in either byte order. */
-#define PCAP_NANO         0xa1b23c4du
+#define PCAP_NANO 0xa1b23c4du
 #define PCAP_NANO_SWAPPED 0x4d3cb2a1u
 
 /* Two hundred packets or so: few calls, and the cache keeps it. */
-enum { FEED_SIZE = 128 << 10 };
+enum { BUFFER_SIZE = 128 << 10 };
+
+/* As much of the file's beginning as is looked at here. */
+enum { HEAD_SIZE = 4096 };
 
 /* The bytes of a file on their way to libpcap. */
 struct feed {
 	int fd;
 	bool owns_fd;
-	int error;              /* errno of a failed read, or 0 */
-	uint64_t off;           /* in the file, of the next byte to hand out */
-	size_t pos, len;        /* the bytes at hand: buf[pos] ... buf[len - 1] */
-	bool has_moved;         /* buf does not begin with the file's first byte any more */
+	int error;    /* errno of a failed read, or 0 */
+	uint64_t off; /* in the file, of the next byte to hand out */
 	bool is_pcapng;
-	bool is_swapped;        /* pcapng: fields are big-endian */
-	uint64_t record_off;    /* of the record that is being read */
-	uint64_t block_end;     /* pcapng: of the block that is being read */
-	uint8_t buf[FEED_SIZE];
+	bool is_swapped; /* pcapng: fields are big-endian */
+	size_t head_len;
+	uint8_t head[HEAD_SIZE];
 };
 
 struct savefile {
 	struct sift_source source;
 	pcap_t *pcap;
-	uint32_t ts_scale;      /* nanoseconds in what libpcap calls tv_usec */
-	int failed;             /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;        /* and its message */
+	uint32_t ts_scale;       /* nanoseconds in what libpcap calls tv_usec */
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
+	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
+	FILE *file;
+	char buffer[BUFFER_SIZE]; /* of file */
 	char name[];
 };
 
@@ -90,75 +91,78 @@ feed_load16(const struct feed *feed, const uint8_t *p)
 	return feed->is_swapped ? v : (uint16_t)(v >> 8 | v << 8);
 }
 
-/* Have n bytes at hand, at most FEED_SIZE; fewer at the end, or on an error. */
-static void
-feed_fill(struct savefile *s, size_t n)
+/* read(2), which a signal interrupts only if it stops the source: that is an end. */
+static size_t
+feed_read_fd(struct savefile *s, void *to, size_t n)
 {
-	struct feed *feed = &s->feed;
+	ssize_t got;
 
-	assert(n <= FEED_SIZE);
-	if (feed->len - feed->pos >= n)
-		return;
-	if (feed->pos > 0) {
-		memmove(feed->buf, feed->buf + feed->pos, feed->len - feed->pos);
-		feed->len -= feed->pos;
-		feed->pos = 0;
-		feed->has_moved = true;
-	}
-	while (feed->len < n && feed->error == 0 && !atomic_load(&s->source.is_stopped)) {
-		ssize_t got = read(feed->fd, feed->buf + feed->len, FEED_SIZE - feed->len);
-
-		if (got == 0)
-			return;
-		if (got > 0)
-			feed->len += (size_t)got;
-		else if (errno != EINTR)
-			feed->error = errno;
-	}
+	if (s->feed.error != 0)
+		return 0;
+	do {
+		if (atomic_load(&s->source.is_stopped))
+			return 0;
+		got = read(s->feed.fd, to, n);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		s->feed.error = errno;
+	return got > 0 ? (size_t)got : 0;
 }
 
 /*
- * Note where a pcapng block begins.  libpcap reads the eight bytes of its
- * header with one call, then the rest; the first block is known beforehand.
+ * The FILE's read function.  The head was read before, and is handed out
+ * first; what else comes of the first HEAD_SIZE bytes is kept as well.
  */
-static void
-feed_note_block(struct feed *feed, size_t n)
-{
-	if (n != BLOCK_HEADER || feed->off != feed->block_end)
-		return;
-	feed->record_off = feed->off;
-	if (feed->len - feed->pos >= BLOCK_HEADER)
-		feed->block_end += feed_load32(feed, feed->buf + feed->pos + 4);
-}
-
-/* FILE's read function.  Fewer than n bytes: the end of the file. */
 static ssize_t
 feed_read(void *cookie, char *to, size_t n)
 {
 	struct savefile *s = cookie;
 	struct feed *feed = &s->feed;
-	size_t done = 0;
+	size_t got;
 
-	while (done < n) {
-		size_t want = n - done < FEED_SIZE ? n - done : FEED_SIZE;
-		size_t take;
+	if (feed->off < feed->head_len) {
+		got = feed->head_len - (size_t)feed->off;
+		got = got < n ? got : n;
+		memcpy(to, feed->head + feed->off, got);
+	} else {
+		got = feed_read_fd(s, to, n);
+		if (feed->off == feed->head_len) {
+			size_t room = HEAD_SIZE - feed->head_len;
+			size_t kept = got < room ? got : room;
 
-		feed_fill(s, want);
-		if (feed->is_pcapng)
-			feed_note_block(feed, n);
-		take = feed->len - feed->pos < want ? feed->len - feed->pos : want;
-		memcpy(to + done, feed->buf + feed->pos, take);
-		feed->pos += take;
-		feed->off += take;
-		done += take;
-		if (take < want)
-			break;
+			memcpy(feed->head + feed->head_len, to, kept);
+			feed->head_len += kept;
+		}
 	}
-	if (done == 0 && feed->error != 0) {
+	feed->off += got;
+	if (got == 0 && feed->error != 0) {
 		errno = feed->error;
 		return -1;
 	}
-	return (ssize_t)done;
+	return (ssize_t)got;
+}
+
+/* Its seek function: tells where it is, for ftello(). */
+static int
+feed_seek(void *cookie, off64_t *off, int whence)
+{
+	const struct savefile *s = cookie;
+
+	if (whence != SEEK_CUR || *off != 0) {
+		errno = ESPIPE;
+		return -1;
+	}
+	*off = (off64_t)s->feed.off;
+	return 0;
+}
+
+/* How far libpcap has read. */
+static uint64_t
+position(const struct savefile *s)
+{
+	off_t off = ftello(s->file);
+
+	return off > 0 ? (uint64_t)off : 0;
 }
 
 /* Which kind of file it is, by its first bytes; libpcap judges the rest. */
@@ -166,15 +170,15 @@ static void
 feed_look(struct savefile *s)
 {
 	struct feed *feed = &s->feed;
-	uint32_t total;
+	size_t got;
 
-	feed_fill(s, BLOCK_HEADER + 4);
-	if (feed->len < BLOCK_HEADER + 4 || load_be32(feed->buf) != BLOCK_SECTION)
+	while (feed->head_len < BLOCK_HEADER + 4 &&
+	       (got = feed_read_fd(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
+		feed->head_len += got;
+	if (feed->head_len < BLOCK_HEADER + 4 || load_be32(feed->head) != BLOCK_SECTION)
 		return;
 	feed->is_pcapng = true;
-	feed->is_swapped = load_be32(feed->buf + BLOCK_HEADER) == BYTE_ORDER_MAGIC;
-	total = feed_load32(feed, feed->buf + 4);
-	feed->block_end = total;
+	feed->is_swapped = load_be32(feed->head + BLOCK_HEADER) == BYTE_ORDER_MAGIC;
 }
 
 static bool
@@ -182,9 +186,9 @@ is_pcap_nano(const struct feed *feed)
 {
 	uint32_t magic;
 
-	if (feed->len < 4)
+	if (feed->head_len < 4)
 		return false;
-	magic = load_be32(feed->buf);
+	magic = load_be32(feed->head);
 	return magic == PCAP_NANO || magic == PCAP_NANO_SWAPPED;
 }
 
@@ -211,14 +215,14 @@ is_finer_than_micro(const struct feed *feed, const uint8_t *options, size_t len)
 /*
  * Whether the first interface of a pcapng file has time stamps finer than
  * microseconds.  Once libpcap has opened the file it has read that far, so the
- * blocks are in the buffer, unless they are larger than it: then the answer is
- * no, as tcpdump would have it.
+ * block is in the head, unless what precedes it is very long: then the answer
+ * is no, as tcpdump would have it.
  */
 static bool
 is_pcapng_nano(const struct feed *feed)
 {
-	const uint8_t *block = feed->buf;
-	size_t left = feed->has_moved ? 0 : feed->len;
+	const uint8_t *block = feed->head;
+	size_t left = feed->head_len;
 
 	while (left >= BLOCK_HEADER) {
 		uint32_t type = feed_load32(feed, block);
@@ -236,7 +240,7 @@ is_pcapng_nano(const struct feed *feed)
 	return false;
 }
 
-/* The time as libpcap gives it.  Whole seconds in a broken fraction move to the seconds. */
+/* The time as libpcap gives it, a broken fraction of a second included. */
 static void
 set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift_view *view)
 {
@@ -244,21 +248,43 @@ set_time(const struct savefile *s, const struct pcap_pkthdr *header, struct sift
 	uint32_t per_second = 1000000000u / s->ts_scale;
 
 	view->ts_sec = header->ts.tv_sec;
-	if (fraction > UINT32_MAX / s->ts_scale) {
-		view->ts_sec += fraction / per_second;
-		fraction %= per_second;
-	}
-	view->ts_nsec = fraction * s->ts_scale;
+	view->ts_excess = fraction / per_second;
+	view->ts_nsec = fraction % per_second * s->ts_scale;
 }
 
-/* Keep an error until the packets before it have been taken. */
-static void
-fail_later(struct savefile *s)
+/*
+ * Where the pcapng block begins that libpcap was reading when it stopped: from
+ * record_off on there may be whole blocks that are not packets.  Where the
+ * file cannot be read again, those before the damage are not told apart.
+ */
+static uint64_t
+damaged_block(const struct savefile *s)
 {
-	int rc = s->feed.error != 0 ? -s->feed.error : -EINVAL;
+	uint64_t stopped = position(s), off = s->record_off;
+	uint8_t header[BLOCK_HEADER];
 
-	s->failed = ebpf_err_set(&s->failure, rc, "%s: offset %llu: %s", s->source.info.name,
-				 (unsigned long long)s->feed.record_off, pcap_geterr(s->pcap));
+	while (pread(s->feed.fd, header, sizeof(header), (off_t)off) == sizeof(header)) {
+		uint32_t total = feed_load32(&s->feed, header + 4);
+
+		if (total < BLOCK_HEADER || total > stopped - off)
+			break;
+		/* Read whole, and no more wanted: something in it is wrong. */
+		if (total == stopped - off && !feof(s->file))
+			break;
+		off += total;
+	}
+	return off;
+}
+
+/* Reading failed, or what was read is damaged: libpcap's text says which. */
+static int
+fail(const struct savefile *s, const char *text, struct ebpf_err *err)
+{
+	uint64_t off = s->feed.is_pcapng ? damaged_block(s) : s->record_off;
+
+	return ebpf_err_set(err, s->feed.error != 0 ? -s->feed.error : -EINVAL,
+			    "%s: offset %llu: %s", s->source.info.name, (unsigned long long)off,
+			    text);
 }
 
 /* Read one packet into the batch.  Whether there was one. */
@@ -270,8 +296,7 @@ read_packet(struct savefile *s)
 	struct sift_view *view;
 	int rc;
 
-	if (!s->feed.is_pcapng)
-		s->feed.record_off = s->feed.off;
+	s->record_off = position(s);
 	rc = pcap_next_ex(s->pcap, &header, &data);
 	/* A wait that was cut short looks like a truncated file. */
 	if (rc == 1 && !atomic_load(&s->source.is_stopped)) {
@@ -284,7 +309,7 @@ read_packet(struct savefile *s)
 		s->failed = ebpf_err_set(&s->failure, -ENOMEM, "%s: out of memory",
 					 s->source.info.name);
 	} else if (rc == PCAP_ERROR && !atomic_load(&s->source.is_stopped)) {
-		fail_later(s);
+		s->failed = fail(s, pcap_geterr(s->pcap), &s->failure);
 	}
 	return false;
 }
@@ -328,17 +353,19 @@ static const struct sift_source_ops savefile_ops = {
 static int
 open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 {
+	static const cookie_io_functions_t functions = { .read = feed_read, .seek = feed_seek };
 	char text[PCAP_ERRBUF_SIZE];
-	FILE *file = fopencookie(s, "r", (cookie_io_functions_t){ .read = feed_read });
+	int rc;
 
-	if (file == NULL)
+	s->file = fopencookie(s, "r", functions);
+	if (s->file == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->source.info.name);
-	setvbuf(file, NULL, _IONBF, 0);
-	s->pcap = pcap_fopen_offline_with_tstamp_precision(file, precision, text);
+	setvbuf(s->file, s->buffer, _IOFBF, sizeof(s->buffer));
+	s->pcap = pcap_fopen_offline_with_tstamp_precision(s->file, precision, text);
 	if (s->pcap == NULL) {
-		fclose(file);
-		return ebpf_err_set(err, s->feed.error != 0 ? -s->feed.error : -EINVAL, "%s: %s",
-				    s->source.info.name, text);
+		rc = fail(s, text, err);
+		fclose(s->file);
+		return rc;
 	}
 	return 0;
 }
@@ -357,7 +384,8 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	feed_look(s);
 	is_nano = is_pcap_nano(&s->feed);
 	s->ts_scale = is_nano || s->feed.is_pcapng ? 1 : 1000;
-	rc = open_pcap(s, s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO,
+	rc = open_pcap(s,
+		       s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO,
 		       err);
 	if (rc < 0)
 		return rc;

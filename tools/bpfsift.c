@@ -19,13 +19,13 @@
 #include "tools/bpfsift_options.h"
 
 enum { DEFAULT_SNAPLEN = 262144, TERMINAL_TIMEOUT_MS = 100 };
-enum { ETHERNET = 1 };  /* DLT_EN10MB, assumed where nothing else is said */
+enum { ETHERNET = 1 }; /* DLT_EN10MB, assumed where nothing else is said */
 
 /* One run's parts, each NULL until it is made. */
 struct run {
 	const struct bpfsift_options *options;
-	char *expression;       /* NULL: none */
-	char *interface;        /* the name found for it; NULL: no live capture */
+	char *expression; /* NULL: none */
+	char *interface;  /* the name found for it; NULL: no live capture */
 	struct sift_source *source;
 	struct sift_source_info info;
 	struct cbpf_insn *insns;
@@ -128,8 +128,9 @@ print_interface(size_t number, const struct sift_interface *interface)
 	}
 	if (interface->flags == 0)
 		printf("none");
-	printf("%s]\n", (interface->flags & SIFT_INTERFACE_WIRELESS ? wireless
-								     : wired)[interface->connection]);
+	printf("%s]\n",
+	       (interface->flags & SIFT_INTERFACE_WIRELESS ? wireless
+							   : wired)[interface->connection]);
 }
 
 static int
@@ -174,14 +175,15 @@ list_linktypes(struct run *run, struct ebpf_err *err)
 
 	if (rc < 0)
 		return rc;
-	printf("Data link types for %s (use option -y to set):\n", run->interface);
+	/* On stderr, as tcpdump has it. */
+	fprintf(stderr, "Data link types for %s (use option -y to set):\n", run->interface);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = sift_linktype_name(dlts[i]);
 
 		if (name != NULL)
-			printf("  %s (%s)\n", name, sift_linktype_description(dlts[i]));
+			fprintf(stderr, "  %s (%s)\n", name, sift_linktype_description(dlts[i]));
 		else
-			printf("  DLT %d\n", dlts[i]);
+			fprintf(stderr, "  DLT %d\n", dlts[i]);
 	}
 	free(dlts);
 	return 0;
@@ -361,7 +363,8 @@ choose_interface(struct run *run, struct ebpf_err *err)
 	number = strtoul(wanted, &end, 10);
 	if (rc != -ENODEV || end == wanted || *end != '\0') {
 		run->interface = strdup(wanted);
-		return rc == 0 && run->interface == NULL ? refuse(err, -ENOMEM, "out of memory") : rc;
+		return rc == 0 && run->interface == NULL ? refuse(err, -ENOMEM, "out of memory")
+							 : rc;
 	}
 	if ((rc = find_interface(number, &run->interface, err)) < 0)
 		return rc;
@@ -432,18 +435,18 @@ on_signal(int signo)
 static void
 catch_signals(struct sift_source *source)
 {
-	static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction stop = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN }, old;
+	struct sigaction stop = { .sa_handler = on_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction old;
 
 	source_to_stop = source;
 	sigemptyset(&stop.sa_mask);
 	sigemptyset(&ignore.sa_mask);
-	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++) {
-		sigaction(stopping[i], &stop, &old);
-		/* nohup(1), or a shell's background job */
-		if (old.sa_handler == SIG_IGN)
-			sigaction(stopping[i], &old, NULL);
-	}
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	/* nohup(1) has a say in this one. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+		sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 }

@@ -181,7 +181,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		options->list_linktypes = true;
 		return 0;
 	case 'n':
-		return 0;       /* names are never looked up */
+		return 0; /* names are never looked up */
 	case 'r':
 		options->read_path = optarg;
 		return 0;

@@ -11,28 +11,28 @@ enum bpfsift_action {
 	BPFSIFT_RUN = 0,
 	BPFSIFT_HELP,
 	BPFSIFT_VERSION,
-	BPFSIFT_LIST_INTERFACES,        /* -D */
+	BPFSIFT_LIST_INTERFACES, /* -D */
 };
 
 struct bpfsift_options {
 	enum bpfsift_action action;
-	enum cbpf_form dump_form;       /* -d, -dd, -ddd; CBPF_FORM_AUTO: none of them */
-	bool list_linktypes;            /* -L; asked of interfaces, not of files */
-	const char *read_path;          /* -r */
-	const char *write_path;         /* -w */
-	const char *interface;          /* -i */
-	const char *filter_path;        /* -F */
-	uint64_t max_matched;           /* -c; 0: no limit */
-	uint32_t snaplen;               /* -s; 0: not asked for */
-	bool has_linktype;              /* -y */
+	enum cbpf_form dump_form; /* -d, -dd, -ddd; CBPF_FORM_AUTO: none of them */
+	bool list_linktypes;      /* -L; asked of interfaces, not of files */
+	const char *read_path;    /* -r */
+	const char *write_path;   /* -w */
+	const char *interface;    /* -i */
+	const char *filter_path;  /* -F */
+	uint64_t max_matched;     /* -c; 0: no limit */
+	uint32_t snaplen;         /* -s; 0: not asked for */
+	bool has_linktype;        /* -y */
 	int dlt;
-	bool no_optimize;               /* -O */
-	bool no_promisc;                /* -p */
-	bool count;                     /* --count */
-	bool stats;                     /* --stats */
-	bool has_precision;             /* --micro, --nano, --time-stamp-precision */
+	bool no_optimize;   /* -O */
+	bool no_promisc;    /* -p */
+	bool count;         /* --count */
+	bool stats;         /* --stats */
+	bool has_precision; /* --micro, --nano, --time-stamp-precision */
 	enum sift_precision precision;
-	char **expression;              /* the remaining arguments, NULL at the end */
+	char **expression; /* the remaining arguments, NULL at the end */
 };
 
 /*

@@ -207,11 +207,11 @@ enum cbpf_cpu {
 
 /** Where the network layer starts in a frame, for targets without metadata. */
 struct cbpf_net_base {
-	/** Bytes before the network layer; UINT32_MAX: there is none. */
+	/** Bytes before the network layer, at most INT32_MAX; UINT32_MAX: there is none. */
 	uint32_t off;
 	/**
 	 * Not 0: where 0x8100 or 0x88a8 stands at this offset, the network
-	 * layer starts four bytes later (Ethernet: 12).
+	 * layer starts four bytes later (Ethernet: 12).  At most 32765.
 	 */
 	uint32_t vlan_at;
 };
@@ -286,8 +286,8 @@ struct cbpf_lowered {
  * @param out     filled on success, to be freed with cbpf_lowered_free(); on
  *                failure left as it was.
  * @param err     receives one line; may be NULL.
- * @return 0; -EINVAL: a load that the target cannot express; -E2BIG: over
- *         EBPF_MAXINSNS once expanded; -ENOMEM.
+ * @return 0; -EINVAL: opts, or a load that the target cannot express; -E2BIG:
+ *         over EBPF_MAXINSNS once expanded; -ENOMEM.
  * Thread-safe.
  */
 BPFSIFT_API int cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,

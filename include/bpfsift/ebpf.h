@@ -7,6 +7,10 @@
  *
  * Functions that can fail return 0 or a negative errno code and, where given
  * one, fill a caller-owned struct ebpf_err with one line of text.
+ *
+ * Structs that callers fill, or have filled, begin with their size and may
+ * grow: a program compiled with an older header goes on working, and what its
+ * struct has not is 0.  A size below that of the first version is -EINVAL.
  */
 #ifndef BPFSIFT_EBPF_H
 #define BPFSIFT_EBPF_H
@@ -317,8 +321,8 @@ struct ebpf_run_opts {
  * @param opts  may be NULL.
  * @param r0    receives R0 at exit; untouched on failure.
  * @param err   receives one line that names the instruction; may be NULL.
- * @return 0; -EFAULT: an access outside its memory; -EINVAL: left the program,
- *         or an unknown helper; -ELOOP: max_steps used up; -E2BIG: calls
+ * @return 0; -EFAULT: an access outside its memory; -EINVAL: opts, left the
+ *         program, or an unknown helper; -ELOOP: max_steps used up; -E2BIG: calls
  *         nested deeper than 8 frames; -ENOMEM.
  * Thread-safe as far as mem is.
  */

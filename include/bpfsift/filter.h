@@ -43,7 +43,7 @@ struct sift_view {
 	uint32_t caplen;        /**< bytes at data, at most INT32_MAX */
 	uint32_t wirelen;       /**< bytes on the wire */
 	int64_t ts_sec;         /**< seconds since the epoch */
-	uint32_t ts_nsec;       /**< and nanoseconds */
+	uint32_t ts_nsec;       /**< and nanoseconds, less than a second */
 	uint32_t mac_off;       /**< link-layer header: offset in data, or SIFT_OFF_NONE */
 	uint32_t net_off;       /**< network-layer header: likewise */
 	uint32_t known;         /**< SIFT_KNOWN_* */
@@ -58,7 +58,12 @@ struct sift_view {
 	uint32_t cpu;
 	uint16_t vlan_tci;      /**< that tag's 16 bits, host order */
 	uint16_t vlan_proto;    /**< and its protocol: 0x8100, 0x88a8 */
-	uint32_t reserved[2];
+	/**
+	 * Whole seconds that stood in a fraction of a second, as broken writers
+	 * leave them; ts_sec is without them.
+	 */
+	uint32_t ts_excess;
+	uint32_t reserved[1];
 };
 
 /**

@@ -705,7 +705,82 @@ START_TEST(refuses_a_layout_that_no_load_can_read)
 	bad.fields[CBPF_FIELD_QUEUE].off = 32766;
 	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "layout: field 9 is at offset 32766");
+	bad = layout;
+	bad.size = 8;
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_PACKET, &opts, &out, &err), -EINVAL);
+	ck_assert_msg(strncmp(err.text, "layout of 8 bytes, but ", 23) == 0, "%s", err.text);
 	cbpf_prog_free(prog);
+}
+END_TEST
+
+static const struct {
+	struct cbpf_net_base base;
+	const char *err;
+} bad_bases[] = {
+	{ { 14, 32766 }, "net base: ethertype at offset 32766, limit is 32765" },
+	{ { 14, 0x7fffffff }, "net base: ethertype at offset 2147483647, limit is 32765" },
+	{ { 14, UINT32_MAX }, "net base: ethertype at offset 4294967295, limit is 32765" },
+	{ { 0x80000000, 0 },
+	  "net base: network layer at offset 2147483648, limit is 2147483647" },
+};
+
+START_TEST(refuses_options_without_their_size)
+{
+	const struct cbpf_lower_opts opts = { .cpu = CBPF_CPU_V4 };
+	const struct cbpf_insn ret[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_lowered out;
+	struct ebpf_err err = { "" };
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(ret, 1, CBPF_DIALECT_KERNEL, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &out, &err), -EINVAL);
+	ck_assert_msg(strncmp(err.text, "lowering options of 0 bytes, ", 29) == 0, "%s", err.text);
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+START_TEST(refuses_a_net_base_that_no_load_can_read)
+{
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts),
+					      .net_base = &bad_bases[_i].base };
+	const struct cbpf_insn ret[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_lowered out;
+	struct ebpf_err err = { "" };
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(ret, 1, CBPF_DIALECT_KERNEL, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &out, &err), -EINVAL);
+	ck_assert_str_eq(err.text, bad_bases[_i].err);
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+/* No network layer, and a tag where one is looked for: there is still none. */
+START_TEST(a_vlan_tag_makes_no_network_layer)
+{
+	static uint8_t frame[64] = { [12] = 0x81, [3] = 7 };
+	static const struct cbpf_insn load[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, CBPF_NET_OFF),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	const struct cbpf_net_base base = { UINT32_MAX, 12 };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &base };
+	struct cbpf_lowered lowered;
+	struct cbpf_prog *classic;
+	struct ebpf_prog *prog;
+	uint64_t r0 = 1;
+
+	ck_assert_int_eq(cbpf_check(load, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(classic, CBPF_TARGET_BUFFER, &opts, &lowered, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_load(ebpf_prog_type_raw(), lowered.insns, lowered.n_insns,
+					&prog, NULL),
+			 0);
+	ck_assert_int_eq(
+		ebpf_prog_run_checked(prog, frame, sizeof(frame), NULL, &r0, NULL), 0);
+	ck_assert_uint_eq(r0, 0);
+	ebpf_prog_put(prog);
+	cbpf_lowered_free(&lowered);
+	cbpf_prog_free(classic);
 }
 END_TEST
 
@@ -752,6 +827,9 @@ suite(void)
 	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
+	tcase_add_loop_test(tc, refuses_a_net_base_that_no_load_can_read, 0, N_ELEMS(bad_bases));
+	tcase_add_test(tc, refuses_options_without_their_size);
+	tcase_add_test(tc, a_vlan_tag_makes_no_network_layer);
 	tcase_add_test(tc, too_long_a_program_is_refused);
 	suite_add_tcase(s, tc);
 	return s;

@@ -243,8 +243,16 @@ patched pcap-le.pcap 16 '\377\377\377\377'
 as_tcpdump 'pcap: a snap length of all ones'
 patched pcap-le.pcap 16 '\0\0\0\200'
 as_tcpdump 'pcap: a snap length of the sign bit'
+patched pcap-le.pcap 20 '\223'
+as_tcpdump "pcap: link type 147, which is anyone's"
+# Not damage: libpcap does not compile for it, not even the filter that keeps all.
 patched pcap-le.pcap 20 '\377\377'
-as_tcpdump 'pcap: link type 65535'
+# shellcheck disable=SC2086
+check_same 'pcap: link type 65535: exit status' 1 \
+	"$($BPFSIFT -r "$bad" -w "$scratch/none.pcap" 2>/dev/null; echo $?)"
+check 'pcap: link type 65535: no output' test ! -e "$scratch/none.pcap"
+patched pcap-le.pcap 28 '\377\377\377\377'
+as_tcpdump 'pcap: a fraction of a second of all ones'
 
 # ng-le.pcapng: a section header of 28 bytes, an interface of 20, packets of 32 + 44.
 patched ng-le.pcapng 8 '\0\0\0\0'

@@ -887,9 +887,10 @@ add_ethernet(struct frame *f)
 static void
 make_sendable(struct frame *f)
 {
-	uint32_t tag = (uint32_t)f->bytes[12] << 8 | f->bytes[13];
+	uint32_t tag;
 
 	add_random(f, f->len < 14 ? 14 - f->len : 0);
+	tag = (uint32_t)f->bytes[12] << 8 | f->bytes[13];
 	if (f->len < 20 && (tag == 0x8100 || tag == 0x88a8))
 		f->bytes[12] = 0x08;
 }

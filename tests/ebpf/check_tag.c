@@ -54,8 +54,10 @@ START_TEST(descriptors_of_maps_do_not_count)
 		ck_assert_int_eq(ebpf_tag(a, 3, tags[0], NULL), 0);
 		ck_assert_int_eq(ebpf_tag(b, 3, tags[1], NULL), 0);
 		ck_assert_int_eq(ebpf_tag(c, 3, tags[2], NULL), 0);
-		ck_assert_int_eq(memcmp(tags[0], tags[1], EBPF_TAG_SIZE) == 0, src == 1 || src == 2);
-		ck_assert_int_eq(memcmp(tags[0], tags[2], EBPF_TAG_SIZE) == 0, src == 1 || src == 2);
+		ck_assert_int_eq(memcmp(tags[0], tags[1], EBPF_TAG_SIZE) == 0,
+				 src == 1 || src == 2);
+		ck_assert_int_eq(memcmp(tags[0], tags[2], EBPF_TAG_SIZE) == 0,
+				 src == 1 || src == 2);
 	}
 }
 END_TEST
@@ -145,7 +147,8 @@ START_TEST(tags_are_those_of_the_running_kernel)
 		size_t n = 1 + rng_below(&rng, 30);
 
 		for (size_t pc = 0; pc < n; pc++)
-			insns[pc] = (struct ebpf_insn)MOV(rng_below(&rng, 10) & 0xf, random_imm(&rng));
+			insns[pc] = (struct ebpf_insn)MOV(rng_below(&rng, 10) & 0xf,
+							  random_imm(&rng));
 		insns[n] = (struct ebpf_insn)MOV(0, 1);
 		insns[n + 1] = (struct ebpf_insn)LDDW_(0, random_imm(&rng));
 		insns[n + 2] = (struct ebpf_insn)SECOND(random_imm(&rng));
@@ -156,7 +159,8 @@ START_TEST(tags_are_those_of_the_running_kernel)
 	map = kernel_map();
 	ck_assert_int_ge(map, 0);
 	for (uint8_t src = 1; src <= 2; src++) {
-		struct ebpf_insn insns[] = { LDDW_(src & 0xf, map), SECOND(src == 2 ? 4 : 0), MOV(0, 1),
+		struct ebpf_insn insns[] = { LDDW_(src & 0xf, map), SECOND(src == 2 ? 4 : 0),
+					     MOV(0, 1),
 					     EXIT_ };
 
 		compare(insns, N_ELEMS(insns), &is_sha1);

@@ -1,0 +1,234 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Options, messages and exit status of bpfsift, beside tcpdump's where tcpdump
+# has them: standard output, standard error but for the program's name, and
+# exit status.  What passes a filter is compared in tcpdump.sh, what happens to
+# damaged files in damage.sh.
+#
+# BPFSIFT is another command to try.
+. "${srcdir:-.}/tests/support/suite.sh"
+
+data=$srcdir/tests/data
+in=$data/ether.pcap
+# The libtool wrapper beside it would take longer than the run that it starts.
+if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
+	LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	export LD_LIBRARY_PATH
+	BPFSIFT=$builddir/tools/.libs/bpfsift
+fi
+: "${BPFSIFT:=$builddir/tools/bpfsift}"
+TZ=UTC
+export TZ
+
+# outcome COMMAND...: what it says and how it ends, in one text.
+outcome()
+{
+	"$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null
+	outcome_status=$?
+	sed 's/^/stdout: /' "$scratch/stdout"
+	sed -E 's/^[^ ]*(bpfsift|tcpdump): //; s/^/stderr: /' "$scratch/stderr"
+	echo "status: $outcome_status"
+}
+
+# says WANT ARGUMENT...: the outcome of bpfsift with these arguments.
+says()
+{
+	want=$1
+	shift
+	# shellcheck disable=SC2086
+	check_same "bpfsift $*" "$want" "$(outcome $BPFSIFT "$@")"
+}
+
+# alike ARGUMENT...: bpfsift and tcpdump have the same outcome.
+alike()
+{
+	# shellcheck disable=SC2086
+	check_same "bpfsift $* as tcpdump" "$(outcome $peer "$@")" "$(outcome $BPFSIFT "$@")"
+}
+
+reading="stderr: reading from file $in, link-type EN10MB (Ethernet), snapshot length 262144"
+
+# ---- beside tcpdump ----
+
+if command -v tcpdump >/dev/null 2>&1; then
+	# Started by root, tcpdump would become a user who cannot write to $scratch.
+	peer=tcpdump
+	[ "$(id -u)" -ne 0 ] || peer='tcpdump -Z root'
+
+	for capture in "$in" "$data/sll2.pcap" "$data/null.pcap" "$data/null-be.pcap" \
+		"$data/ng-be.pcapng" "$data/no-packets.pcap"; do
+		alike -r "$capture" -w "$scratch/out.pcap"
+		alike -r "$capture" --count
+		alike -r "$capture" -w "$scratch/out.pcap" --count ip
+		alike -r "$capture" -d ip
+		alike -r "$capture" --count inbound
+	done
+	# Dumps of programs.
+	for expression in '' ip 'tcp port 80' 'ip broadcast' 'vlan and tcp' 'ip6 protochain 6' \
+		'ether[6] & 1 != 0' 'foo bar' 'host'; do
+		for dump in -d -dd -ddd -dddd; do
+			alike $dump "$expression"
+		done
+		alike -d -O "$expression"
+		alike -d -s 96 "$expression"
+		alike -d -s 0 -y RAW "$expression"
+	done
+	alike -d -y linux_sll tcp port 80
+	alike -y EN10MB -d -w "$scratch/none.pcap" ip
+	check '-d writes no savefile' test ! -e "$scratch/none.pcap"
+	# Refusals.
+	alike -d -y NONE ip
+	alike -c 0 -r "$in"
+	alike -c -1 -r "$in"
+	alike -c x -r "$in"
+	alike -s -1 -d
+	alike -s 262145 -d
+	alike -s 1x -d
+	alike --time-stamp-precision=milli -d
+	alike -r "$scratch/none.pcap"
+	alike -r "$in" -w "$scratch/none/out.pcap"
+	alike -r "$in" 'host and'
+	alike -r "$in" -F "$scratch/none"
+	# Options that are accepted, abbreviated, joined, or after the expression.
+	alike -r "$in" --count -n -p -O arp
+	alike -nOpr "$in" --count arp
+	alike arp -r "$in" --count
+	alike -r "$in" --coun arp
+	alike -r "$in" -c 3 --count
+	alike -r "$in" -c 03 --count --micro
+	alike -r "$in" --count --nano --no-optimize --no-promiscuous-mode
+	alike -r "$in" --count --time-stamp-precision nanoseconds
+	alike -r "$in" --count --time-stamp-precision=micro
+	alike -r "$in" --count -L
+	alike --snapshot-length=40 --linktype=RAW -d ip
+	alike -r "$in" --count -y RAW arp
+	# Filters in files.
+	printf 'arp # or not\n#or ip\n  or rarp' >"$scratch/filter"
+	alike -r "$in" --count -F "$scratch/filter"
+	alike -r "$in" --count -F "$scratch/filter" ip
+	: >"$scratch/empty"
+	alike -r "$in" --count -F "$scratch/empty"
+	# Interfaces.
+	alike -D
+	alike --list-interfaces
+	alike -i 0
+	alike -i 99999
+	if [ "$(id -u)" -eq 0 ] && $peer -L -i lo >/dev/null 2>&1; then
+		alike -L -i lo
+		alike --list-data-link-types --interface=lo
+		alike -d -i lo ip
+		alike -i lo -w "$scratch/none/out.pcap"
+		alike -i lo -y RAW -w "$scratch/out.pcap"
+	else
+		skip 'not allowed to capture: interfaces not compared'
+	fi
+else
+	skip 'tcpdump is missing: nothing to compare with'
+fi
+
+# ---- our own ----
+
+# shellcheck disable=SC2086
+{
+	check_same '-h is the usage' 0 "$($BPFSIFT -h >"$scratch/help"; echo $?)"
+	check '-h says the version' grep -q '^bpfsift version [0-9]' "$scratch/help"
+	check '-h says how' grep -q '^Usage: bpfsift ' "$scratch/help"
+	check_same '--version and no more' "$(grep -v -e '^Usage' -e '^	' "$scratch/help")" \
+		"$($BPFSIFT --version)"
+	check_same 'an unknown option: exit status' 1 "$($BPFSIFT --none 2>"$scratch/err"; echo $?)"
+	check 'an unknown option: usage on stderr' grep -q '^Usage: bpfsift ' "$scratch/err"
+}
+says 'stderr: this build has no engine jit
+status: 1' --engine=jit -r "$in"
+says 'stderr: this build has no engine kernel
+status: 1' --engine kernel -r "$in"
+says 'stderr: unknown engine steam
+status: 1' --engine=steam -r "$in"
+says 'stderr: unknown reader me
+status: 1' --reader=me -r "$in"
+says 'stderr: this build filters with one thread
+status: 1' --threads=2 -r "$in"
+says 'stderr: invalid number of threads 0
+status: 1' --threads=0 -r "$in"
+says "stdout: 1 packet
+$reading
+status: 0" --engine=interp --reader=libpcap --threads=1 -r "$in" -c 1 --count
+says "stdout: 22:13:20.000000 02:00:5e:10:00:0a > ff:ff:ff:ff:ff:ff protocol 0x0806, length 60
+$reading
+status: 0" -r "$in" -c 1 arp
+says "stdout: 22:13:20.000000000 02:00:5e:10:00:0a > ff:ff:ff:ff:ff:ff protocol 0x0806, length 60
+$reading
+status: 0" -r "$in" -c 1 --nano arp
+says "stdout: 2 packets
+$reading
+stderr:   filter            arp
+stderr:   classic program   4 instructions
+stderr:   extended program  $($BPFSIFT -r "$in" -c 1 --count --stats arp 2>&1 |
+	sed -n 's/.*extended program *//p')
+stderr:   packets in        2
+stderr:   packets out       2
+status: 0" -r "$in" -c 2 --count --stats arp
+
+# shellcheck disable=SC2086
+{
+	# -s cuts, and says so in the header: 24 bytes, 16 a packet, 40 of each.
+	$BPFSIFT -r "$in" -w "$scratch/cut.pcap" -s 40 -c 3 2>/dev/null
+	check_same '-s 40 keeps 40 bytes of each packet' $((24 + 3 * 56)) \
+		"$(wc -c <"$scratch/cut.pcap" | tr -d ' ')"
+	check_same '-s 40 is the snapshot length' \
+		"reading from file $scratch/cut.pcap, link-type EN10MB (Ethernet), snapshot length 40" \
+		"$($BPFSIFT -r "$scratch/cut.pcap" --count 2>&1 >/dev/null)"
+	check_same 'a filter on standard input' "$($BPFSIFT -r "$in" --count arp 2>/dev/null)" \
+		"$(printf 'arp # comment\n' | $BPFSIFT -F - -r "$in" --count 2>/dev/null)"
+
+	# Outputs that cannot be written.
+	if [ -c /dev/full ]; then
+		says "$reading
+stderr: /dev/full: offset 0: No space left on device
+status: 1" -r "$in" -w /dev/full
+		check_same 'a full standard output: exit status' 1 \
+			"$($BPFSIFT -r "$in" --count >/dev/full 2>"$scratch/err"; echo $?)"
+		check 'a full standard output: message' \
+			grep -q '^bpfsift: standard output: No space left on device$' "$scratch/err"
+		check_same 'a full standard output, packets: exit status' 1 \
+			"$($BPFSIFT -r "$in" >/dev/full 2>/dev/null; echo $?)"
+	else
+		skip 'no /dev/full: full disks not tried'
+	fi
+	{ $BPFSIFT -r "$data/demo.pcap" -w - 2>"$scratch/err"; echo $? >"$scratch/status"; } |
+		head -c 1 >/dev/null
+	check_same 'a closed pipe: exit status' 1 "$(cat "$scratch/status")"
+	check 'a closed pipe: message' \
+		grep -q '^bpfsift: standard output: offset [0-9]*: Broken pipe$' "$scratch/err"
+	# The limit counts blocks of 512 or 1024 bytes.  A packet never ends there.
+	(ulimit -f 8; $BPFSIFT -r "$data/demo.pcap" -w "$scratch/limit.pcap" 2>"$scratch/err")
+	check_same 'a file size limit: exit status' 1 $?
+	check 'a file size limit: message' grep -q ': offset [0-9]*: File too large$' "$scratch/err"
+	n=$($BPFSIFT -r "$scratch/limit.pcap" --count 2>/dev/null)
+	check 'a file size limit: some packets, all of them whole' test "${n%% *}" -gt 0
+	$BPFSIFT -r "$data/demo.pcap" -w "$scratch/first.pcap" -c "${n%% *}" 2>/dev/null
+	check 'a file size limit: the packets before it' cmp "$scratch/first.pcap" "$scratch/limit.pcap"
+
+	# Signals, while an input does not end: whole packets, from the first on.
+	# The header is there once the signals are caught.
+	mkfifo "$scratch/fifo"
+	for signal in INT TERM HUP; do
+		rm -f "$scratch/out.pcap"
+		exec 9<>"$scratch/fifo"
+		$BPFSIFT -r "$scratch/fifo" -w "$scratch/out.pcap" 2>"$scratch/err" 9>&- &
+		pid=$!
+		cat "$in" >&9
+		while [ ! -s "$scratch/out.pcap" ] && kill -0 $pid 2>/dev/null; do
+			sleep 0.02
+		done
+		kill -"$signal" $pid
+		wait $pid
+		check_same "SIG$signal: exit status" 0 $?
+		exec 9>&-
+		$BPFSIFT -r "$scratch/out.pcap" --count >/dev/null 2>&1
+		check_same "SIG$signal: a whole savefile" 0 $?
+		check "SIG$signal: it begins as the input" \
+			cmp -n "$(wc -c <"$scratch/out.pcap")" "$in" "$scratch/out.pcap"
+	done
+}
+finish

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The verifier beside the running kernel's, on the same random socket filters
+ * without maps: who accepts what.
+ *
+ * The kernel judges as for root, so ours does too (addresses may leak, the
+ * stack may be read before it is written).  What the kernel accepts and we
+ * refuse must stay below 5 % of what it accepts; what we accept and it refuses
+ * is counted by the kernel's reason, and all but a few must be for one that
+ * explained[] knows.
+ */
+#include "config.h"
+
+#include "ebpf/verify.h"
+
+#include "tests/support/ebpf_gen.h"
+#include "tests/support/suite.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/* What struct __sk_buff lets a socket filter see, and change. */
+#define WORD(off, w) { off, 4, EBPF_CTX_SCALAR, w }
+
+static const struct ebpf_ctx_field skb_fields[] = {
+	WORD(0, false),  WORD(4, false),  WORD(8, false),  WORD(12, false), WORD(16, false),
+	WORD(20, false), WORD(24, false), WORD(28, false), WORD(32, false), WORD(36, false),
+	WORD(40, false), WORD(44, false), WORD(48, true),  WORD(52, true),  WORD(56, true),
+	WORD(60, true),  WORD(64, true),  WORD(68, false), { 164, 4, EBPF_CTX_SCALAR, false },
+};
+
+static const struct ebpf_verify_helper helpers[] = {
+	{ .id = 5, .name = "ktime_get_ns", .ret = EBPF_RET_SCALAR },
+	{ .id = 7, .name = "get_prandom_u32", .ret = EBPF_RET_SCALAR },
+	{ .id = 8, .name = "get_smp_processor_id", .ret = EBPF_RET_SCALAR },
+};
+
+static const struct ebpf_verify_env env = {
+	.ctx_fields = skb_fields,
+	.n_ctx_fields = N_ELEMS(skb_fields),
+	.stack_is_zeroed = true,
+	.addresses_may_leak = true,
+	.has_packet_loads = true,
+	.helpers = helpers,
+	.n_helpers = N_ELEMS(helpers),
+};
+
+/* Words of the kernel's refusals of what we accept, and why we do; the first match counts. */
+static struct {
+	const char *words;
+	const char *why;
+	uint64_t n;
+} explained[] = {
+	{ "misaligned stack access", "stack bytes are tracked one by one: any alignment", 0 },
+	{ "with unbounded min value", "ranges of modulo and division, and of more shifts and moves", 0 },
+	{ "invalid unbounded variable-offset", "likewise", 0 },
+	{ "invalid variable-offset", "likewise", 0 },
+	{ "invalid size of register spill", "part of an address is a number where it may leak", 0 },
+	{ "subtraction from stack pointer", "an address minus a number is one less that number", 0 },
+	{ "out of bounds", "addresses may go 2^34 away, the kernel's 2^29", 0 },
+	{ "math between", "likewise", 0 },
+	{ "old state:", "a loop, on a path that our ranges rule out", 0 },
+	{ "!read_ok", "a path that our ranges rule out (a register compared with itself)", 0 },
+	{ "on pointer prohibited", "likewise", 0 },
+	{ "pointer arithmetic prohibited", "likewise", 0 },
+	{ "expected pointer type", "likewise", 0 },
+	{ "invalid mem access", "likewise", 0 },
+};
+
+#ifdef __linux__
+
+/* 0, or -errno; the last line of the kernel's log in why. */
+static int
+kernel_load(const struct ebpf_insn *insns, size_t n, char *why, size_t size)
+{
+	static char log[1 << 20];
+	union bpf_attr attr;
+	long fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	attr.insns = (uint64_t)(uintptr_t)insns;
+	attr.insn_cnt = (uint32_t)n;
+	attr.license = (uint64_t)(uintptr_t) "Dual BSD/GPL";
+	why[0] = '\0';
+	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd >= 0) {
+		close((int)fd);
+		return 0;
+	}
+	if (errno == EPERM)
+		return -EPERM;
+	log[0] = '\0';
+	attr.log_buf = (uint64_t)(uintptr_t)log;
+	attr.log_size = sizeof(log);
+	attr.log_level = 1;
+	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd >= 0) {
+		close((int)fd);
+		return 0;
+	}
+	{
+		char *end = strstr(log, "\nprocessed "), *line;
+
+		if (end != NULL)
+			*end = '\0';
+		line = strrchr(log, '\n');
+		snprintf(why, size, "%s", line != NULL ? line + 1 : log);
+	}
+	return -EINVAL;
+}
+
+#else
+
+static int
+kernel_load(const struct ebpf_insn *insns, size_t n, char *why, size_t size)
+{
+	(void)insns, (void)n, (void)why, (void)size;
+	return -EPERM;
+}
+
+#endif
+
+static void
+dump(const struct ebpf_gen_prog *p)
+{
+	for (size_t pc = 0; pc < p->n; pc++) {
+		char line[EBPF_DISASM_SIZE];
+
+		ebpf_disasm(&p->insns[pc], p->n - pc, line, sizeof(line));
+		fprintf(stderr, "%4zu: %s\n", pc, line);
+	}
+}
+
+static bool
+explain(const char *why)
+{
+	for (size_t i = 0; i < N_ELEMS(explained); i++) {
+		if (strstr(why, explained[i].words) != NULL) {
+			explained[i].n++;
+			return true;
+		}
+	}
+	return false;
+}
+
+START_TEST(agrees_with_the_running_kernel)
+{
+	static struct ebpf_gen_prog p;
+	const struct ebpf_gen_opts opts = { .is_socket = true };
+	const struct ebpf_insn minimal[] = { { .code = 0xb7 }, { .code = 0x95 } };
+	uint64_t rng = suite_seed(20260130), table[2][2] = { { 0, 0 }, { 0, 0 } };
+	uint64_t n_unexplained = 0;
+	char why[512];
+
+	if (kernel_load(minimal, 2, why, sizeof(why)) < 0) {
+		suite_skip("bpf(2) is not permitted here");
+		return;
+	}
+	for (uint64_t n = suite_scaled(6000); n > 0; n--) {
+		struct ebpf_err err = { "" };
+		int theirs, ours;
+
+		ebpf_gen(&p, &opts, &rng);
+		theirs = kernel_load(p.insns, p.n, why, sizeof(why));
+		ours = ebpf_verify(p.insns, p.n, &env, NULL, &err);
+		table[ours == 0][theirs == 0]++;
+		if (ours == 0 && theirs < 0 && !explain(why)) {
+			n_unexplained++;
+			fprintf(stderr, "kernel alone refuses: %s\n", why);
+			if (getenv("VERIFY_DUMP") != NULL)
+				dump(&p);
+		}
+		if (ours < 0 && theirs == 0) {
+			fprintf(stderr, "we alone refuse: %s\n", err.text);
+			if (getenv("VERIFY_DUMP") != NULL)
+				dump(&p);
+		}
+	}
+	printf("verify: both accept %" PRIu64 ", both refuse %" PRIu64 ", kernel alone accepts %" PRIu64
+	       ", we alone accept %" PRIu64 "\n",
+	       table[1][1], table[0][0], table[0][1], table[1][0]);
+	for (size_t i = 0; i < N_ELEMS(explained); i++)
+		printf("verify: we alone accept, kernel: '%s': %" PRIu64 " (%s)\n",
+		       explained[i].words, explained[i].n, explained[i].why);
+	fflush(stdout);
+	ck_assert_uint_lt(20 * table[0][1], table[0][1] + table[1][1]);
+	printf("verify: we alone accept, kernel says something else: %" PRIu64 "\n", n_unexplained);
+	fflush(stdout);
+	/* On paths that only our ranges rule out the kernel may say anything. */
+	ck_assert_uint_le(200 * n_unexplained, table[1][0] + table[1][1]);
+	ck_assert_uint_gt(table[1][1], table[0][0]);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("diff/verify_kernel");
+	TCase *tc = tcase_create("socket filters");
+
+	tcase_set_timeout(tc, 240);
+	tcase_add_test(tc, agrees_with_the_running_kernel);
+	suite_add_tcase(s, tc);
+	return s;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the lowering makes of random classic programs is accepted by the
+ * verifier as a stranger's program would have to be, for each target that runs
+ * in user space and each dialect: the lowering guards each load.
+ *
+ * Backward jumps (protochain, in dialect pcap) end by a budget of 65,536
+ * steps, which the verifier does not follow (and of a number in the second
+ * half of a stack slot it does not remember the value): such programs run
+ * because they are our own, and here may be refused, for their loop only.
+ */
+#include "ebpf/verify.h"
+
+#include "tests/diff/generate.h"
+#include "tests/support/suite.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define FIELD(name, k)                                                                             \
+	{ offsetof(struct sift_view, name), sizeof(((struct sift_view *)0)->name), k, false }
+
+static const struct ebpf_ctx_field view_fields[] = {
+	FIELD(data, EBPF_CTX_PACKET),      FIELD(caplen, EBPF_CTX_PACKET_LEN),
+	FIELD(wirelen, EBPF_CTX_SCALAR),   FIELD(ts_sec, EBPF_CTX_SCALAR),
+	FIELD(ts_nsec, EBPF_CTX_SCALAR),   FIELD(mac_off, EBPF_CTX_SCALAR),
+	FIELD(net_off, EBPF_CTX_SCALAR),   FIELD(known, EBPF_CTX_SCALAR),
+	FIELD(protocol, EBPF_CTX_SCALAR),  FIELD(pkttype, EBPF_CTX_SCALAR),
+	FIELD(vlan_present, EBPF_CTX_SCALAR), FIELD(hatype, EBPF_CTX_SCALAR),
+	FIELD(queue, EBPF_CTX_SCALAR),     FIELD(ifindex, EBPF_CTX_SCALAR),
+	FIELD(mark, EBPF_CTX_SCALAR),      FIELD(rxhash, EBPF_CTX_SCALAR),
+	FIELD(cpu, EBPF_CTX_SCALAR),       FIELD(vlan_tci, EBPF_CTX_SCALAR),
+	FIELD(vlan_proto, EBPF_CTX_SCALAR),
+};
+
+static size_t
+fill_helpers(struct ebpf_verify_helper helpers[4])
+{
+	const struct cbpf_packet_layout *l = sift_packet_layout();
+	const int32_t ids[] = { l->nlattr, l->nlattr_nest, l->pay_offset, l->random };
+
+	for (size_t i = 0; i < N_ELEMS(ids); i++)
+		helpers[i] = (struct ebpf_verify_helper){
+			.id = ids[i],
+			.name = "ancillary",
+			.args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR },
+			.ret = EBPF_RET_SCALAR,
+		};
+	return N_ELEMS(ids);
+}
+
+static void
+dump(const struct cbpf_lowered *p)
+{
+	for (size_t pc = 0; pc < p->n_insns; pc++) {
+		char line[EBPF_DISASM_SIZE];
+
+		ebpf_disasm(&p->insns[pc], p->n_insns - pc, line, sizeof(line));
+		fprintf(stderr, "%4zu: %s\n", pc, line);
+	}
+}
+
+static bool
+jumps_back(const struct cbpf_lowered *p)
+{
+	for (size_t pc = 0; pc < p->n_insns; pc++) {
+		if (EBPF_CLASS(p->insns[pc].code) == EBPF_JMP && p->insns[pc].off < 0)
+			return true;
+	}
+	return false;
+}
+
+struct counts {
+	uint64_t n_accepted, n_insns, n_visited, n_loops;
+};
+
+static void
+verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t index,
+	       struct counts *counts)
+{
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = sift_packet_layout() };
+	struct ebpf_verify_helper helpers[4];
+	struct ebpf_verify_env env = { .mem_size = 1 + index % 1500, .mem_read_only = true };
+	struct ebpf_verify_result result;
+	struct cbpf_lowered lowered = { 0 };
+	struct ebpf_err err = { "" };
+	int rc;
+
+	if (target == CBPF_TARGET_PACKET)
+		env = (struct ebpf_verify_env){
+			.ctx_fields = view_fields,
+			.n_ctx_fields = N_ELEMS(view_fields),
+			.helpers = helpers,
+			.n_helpers = fill_helpers(helpers),
+		};
+	if (cbpf_lower(prog, target, &opts, &lowered, &err) < 0)
+		return;         /* a load that this target has not */
+	if (jumps_back(&lowered))
+		env.max_visited = 20000;
+	rc = ebpf_verify(lowered.insns, lowered.n_insns, &env, &result, &err);
+	if ((rc == -E2BIG || rc == -ELOOP) && jumps_back(&lowered)) {
+		counts->n_loops++;
+		cbpf_lowered_free(&lowered);
+		return;
+	}
+	if (rc < 0) {
+		dump(&lowered);
+		ck_abort_msg("case %" PRIu64 ", target %d, memory %zu: %s", index, (int)target,
+			     env.mem_size, err.text);
+	}
+	counts->n_accepted++;
+	counts->n_insns += lowered.n_insns;
+	counts->n_visited += result.n_visited;
+	cbpf_lowered_free(&lowered);
+}
+
+START_TEST(lowered_programs_are_accepted)
+{
+	static const enum cbpf_dialect dialects[] = { CBPF_DIALECT_KERNEL, CBPF_DIALECT_PCAP };
+	uint64_t seed = suite_seed(20260120);
+	struct counts counts[2] = { { 0, 0, 0, 0 }, { 0, 0, 0, 0 } };
+
+	for (uint64_t i = suite_scaled(1500); i > 0; i--) {
+		struct cbpf_prog *prog;
+		struct diff_case c;
+		struct ebpf_err err;
+
+		diff_case_init(&c, dialects[_i], seed, i);
+		if (cbpf_check(c.insns, c.n_insns, dialects[_i], &prog, &err) == 0) {
+			verify_lowered(prog, CBPF_TARGET_PACKET, i, &counts[0]);
+			verify_lowered(prog, CBPF_TARGET_BUFFER, i, &counts[1]);
+			cbpf_prog_free(prog);
+		}
+		diff_case_fini(&c);
+	}
+	for (int t = 0; t < 2; t++) {
+		printf("verify: target %s: %" PRIu64 " accepted, %" PRIu64 " instructions, %" PRIu64
+		       " visited, %" PRIu64 " with backward jumps refused\n",
+		       t == 0 ? "packet" : "buffer", counts[t].n_accepted,
+		       counts[t].n_insns, counts[t].n_visited, counts[t].n_loops);
+		ck_assert_uint_gt(counts[t].n_accepted, 0);
+	}
+	fflush(stdout);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("diff/verify_lowered");
+	TCase *tc = tcase_create("random classic programs");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, lowered_programs_are_accepted, 0, 2);
+	suite_add_tcase(s, tc);
+	return s;
+}

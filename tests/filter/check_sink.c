@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <bpfsift/filter.h>
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/savefile.h"
+#include "tests/support/suite.h"
+
+enum { N_PACKETS = 200, LARGEST = 3000 };
+
+static uint8_t payload[LARGEST];
+
+static struct sift_savefile_opts
+ethernet(void)
+{
+	return (struct sift_savefile_opts){
+		.size = sizeof(struct sift_savefile_opts),
+		.dlt = DLT_EN10MB,
+		.snaplen = 65535,
+	};
+}
+
+static void
+random_view(uint64_t *rng, int dlt, struct sift_view *view)
+{
+	uint32_t caplen = rng_below(rng, LARGEST + 1);
+
+	sift_view_init(view, dlt, payload, caplen, caplen + rng_below(rng, 2) * 1000);
+	view->ts_sec = rng_below(rng, UINT32_MAX);
+	view->ts_nsec = rng_below(rng, 1000000000);
+	/* A few broken ones: a fraction is 32 bits, whatever it says. */
+	view->ts_excess = rng_below(rng, 8) == 0 ? rng_below(rng, 4) : 0;
+}
+
+/* What libpcap writes of the same packets. */
+static void
+dump_with_libpcap(const char *path, const struct sift_savefile_opts *opts,
+		  const struct sift_view *views, size_t n)
+{
+	bool is_nano = opts->precision == SIFT_PRECISION_NANO;
+	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(opts->dlt, (int)opts->snaplen,
+							    is_nano ? PCAP_TSTAMP_PRECISION_NANO
+								    : PCAP_TSTAMP_PRECISION_MICRO);
+	pcap_dumper_t *dumper = pcap_dump_open(pcap, path);
+
+	ck_assert_ptr_nonnull(dumper);
+	for (size_t i = 0; i < n; i++) {
+		struct pcap_pkthdr header = {
+			.ts.tv_sec = (time_t)views[i].ts_sec,
+			.ts.tv_usec = views[i].ts_excess * (is_nano ? 1000000000L : 1000000L) +
+				      views[i].ts_nsec / (is_nano ? 1 : 1000),
+			.caplen = views[i].caplen,
+			.len = views[i].wirelen,
+		};
+
+		pcap_dump((uint8_t *)dumper, &header, views[i].data);
+	}
+	pcap_dump_close(dumper);
+	pcap_close(pcap);
+}
+
+static size_t
+slurp(const char *path, uint8_t **bytes)
+{
+	FILE *file = fopen(path, "rb");
+	size_t len;
+
+	ck_assert_ptr_nonnull(file);
+	*bytes = malloc(1 << 20);
+	len = fread(*bytes, 1, 1 << 20, file);
+	fclose(file);
+	return len;
+}
+
+static void
+check_same_files(const char *a, const char *b)
+{
+	uint8_t *bytes_a, *bytes_b;
+	size_t len_a = slurp(a, &bytes_a), len_b = slurp(b, &bytes_b);
+
+	ck_assert_uint_eq(len_a, len_b);
+	ck_assert_mem_eq(bytes_a, bytes_b, len_a);
+	free(bytes_a);
+	free(bytes_b);
+}
+
+static const int dlts[] = { DLT_EN10MB, DLT_NULL, DLT_RAW, DLT_LINUX_SLL2, DLT_PPP, DLT_USER3 };
+
+START_TEST(writes_the_bytes_that_libpcap_writes)
+{
+	struct sift_view views[N_PACKETS];
+	uint32_t keep[N_PACKETS];
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	uint64_t rng = suite_seed(20 + (uint64_t)_i);
+
+	opts.dlt = dlts[_i / 2];
+	opts.precision = _i % 2 ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
+	for (size_t i = 0; i < LARGEST; i++)
+		payload[i] = (uint8_t)rng_next(&rng);
+	for (size_t i = 0; i < N_PACKETS; i++) {
+		random_view(&rng, opts.dlt, &views[i]);
+		keep[i] = UINT32_MAX;
+	}
+	dump_with_libpcap("libpcap.tmp", &opts, views, N_PACKETS);
+	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), &opts, &sink, &err), 0);
+	for (size_t i = 0; i < N_PACKETS; i += 50)
+		ck_assert_int_eq(sift_sink_write(sink, views + i, keep + i, 50, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	check_same_files("libpcap.tmp", savefile_path());
+	unlink("libpcap.tmp");
+	unlink(savefile_path());
+}
+END_TEST
+
+START_TEST(keeps_what_it_is_told_to)
+{
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[3];
+	static const uint32_t keep[3] = { 5, 0, 100 };
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	uint8_t *bytes;
+
+	opts.linktype_ext = 0x24000000; /* FCS of 4 bytes */
+	for (size_t i = 0; i < 3; i++)
+		sift_view_init(&views[i], opts.dlt, payload, 60, 60);
+	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), &opts, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_write(sink, views, keep, 3, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert_uint_eq(slurp(savefile_path(), &bytes), 24 + 16 + 5 + 16 + 60);
+	uint32_t linktype, lengths[2];
+	memcpy(&linktype, bytes + 20, 4);
+	memcpy(lengths, bytes + 24 + 8, 8);
+	ck_assert_uint_eq(linktype, 0x24000001);
+	ck_assert_uint_eq(lengths[0], 5);
+	ck_assert_uint_eq(lengths[1], 60);
+	free(bytes);
+	unlink(savefile_path());
+}
+END_TEST
+
+START_TEST(says_that_the_disk_is_full)
+{
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_summary_opts lines = { .size = sizeof(lines), .dlt = DLT_EN10MB };
+	struct sift_view view;
+	uint32_t keep = UINT32_MAX;
+	struct sift_sink *sink = NULL;
+	struct ebpf_err err;
+
+	ck_assert_int_eq(sift_sink_open_savefile("/dev/full", &opts, &sink, &err), -ENOSPC);
+	ck_assert_str_eq(err.text, "/dev/full: offset 0: No space left on device");
+	ck_assert_ptr_null(sink);
+
+	sift_view_init(&view, DLT_EN10MB, payload, 60, 60);
+	ck_assert_int_eq(sift_sink_open_summary("/dev/full", &lines, &sink, &err), 0);
+	sift_sink_write(sink, &view, &keep, 1, &err);
+	ck_assert_int_eq(sift_sink_close(sink, &err), -ENOSPC);
+	ck_assert_str_eq(err.text, "/dev/full: offset 0: No space left on device");
+}
+END_TEST
+
+START_TEST(says_that_the_pipe_is_closed)
+{
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view view;
+	uint32_t keep = UINT32_MAX;
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	int ends[2], saved = dup(STDOUT_FILENO);
+	int written, closed;
+
+	signal(SIGPIPE, SIG_IGN);
+	sift_view_init(&view, DLT_EN10MB, payload, 60, 60);
+	ck_assert_int_eq(pipe(ends), 0);
+	fflush(stdout);
+	dup2(ends[1], STDOUT_FILENO);
+	close(ends[1]);
+	ck_assert_int_eq(sift_sink_open_savefile("-", &opts, &sink, &err), 0);
+	close(ends[0]);
+	written = sift_sink_write(sink, &view, &keep, 1, &err);
+	closed = sift_sink_close(sink, &err);
+	dup2(saved, STDOUT_FILENO);
+	ck_assert_msg(written == -EPIPE || closed == -EPIPE, "%d, %d", written, closed);
+	ck_assert_str_eq(err.text, "standard output: offset 24: Broken pipe");
+}
+END_TEST
+
+/* A limit at every place of the first three records, the file's header included. */
+START_TEST(a_file_that_cannot_grow_ends_in_a_whole_packet)
+{
+	enum { RECORD = 16 + 60 };
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[20];
+	uint32_t keep[20];
+
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < 20; i++) {
+		sift_view_init(&views[i], opts.dlt, payload, 60, 60);
+		keep[i] = UINT32_MAX;
+	}
+	for (rlim_t limit = 0; limit < 24 + 3 * RECORD; limit++) {
+		struct rlimit rlimit = { limit, RLIM_INFINITY };
+		struct sift_sink *sink = NULL;
+		struct ebpf_err err;
+		struct stat st;
+		int rc;
+
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		rc = sift_sink_open_savefile(savefile_path(), &opts, &sink, &err);
+		if (rc == 0) {
+			rc = sift_sink_write(sink, views, keep, 20, &err);
+			if (rc == 0)
+				rc = sift_sink_flush(sink, &err);
+			ck_assert_int_eq(sift_sink_write(sink, views, keep, 20, NULL), -EFBIG);
+			ck_assert_int_eq(sift_sink_close(sink, NULL), 0);
+		}
+		rlimit.rlim_cur = RLIM_INFINITY;
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		ck_assert_int_eq(rc, -EFBIG);
+		ck_assert_msg(strstr(err.text, "File too large") != NULL, "%s", err.text);
+		ck_assert_int_eq(stat(savefile_path(), &st), 0);
+		ck_assert_msg((rlim_t)st.st_size ==
+				      (limit < 24 ? 0 : 24 + (limit - 24) / RECORD * RECORD),
+			      "limit %lu: %ld bytes", (unsigned long)limit, (long)st.st_size);
+	}
+	unlink(savefile_path());
+}
+END_TEST
+
+START_TEST(refuses_before_anything_is_created)
+{
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_sink *sink = NULL;
+	struct ebpf_err err;
+
+	opts.dlt = 9999;
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "none.tmp: savefiles have no number for link type 9999");
+	opts = ethernet();
+	opts.snaplen = 0;
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "none.tmp: snapshot length 0, but it is 1 to 2147483647");
+	opts.size = 4;
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_ptr_null(sink);
+	ck_assert_int_eq(access("none.tmp", F_OK), -1);
+	opts = ethernet();
+	ck_assert_int_eq(sift_sink_open_savefile("no/such.tmp", &opts, &sink, &err), -ENOENT);
+	ck_assert_str_eq(err.text, "no/such.tmp: No such file or directory");
+	ck_assert_int_eq(sift_sink_close(NULL, &err), 0);
+}
+END_TEST
+
+static const struct {
+	int dlt;
+	uint32_t len;
+	const char *bytes;
+	const char *line;
+} summaries[] = {
+	{ DLT_RAW, 24, "\x45\0\0\x28\0\0\0\0\x40\x06\0\0\xc0\0\2\1\xc0\0\2\2\x9c\x40\0\x50",
+	  "22:13:20.123456 IPv4 192.0.2.1.40000 > 192.0.2.2.80 TCP, length 24\n" },
+	{ DLT_RAW, 24, "\x45\0\0\x28\0\0\0\1\x40\x06\0\0\xc0\0\2\1\xc0\0\2\2\x9c\x40\0\x50",
+	  "22:13:20.123456 IPv4 192.0.2.1 > 192.0.2.2 TCP, length 24\n" },
+	{ DLT_RAW, 20, "\x45\0\0\x28\0\0\0\0\x40\xc8\0\0\xc0\0\2\1\xc0\0\2\2",
+	  "22:13:20.123456 IPv4 192.0.2.1 > 192.0.2.2 protocol 200, length 20\n" },
+	{ DLT_RAW, 44,
+	  "\x60\0\0\0\0\x04\x11\x40"
+	  " \1\r\xb8\0\0\0\0\0\0\0\0\0\0\0\1 \1\r\xb8\0\0\0\0\0\0\0\0\0\0\0\2\0\x35\0\x35",
+	  "22:13:20.123456 IPv6 2001:db8::1.53 > 2001:db8::2.53 UDP, length 44\n" },
+	{ DLT_EN10MB, 14, "\1\2\3\4\5\6\x11\x12\x13\x14\x15\x16\x08\x06",
+	  "22:13:20.123456 11:12:13:14:15:16 > 01:02:03:04:05:06 protocol 0x0806, length 14\n" },
+	{ DLT_IEEE802_11, 3, "\x1b[m", "22:13:20.123456 IEEE802_11, length 3\n" },
+	{ DLT_RAW, 0, "", "22:13:20.123456 RAW, length 0\n" },
+};
+
+START_TEST(summarises_a_packet_in_a_line)
+{
+	struct sift_summary_opts opts = { .size = sizeof(opts), .dlt = summaries[_i].dlt };
+	struct sift_sink *sink;
+	struct sift_view view;
+	struct ebpf_err err;
+	uint32_t keep = 1;
+	uint8_t *text;
+	size_t len;
+
+	setenv("TZ", "UTC", 1);
+	sift_view_init(&view, opts.dlt, (const uint8_t *)summaries[_i].bytes, summaries[_i].len,
+		       summaries[_i].len);
+	view.ts_sec = 1700000000;
+	view.ts_nsec = 123456789;
+	ck_assert_int_eq(sift_sink_open_summary(savefile_path(), &opts, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_write(sink, &view, &keep, 1, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	len = slurp(savefile_path(), &text);
+	text[len] = '\0';
+	ck_assert_str_eq((char *)text, summaries[_i].line);
+	free(text);
+	unlink(savefile_path());
+}
+END_TEST
+
+/* Every prefix of random bytes with IP's first byte, under every link type of the table. */
+START_TEST(summaries_are_printable_whatever_the_packet)
+{
+	struct sift_summary_opts opts = { .size = sizeof(opts), .dlt = summaries[_i].dlt };
+	uint64_t rng = suite_seed(7);
+	uint64_t n_frames = suite_scaled(200);
+	uint32_t keep = 1;
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	uint8_t *text;
+	size_t len;
+
+	ck_assert_int_eq(sift_sink_open_summary(savefile_path(), &opts, &sink, &err), 0);
+	for (uint64_t i = 0; i < n_frames; i++) {
+		uint32_t caplen = rng_below(&rng, 64);
+		uint8_t *frame = malloc(caplen + 1); /* its end is where it should be */
+		struct sift_view view;
+
+		for (uint32_t b = 0; b < caplen; b++)
+			frame[b] = b == 0 ? (i % 2 ? 0x45 : 0x60) : (uint8_t)rng_next(&rng);
+		sift_view_init(&view, opts.dlt, frame, caplen, UINT32_MAX);
+		view.ts_sec = (int64_t)rng_next(&rng);
+		view.ts_nsec = (uint32_t)rng_next(&rng);
+		ck_assert_int_eq(sift_sink_write(sink, &view, &keep, 1, &err), 0);
+		free(frame);
+	}
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	len = slurp(savefile_path(), &text);
+	ck_assert_uint_gt(len, 0);
+	for (size_t i = 0; i < len; i++)
+		ck_assert_msg(text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f), "byte %02x",
+			      text[i]);
+	free(text);
+	unlink(savefile_path());
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("filter/sink");
+	TCase *tc = tcase_create("savefile");
+
+	tcase_add_loop_test(tc, writes_the_bytes_that_libpcap_writes, 0, 2 * N_ELEMS(dlts));
+	tcase_add_test(tc, keeps_what_it_is_told_to);
+	tcase_add_test(tc, says_that_the_disk_is_full);
+	tcase_add_test(tc, says_that_the_pipe_is_closed);
+	tcase_add_test(tc, a_file_that_cannot_grow_ends_in_a_whole_packet);
+	tcase_add_test(tc, refuses_before_anything_is_created);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("summary");
+	tcase_add_loop_test(tc, summarises_a_packet_in_a_line, 0, N_ELEMS(summaries));
+	tcase_add_loop_test(tc, summaries_are_printable_whatever_the_packet, 0, N_ELEMS(summaries));
+	suite_add_tcase(s, tc);
+	return s;
+}
