@@ -528,10 +528,10 @@ check_layout(const struct cbpf_packet_layout *layout, struct ebpf_err *err)
 {
 	if (layout == NULL)
 		return ebpf_err_set(err, -EINVAL, "target packet needs the layout of its context");
-	if (layout->size < EBPF_SIZED_LEAST(struct cbpf_packet_layout, random))
+	if (layout->size < EBPF_SIZED_LEAST(struct cbpf_packet_layout, fields))
 		return ebpf_err_set(err, -EINVAL, "layout of %zu bytes, but %zu are the least: set size",
 				    layout->size,
-				    EBPF_SIZED_LEAST(struct cbpf_packet_layout, random));
+				    EBPF_SIZED_LEAST(struct cbpf_packet_layout, fields));
 	for (size_t i = 0; i < CBPF_N_FIELDS; i++) {
 		uint8_t width = layout->fields[i].width;
 		bool is_data = i == CBPF_FIELD_DATA;
@@ -544,7 +544,7 @@ check_layout(const struct cbpf_packet_layout *layout, struct ebpf_err *err)
 					    layout->fields[i].off);
 	}
 	if (layout->known_off > INT16_MAX - 4)
-		return ebpf_err_set(err, -EINVAL, "layout: 'known' is at offset %u",
+		return ebpf_err_set(err, -EINVAL, "layout: 'known' is at offset %" PRIu32,
 				    layout->known_off);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 #include "filter/outfile.h"
 #include "filter/savefile.h"
 
@@ -117,15 +118,17 @@ static const struct sift_sink_ops savefile_ops = {
 };
 
 static int
-check_opts(const struct sift_savefile_opts *opts, struct ebpf_err *err)
+take_opts(struct sift_savefile_opts *known, const struct sift_savefile_opts *opts,
+	  struct ebpf_err *err)
 {
-	if (opts->size < sizeof(*opts))
-		return ebpf_err_set(err, -EINVAL,
-				    "savefile options of %zu bytes, but %zu are known: set size",
-				    opts->size, sizeof(*opts));
-	if (opts->snaplen == 0 || opts->snaplen > INT_MAX)
+	int rc = ebpf_sized_take("savefile options", known, sizeof(*known), opts,
+				 EBPF_SIZED_LEAST(struct sift_savefile_opts, precision), err);
+
+	if (rc < 0)
+		return rc;
+	if (known->snaplen == 0 || known->snaplen > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but it is 1 to %d",
-				    (unsigned long)opts->snaplen, INT_MAX);
+				    (unsigned long)known->snaplen, INT_MAX);
 	return 0;
 }
 
@@ -151,18 +154,19 @@ int
 sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 			struct sift_sink **out, struct ebpf_err *err)
 {
+	struct sift_savefile_opts known = { .size = sizeof(known) };
 	uint8_t header[SIFT_SAVEFILE_HEADER];
 	struct savefile *s;
 	int rc;
 
 	/* Nothing is created, or truncated, that could not have a header. */
-	if ((rc = check_opts(opts, err)) < 0 || (rc = make_header(opts, header, err)) < 0)
+	if ((rc = take_opts(&known, opts, err)) < 0 || (rc = make_header(&known, header, err)) < 0)
 		return ebpf_err_prefix(err, rc, "%s", path);
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &savefile_ops;
-	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	s->ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
 	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
 	    (rc = write_header(&s->out, header, err)) < 0) {
 		savefile_close(&s->sink, NULL);

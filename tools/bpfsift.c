@@ -435,7 +435,8 @@ on_signal(int signo)
 static void
 catch_signals(struct sift_source *source)
 {
-	struct sigaction stop = { .sa_handler = on_signal };
+	/* Asked once it ends in order; asked again, be it in a write that blocks, it dies. */
+	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction old;
 

@@ -245,14 +245,15 @@ enum cbpf_field {
  */
 struct cbpf_packet_layout {
 	size_t size;            /**< sizeof(struct cbpf_packet_layout) */
+	/** Helpers (ctx, A, X) by number; 0: there is none, refuse the load. */
+	int32_t nlattr, nlattr_nest, pay_offset, random;
+	uint32_t known_off;     /**< u32: which fields have a value (PROTOCOL and after) */
+	/** Last, since their number may grow. */
 	struct {
 		uint16_t off;           /**< bytes from R1 */
 		uint8_t width;          /**< bytes */
 		uint32_t known;         /**< its bit in the word at known_off */
 	} fields[CBPF_N_FIELDS];
-	uint16_t known_off;     /**< u32: which fields have a value (PROTOCOL and after) */
-	/** Helpers (ctx, A, X) by number; 0: there is none, refuse the load. */
-	int32_t nlattr, nlattr_nest, pay_offset, random;
 };
 
 /** Options of cbpf_lower(); zero is the default of each. */

@@ -9,6 +9,8 @@
 #include "tests/support/suite.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The registers that the lowering gives these roles. */
@@ -325,6 +327,60 @@ START_TEST(operands_that_do_not_agree_are_not_fused)
 }
 END_TEST
 
+/* Contexts of a type whose runs have their data fetched beforehand. */
+struct context {
+	const uint8_t *data;
+	uint32_t number;
+};
+
+START_TEST(many_runs_are_so_many_single_ones)
+{
+	static const struct ebpf_prog_type with_data = {
+		.name = "data", .has_data = true, .data_off = offsetof(struct context, data),
+	};
+	/* r0 = number; below 10 it is returned by way of a call and a loop */
+	static const char text[] =
+		"r0 = *(u32 *)(r1 +8)\nr6 = r0\nif r0 > 0xa goto pc+3\n"
+		"call pc+3\nr6 += -1\nif r6 s> 0x0 goto pc-3\nexit\nr0 += 1000\nexit\n";
+	enum { N = 40 };
+	struct context contexts[N];
+	uint8_t byte = 0;
+	struct ebpf_insn *insns;
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+	size_t n_insns;
+
+	_Static_assert(offsetof(struct context, number) == sizeof(void *), "the load's offset");
+	for (uint32_t i = 0; i < N; i++)
+		contexts[i] = (struct context) { &byte, i };
+	ck_assert_int_eq(ebpf_asm(text, sizeof(text) - 1, &insns, &n_insns, &err), 0);
+	insns[0].off = offsetof(struct context, number);
+	ck_assert_msg(ebpf_prog_load_trusted(&with_data, insns, n_insns, NULL, &prog, &err) == 0,
+		      "%s", err.text);
+	/* lengths around the distance at which data is fetched; none written past the end */
+	for (size_t n = 0; n <= N; n++) {
+		uint32_t results[2][N + 1];
+
+		memset(results, 0xa5, sizeof(results));
+		ck_assert_int_eq(ebpf_prog_set_run(prog, interp_labels), 0);
+		interp_labels_many(prog, contexts, sizeof(*contexts), n, results[0]);
+		ck_assert_int_eq(ebpf_prog_set_run(prog, interp_switch), 0);
+		interp_switch_many(prog, contexts, sizeof(*contexts), n, results[1]);
+		for (size_t i = 0; i < n; i++) {
+			uint64_t r0 = ebpf_prog_run(prog, (uintptr_t)&contexts[i], 0);
+
+			ck_assert_uint_eq(results[0][i], (uint32_t)r0);
+			ck_assert_uint_eq(results[1][i], (uint32_t)r0);
+			ck_assert_uint_eq(r0, i > 10 ? i : i + 1000 * (i > 0 ? i : 1));
+		}
+		ck_assert_uint_eq(results[0][n], 0xa5a5a5a5);
+		ck_assert_uint_eq(results[1][n], 0xa5a5a5a5);
+	}
+	ebpf_prog_put(prog);
+	free(insns);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -334,6 +390,7 @@ suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_run_does_what_its_slots_do, 0, EBPF_N_FUSED);
 	tcase_add_test(tc, chains_of_tests_stop_where_they_should);
+	tcase_add_test(tc, many_runs_are_so_many_single_ones);
 	tcase_add_test(tc, operands_that_do_not_agree_are_not_fused);
 	suite_add_tcase(s, tc);
 	return s;

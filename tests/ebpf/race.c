@@ -55,11 +55,13 @@ run(void *arg)
 			die("wrong result");
 	}
 	for (int i = 0; i < N_RUNS; i += 100) {
-		struct ebpf_batch batch = ebpf_batch_begin(prog);
+		uint32_t results[100];
 
-		for (int j = 0; j < 100; j++)
-			batch.run(prog, 0, 0);
-		ebpf_batch_end(prog, &batch, 100);
+		ebpf_prog_run_many(prog, NULL, 0, 100, results);
+		for (int j = 0; j < 100; j++) {
+			if (results[j] != 42)
+				die("wrong result");
+		}
 	}
 	ebpf_prog_put(prog);
 	return NULL;
