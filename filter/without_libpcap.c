@@ -32,7 +32,7 @@ enum { N_LINKTYPES = sizeof(linktypes) / sizeof(linktypes[0]) };
  * row: old hardware, and what was given out since both are counted together, of
  * which 147 to 162 are for private use.
  */
-enum { OLD_MIN = 2, OLD_MAX = 5, COMMON_MIN = 104, COMMON_MAX = 290 };
+enum { OLD_MIN = 2, OLD_MAX = 5, COMMON_MIN = 104, COMMON_MAX = 289 };
 
 /* ---- link types ---- */
 

@@ -57,8 +57,8 @@ START_TEST(has_numbers_for_savefiles)
 	static const struct {
 		int dlt;
 		uint32_t linktype;
-	} rows[] = { { 1, 1 }, { 12, 101 }, { 147, 147 }, { 162, 162 }, { 290, 290 } };
-	static const int none[] = { -1, 13, 48, 291, 1 << 20 };
+	} rows[] = { { 1, 1 }, { 12, 101 }, { 147, 147 }, { 162, 162 }, { 289, 289 } };
+	static const int none[] = { -1, 13, 48, 290, 1 << 20 };
 	uint32_t linktype;
 	char want[64];
 
