@@ -415,17 +415,20 @@ walk_free(struct walk *w)
 	free(w);
 }
 
-/* Also on paths that the walk finds never taken: no engine can run them. */
+/* What no engine can run is refused on paths too that the walk finds never taken. */
 static int
-check_packet_loads(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_env *env,
-		   struct ebpf_err *err)
+check_env(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_env *env,
+	  struct ebpf_err *err)
 {
-	for (size_t pc = 0; pc < n && !env->has_packet_loads; pc++) {
+	for (size_t pc = 0; pc < n; pc++) {
 		int row = ebpf_op_of(&insns[pc]);
 
-		if (row >= 0 && ebpf_ops[row].group == EBPF_GROUP_PACKET)
+		if (ebpf_ops[row].group == EBPF_GROUP_PACKET && !env->has_packet_loads)
 			return ebpf_err_set(err, -EINVAL,
 					    "insn %zu: packet load, but there is no packet", pc);
+		if (row == EBPF_OP_CALL && ebpf_verify_helper_of(env, insns[pc].imm) == NULL)
+			return ebpf_err_set(err, -EINVAL, "insn %zu: no helper %" PRId32, pc,
+					    insns[pc].imm);
 		pc += ebpf_code_is_wide(insns[pc].code);
 	}
 	return 0;
@@ -440,7 +443,7 @@ ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_en
 
 	if ((rc = check_length(n, err)) < 0 || (rc = ebpf_check_form(NULL, insns, n, err)) < 0 ||
 	    (rc = ebpf_check_structure(NULL, insns, n, err)) < 0 ||
-	    (rc = check_packet_loads(insns, n, env, err)) < 0)
+	    (rc = check_env(insns, n, env, err)) < 0)
 		return rc;
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)

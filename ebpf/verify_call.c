@@ -143,8 +143,6 @@ ebpf_verify_helper_call(struct walk *w, const struct ebpf_insn *insn)
 	struct call c = { ebpf_verify_helper_of(w->env, insn->imm), NULL, 0 };
 	int rc;
 
-	if (c.helper == NULL)
-		return ebpf_walk_refuse(w, -EINVAL, "no helper %" PRId32, insn->imm);
 	for (unsigned r = EBPF_R1; r <= EBPF_R5; r++) {
 		if ((rc = check_arg(w, &c, r)) < 0)
 			return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libpcap knows without anything being open: names of link types, the
- * interfaces, its version.
+ * What libpcap knows without anything being open: names and numbers of link
+ * types, the interfaces, its version.
  */
 #include "config.h"
 
@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebpf/err.h"
+#include "filter/savefile.h"
 
 int
 sift_linktype_from_name(const char *name, int *dlt)
@@ -35,6 +37,49 @@ const char *
 sift_linktype_description(int dlt)
 {
 	return pcap_datalink_val_to_description(dlt);
+}
+
+/* Have libpcap write an empty savefile; dlt says of which link type. */
+static int
+write_empty(pcap_t *pcap, int dlt, char **bytes, size_t *len, struct ebpf_err *err)
+{
+	FILE *memory = open_memstream(bytes, len);
+	pcap_dumper_t *dumper;
+
+	if (memory == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	dumper = pcap_dump_fopen(pcap, memory);
+	if (dumper == NULL) {
+		fclose(memory);
+		return ebpf_err_set(err, -EINVAL, "savefiles have no number for link type %d", dlt);
+	}
+	pcap_dump_close(dumper);
+	/* The header fits: the one thing that can fail in memory is to get some. */
+	if (*len != SIFT_SAVEFILE_HEADER)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+/*
+ * libpcap tells the LINKTYPE_* of a DLT_* only in the last field of a
+ * savefile's header: one is written into memory.
+ */
+int
+sift_savefile_linktype(int dlt, uint32_t *linktype, struct ebpf_err *err)
+{
+	pcap_t *pcap = pcap_open_dead(dlt, 1);
+	char *bytes = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (pcap == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	rc = write_empty(pcap, dlt, &bytes, &len, err);
+	if (rc == 0)
+		memcpy(linktype, bytes + len - sizeof(*linktype), sizeof(*linktype));
+	free(bytes);
+	pcap_close(pcap);
+	return rc;
 }
 
 const char *

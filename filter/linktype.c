@@ -24,9 +24,9 @@
 #include "filter/view.h"
 
 #include <errno.h>
-#include <pcap/dlt.h>
 
 #include "filter/bytes.h"
+#include "filter/dlt.h"
 
 /* ARPHRD_* of <net/if_arp.h>, which not every system has in full. */
 enum {
@@ -115,7 +115,7 @@ static const struct linktype linktypes[] = {
 	[DLT_PRISM_HEADER] = { HOW_VARIES, 0, 0, HATYPE_IEEE80211_PRISM },
 	[DLT_IEEE802_11_RADIO] = { HOW_VARIES, 0, 0, HATYPE_IEEE80211_RADIOTAP },
 	[DLT_IEEE802_11_RADIO_AVS] = { HOW_VARIES, 0, 0, HATYPE_IEEE80211_PRISM },
-	[DLT_IEEE802_15_4_WITHFCS] = { HOW_VARIES, 0, 0, HATYPE_IEEE802154 },
+	[DLT_IEEE802_15_4] = { HOW_VARIES, 0, 0, HATYPE_IEEE802154 },
 	[DLT_IEEE802_15_4_NOFCS] = { HOW_VARIES, 0, 0, HATYPE_IEEE802154 },
 	[DLT_LTALK] = { HOW_VARIES, 0, 0, HATYPE_LOCALTLK },
 };

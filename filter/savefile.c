@@ -1,59 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libpcap alone knows the LINKTYPE_* of each DLT_*, and tells it only in the
- * header of a savefile: one is written into memory.
+ * The header of pcap savefiles, as libpcap writes it: magic number, version 2.4,
+ * time zone and precision, which are always 0, snapshot length, link type.
  */
-#include "config.h"
-
 #include "filter/savefile.h"
 
-#include <errno.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "ebpf/err.h"
+#define MAGIC_MICRO 0xa1b2c3d4u
+#define MAGIC_NANO 0xa1b23c4du
 
-/* Have libpcap write an empty savefile; dlt says of which link type. */
-static int
-write_empty(pcap_t *pcap, int dlt, char **bytes, size_t *len, struct ebpf_err *err)
-{
-	FILE *memory = open_memstream(bytes, len);
-	pcap_dumper_t *dumper;
+enum { VERSION_MAJOR = 2, VERSION_MINOR = 4 };
 
-	if (memory == NULL)
-		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	dumper = pcap_dump_fopen(pcap, memory);
-	if (dumper == NULL) {
-		fclose(memory);
-		return ebpf_err_set(err, -EINVAL, "savefiles have no number for link type %d", dlt);
-	}
-	pcap_dump_close(dumper);
-	/* The header fits: the one thing that can fail in memory is to get some. */
-	if (*len != SIFT_SAVEFILE_HEADER)
-		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	return 0;
-}
+struct header {
+	uint32_t magic;
+	uint16_t version_major, version_minor;
+	uint32_t zone, precision;
+	uint32_t snaplen;
+	uint32_t linktype;
+};
+_Static_assert(sizeof(struct header) == SIFT_SAVEFILE_HEADER, "written as bytes");
 
 int
 sift_savefile_header(int dlt, uint32_t snaplen, enum sift_precision precision,
 		     uint8_t header[SIFT_SAVEFILE_HEADER], struct ebpf_err *err)
 {
-	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(dlt, (int)snaplen,
-							    precision == SIFT_PRECISION_NANO
-								    ? PCAP_TSTAMP_PRECISION_NANO
-								    : PCAP_TSTAMP_PRECISION_MICRO);
-	char *bytes = NULL;
-	size_t len = 0;
-	int rc;
+	struct header fields = {
+		.magic = precision == SIFT_PRECISION_NANO ? MAGIC_NANO : MAGIC_MICRO,
+		.version_major = VERSION_MAJOR,
+		.version_minor = VERSION_MINOR,
+		.snaplen = snaplen,
+	};
+	int rc = sift_savefile_linktype(dlt, &fields.linktype, err);
 
-	if (pcap == NULL)
-		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	rc = write_empty(pcap, dlt, &bytes, &len, err);
 	if (rc == 0)
-		memcpy(header, bytes, SIFT_SAVEFILE_HEADER);
-	free(bytes);
-	pcap_close(pcap);
+		memcpy(header, &fields, sizeof(fields));
 	return rc;
 }

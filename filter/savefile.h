@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The header of pcap savefiles, which libpcap makes. */
+/* The header of pcap savefiles. */
 #ifndef BPFSIFT_FILTER_SAVEFILE_H
 #define BPFSIFT_FILTER_SAVEFILE_H
 
@@ -13,5 +13,8 @@ enum { SIFT_SAVEFILE_HEADER = 24 };
  */
 int sift_savefile_header(int dlt, uint32_t snaplen, enum sift_precision precision,
 			 uint8_t header[SIFT_SAVEFILE_HEADER], struct ebpf_err *err);
+
+/* The LINKTYPE_* of a DLT_*, by libpcap or without it.  Returns as above. */
+int sift_savefile_linktype(int dlt, uint32_t *linktype, struct ebpf_err *err);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Savefiles in the pcap format, in host byte order.
  *
- * The header's bytes come from libpcap; records are written here, as
- * pcap_dump() does, but into a large buffer and with every error noticed.
+ * Records are written as pcap_dump() does, but into a large buffer and with
+ * every error noticed.
  */
 #include "config.h"
 

@@ -53,19 +53,26 @@ need()
 	fi
 }
 
-# What every build needs.  A release has its configure script.
-need_build()
+# What every build needs, on whatever machine and for whatever machine.  A
+# release has its configure script.
+need_tools()
 {
-	need 'C compiler' 'gcc libc6-dev' have_cc
 	need make make have make
 	need pkg-config pkg-config have pkg-config
-	need libpcap libpcap-dev have_lib libpcap
-	need libmd libmd-dev have_lib libmd
 	if configure_is_stale; then
 		need autoconf autoconf have autoreconf
 		need automake automake have automake
 		need libtool libtool have libtoolize
 	fi
+}
+
+# What a build for this machine needs.
+need_build()
+{
+	need_tools
+	need 'C compiler' 'gcc libc6-dev' have_cc
+	need libpcap libpcap-dev have_lib libpcap
+	need libmd libmd-dev have_lib libmd
 }
 
 # Install what need() found missing, or say what it is.

@@ -4,6 +4,11 @@
  *
  * Link types are libpcap's DLT_* numbers unless a name says linktype (the
  * LINKTYPE_* of savefiles).  Errors as in ebpf.h.
+ *
+ * A library that was configured --without-pcap has the same functions.  Those
+ * that take libpcap return -ENOTSUP and say so: sift_expr_compile(),
+ * sift_source_open_savefile(), sift_source_open_live(), sift_interfaces_list().
+ * Link types have names and numbers in savefiles, but no descriptions.
  */
 #ifndef BPFSIFT_FILTER_H
 #define BPFSIFT_FILTER_H
@@ -195,10 +200,10 @@ BPFSIFT_API int sift_linktype_from_name(const char *name, int *dlt);
 /** The name of a link type, a constant; NULL: it has none.  Thread-safe. */
 BPFSIFT_API const char *sift_linktype_name(int dlt);
 
-/** What a link type is, in words; NULL: unknown.  A constant.  Thread-safe. */
+/** What a link type is, in words; NULL: unknown, or no libpcap.  A constant.  Thread-safe. */
 BPFSIFT_API const char *sift_linktype_description(int dlt);
 
-/** libpcap's version in its own words, a constant. */
+/** libpcap's version in its own words, or "without libpcap"; a constant. */
 BPFSIFT_API const char *sift_libpcap_version(void);
 
 /* Flags of an interface. */

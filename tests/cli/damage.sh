@@ -12,6 +12,10 @@
 data=$srcdir/tests/data
 scale=${TEST_SCALE:-100}
 
+if ! has_libpcap; then
+	skip 'built without libpcap: bpfsift reads no savefile'
+	finish
+fi
 if ! command -v tcpdump >/dev/null 2>&1; then
 	skip 'tcpdump is missing: nothing to compare with'
 	finish

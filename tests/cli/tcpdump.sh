@@ -15,6 +15,10 @@ tab=$(printf '\t')
 scale=${TEST_SCALE:-100}
 n_workers=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
+if ! has_libpcap; then
+	skip 'built without libpcap: bpfsift reads no savefile'
+	finish
+fi
 if ! command -v tcpdump >/dev/null 2>&1; then
 	skip 'tcpdump is missing: nothing to compare with'
 	finish

@@ -339,20 +339,57 @@ END_TEST
 
 /* ---- libpcap's ---- */
 
+#ifdef HAVE_PCAP
+static void
+check_pcap_accepts(const char *name, const struct cbpf_insn *insns, size_t n, bool expected)
+{
+	const struct bpf_insn *code = (const struct bpf_insn *)(const void *)insns;
+
+	ck_assert_msg((bpf_validate(code, (int)n) != 0) == expected, "%s: libpcap %s it", name,
+		      expected ? "refuses" : "accepts");
+}
+
+static void
+check_pcap_says(const char *name, const struct cbpf_insn *insns, uint32_t wirelen,
+		uint32_t expected)
+{
+	const struct bpf_insn *code = (const struct bpf_insn *)(const void *)insns;
+	uint32_t verdict = bpf_filter(code, packet, wirelen, LEN);
+
+	ck_assert_msg(verdict == expected, "%s: libpcap says %u", name, verdict);
+}
+
+#else
+/* Without libpcap the expectations are held against ourselves and the reference. */
+static void
+check_pcap_accepts(const char *name, const struct cbpf_insn *insns, size_t n, bool expected)
+{
+	(void)name, (void)insns, (void)n, (void)expected;
+}
+
+static void
+check_pcap_says(const char *name, const struct cbpf_insn *insns, uint32_t wirelen,
+		uint32_t expected)
+{
+	(void)name, (void)insns, (void)wirelen, (void)expected;
+}
+
+START_TEST(is_libpcaps)
+{
+	suite_skip("built without libpcap: not compared with it");
+}
+END_TEST
+#endif
+
 START_TEST(pcap_dialect_is_libpcaps)
 {
 	const struct row *row = &rows[_i];
-	const struct bpf_insn *code = (const struct bpf_insn *)(const void *)row->insns;
-	uint32_t verdict;
 
 	fill_packet();
 	check_ours(row, CBPF_DIALECT_PCAP, row->pcap.ours, row->pcap.verdict);
-	ck_assert_msg((bpf_validate(code, (int)row->n) != 0) == (row->pcap.theirs != REFUSED),
-		      "%s: libpcap accepts or refuses it", row->name);
-	if (row->pcap.theirs != RUNS)
-		return;
-	verdict = bpf_filter(code, packet, LEN, LEN);
-	ck_assert_msg(verdict == row->pcap.verdict, "%s: libpcap says %u", row->name, verdict);
+	check_pcap_accepts(row->name, row->insns, row->n, row->pcap.theirs != REFUSED);
+	if (row->pcap.theirs == RUNS)
+		check_pcap_says(row->name, row->insns, LEN, row->pcap.verdict);
 }
 END_TEST
 
@@ -375,7 +412,8 @@ START_TEST(pcap_dialect_has_no_limit_on_length)
 	if (rc == 0)
 		cbpf_prog_free(prog);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
-	ck_assert_int_eq(rc, attach(fds[1], insns, n));
+	/* qemu's user mode refuses an empty program too, but with -ENOMEM. */
+	ck_assert_int_eq(rc == 0, attach(fds[1], insns, n) == 0);
 	ck_assert_int_eq(rc, n >= 1 && n <= 4096 ? 0 : -EINVAL);
 	close(fds[0]);
 	close(fds[1]);
@@ -384,8 +422,7 @@ START_TEST(pcap_dialect_has_no_limit_on_length)
 	if (rc == 0)
 		cbpf_prog_free(prog);
 	ck_assert_int_eq(rc, n >= 1 ? 0 : -EINVAL);
-	ck_assert_int_eq(bpf_validate((const struct bpf_insn *)(const void *)insns, (int)n),
-			 n >= 1);
+	check_pcap_accepts("length", insns, n, n >= 1);
 	free(insns);
 }
 END_TEST
@@ -399,8 +436,7 @@ START_TEST(len_is_the_length_on_the_wire)
 
 	fill_packet();
 	ck_assert_uint_eq(judge_ours(insns, 2, CBPF_DIALECT_PCAP, &view), 1500);
-	ck_assert_uint_eq(
-		bpf_filter((const struct bpf_insn *)(const void *)insns, packet, 1500, LEN), 1500);
+	check_pcap_says("len", insns, 1500, 1500);
 	/* a socket's packets are whole */
 	ck_assert_uint_eq(judge_ours(insns, 2, CBPF_DIALECT_KERNEL, &view), 1500);
 	view.wirelen = LEN;
@@ -436,9 +472,7 @@ START_TEST(headers_are_reached_in_dialect_kernel_alone)
 		ck_assert_uint_eq(judge_ours(insns, loads[i].n, CBPF_DIALECT_KERNEL, &view),
 				  loads[i].verdict);
 		ck_assert_uint_eq(judge_ours(insns, loads[i].n, CBPF_DIALECT_PCAP, &view), 0);
-		ck_assert_uint_eq(
-			bpf_filter((const struct bpf_insn *)(const void *)insns, packet, LEN, LEN),
-			0);
+		check_pcap_says("header", insns, LEN, 0);
 	}
 }
 END_TEST
@@ -469,6 +503,9 @@ suite(void)
 
 	tcase_add_loop_test(tc, kernel_dialect_is_the_kernels, 0, N_ELEMS(rows));
 	tcase_add_loop_test(tc, pcap_dialect_is_libpcaps, 0, N_ELEMS(rows));
+#ifndef HAVE_PCAP
+	tcase_add_test(tc, is_libpcaps);
+#endif
 	suite_add_tcase(s, tc);
 	tc = tcase_create("single");
 	tcase_add_loop_test(tc, pcap_dialect_has_no_limit_on_length, 0, 5);

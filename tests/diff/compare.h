@@ -34,7 +34,7 @@ struct diff_oracle {
 		     uint32_t *verdicts, struct ebpf_err *err);
 };
 
-extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel;
+extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference;
 
 #define DIFF_STEPS 1024
 

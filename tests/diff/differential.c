@@ -162,8 +162,13 @@ summarise(struct campaign *c)
 static bool
 parse(char **argv, struct campaign *c)
 {
-	static const struct diff_oracle *const oracles[] = { &diff_oracle_pcap,
-							     &diff_oracle_kernel };
+	static const struct diff_oracle *const oracles[] = {
+#ifdef HAVE_PCAP
+		&diff_oracle_pcap,
+#endif
+		&diff_oracle_kernel,
+		&diff_oracle_reference,
+	};
 	uint64_t numbers[4];
 
 	for (size_t i = 0; i < N_ELEMS(oracles); i++) {

@@ -64,6 +64,9 @@ failed(struct ebpf_err *err, const char *what)
 {
 	int code = errno;
 
+	/* An emulator that does not know an option: the kernel was not asked. */
+	if (code == ENOPROTOOPT)
+		return ebpf_err_set(err, -EOPNOTSUPP, "%s: %s", what, strerror(code));
 	/* -EINVAL is what a refused program gives. */
 	return ebpf_err_set(err, code == EINVAL ? -EIO : -code, "%s: %s", what, strerror(code));
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Programs as objects: what loads keep and refuse, and what they do without memory. */
+#include "config.h"
+
 #include "ebpf/insn.h"
 #include "ebpf/prog.h"
 #include "tests/support/suite.h"
@@ -9,8 +11,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* ---- allocations fail on request: -Wl,--wrap=calloc,--wrap=realloc,--wrap=mmap ---- */
+/* ---- allocations fail on request: -Wl,--wrap=calloc,--wrap=realloc,--wrap=mmap[64] ---- */
 
+/* Where off_t is made to have 64 bits, mmap() has another name. */
+#ifdef _FILE_OFFSET_BITS
+#define __wrap_mmap __wrap_mmap64
+#define __real_mmap __real_mmap64
+#endif
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);

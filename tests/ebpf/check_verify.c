@@ -192,6 +192,8 @@ static const struct {
 	  "insn 0: packet load, but there is no packet" },
 	{ &raw, "r0 = 0\nif r0 == 0x0 goto pc+1\nr0 = *(u16 *)skb[0]\nexit\n", -EINVAL,
 	  "insn 2: packet load, but there is no packet" },
+	{ &raw, "r0 = 0\nif r0 == 0x0 goto pc+1\ncall unknown#4711\nexit\n", -EINVAL,
+	  "insn 2: no helper 4711" },
 	{ &raw, "*(u64 *)(r10 -16) = 0\n*(u64 *)(r10 -8) = 0\nr2 = 1\n"
 		"lock *(u64 *)(r10 -12) += r2\n" RET, -EACCES,
 	  "insn 3: r10 (fp+0) -12, write 8 bytes: atomic, but perhaps not aligned" },

@@ -6,11 +6,11 @@
 #include "tests/support/suite.h"
 
 #include <bpfsift/filter.h>
-#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "filter/dissect.h"
+#include "filter/dlt.h"
 
 #define BE16(v) (uint8_t)((v) >> 8), (uint8_t)(v)
 #define Z4 0, 0, 0, 0

@@ -9,11 +9,12 @@
 
 #include <bpfsift/filter.h>
 #include <errno.h>
-#include <pcap/dlt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "filter/dlt.h"
 
 #define AD(what) ((uint32_t)CBPF_AD_OFF + CBPF_AD_##what)
 #define NET(off) ((uint32_t)CBPF_NET_OFF + (off))

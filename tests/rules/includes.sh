@@ -39,7 +39,7 @@ check_empty 'the public headers need no system header beyond these' \
 	"$(includes include | grep ':<' | grep -vE ':<(bpfsift/.*|stdbool\.h|stddef\.h|stdint\.h|stdio\.h)>$')"
 
 # Wrapping files.  A new one is a decision: it goes here by name.
-pcap_wrappers='filter/(expr|libpcap|linktype|savefile|source_live|source_savefile)\.c'
+pcap_wrappers='filter/(expr|libpcap|source_live|source_savefile)\.c'
 md_wrappers='ebpf/tag\.c'
 linux_wrappers='filter/(attach|sandbox|source_live)\.c'
 check_empty 'libpcap is included only by the files that wrap it' \

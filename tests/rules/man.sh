@@ -54,7 +54,12 @@ PATH=$builddir/tools:$PATH
 [ ! -f "$srcdir/tests/data/demo.pcap" ] || cp "$srcdir/tests/data/demo.pcap" "$scratch"
 for tool in bpfsift cbpf2ebpf ebpfrun; do
 	page=$srcdir/man/$tool.1
-	run_examples "$page"
+	# bpfsift's examples read savefiles.
+	if [ "$tool" = bpfsift ] && ! has_libpcap; then
+		skip "built without libpcap: the examples of $tool.1 were not run"
+	else
+		run_examples "$page"
+	fi
 	check "$tool --help ends well" "$builddir/tools/$tool" --help
 	help=$("$builddir/tools/$tool" --help 2>&1)
 	check_empty "$tool.1 describes each option of --help" "$(

@@ -75,6 +75,12 @@ but it is: $3"
 	fi
 }
 
+# has_libpcap: whether the library was configured with it.
+has_libpcap()
+{
+	grep -q '^#define HAVE_PCAP 1$' "$builddir/config.h"
+}
+
 # finish: print the totals and end with the status that they ask for.
 finish()
 {
