@@ -321,8 +321,8 @@ START_TEST(no_constant_is_left_at_any_byte)
 			if (v < 1 << 16)
 				continue;
 			n_searched++;
-			ck_assert_msg(contains(plain->aux->insns, p.n, v), "search is blind for %x", v);
-			/* Of the bytes of small numbers, and of the sign's, every program has some. */
+			ck_assert_msg(contains(plain->aux->insns, p.n, v), "%x is not found", v);
+			/* Bytes of small numbers and of signs are in every program. */
 			if (v == UINT32_MAX || v == 1 << 16 || v == 1u << 31 ||
 			    v == 0xffff8000u || (v >> 24 == 0 && v << 16 == 0))
 				continue;
@@ -400,7 +400,8 @@ START_TEST(messages_name_the_instructions_that_were_loaded)
 	ck_assert_uint_eq(r0, 3);
 	ck_assert_uint_eq(traced.n, 7);
 	ebpf_prog_put(prog);
-	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), itself, 3, &always, &prog, NULL), 0);
+	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), itself, 3, &always, &prog, NULL),
+			 0);
 	ck_assert_int_eq(ebpf_prog_run_checked(prog, NULL, 0, &opts, &r0, NULL), -ELOOP);
 	ck_assert_uint_eq(traced.n, 14);
 	ebpf_prog_put(prog);

@@ -302,7 +302,7 @@ START_TEST(a_run_inside_of_a_run_is_a_miss)
 		ck_assert_int_eq(ebpf_prog_count(prog, i > 2, NULL), 0);
 		again.r0 = 1;
 		batch = ebpf_batch_begin(prog);
-		ck_assert_uint_eq(i % 2 == 0 ? ebpf_prog_run(prog, 0, 0) : batch.run(prog, 0, 0), 105);
+		ck_assert_uint_eq((i % 2 == 0 ? ebpf_prog_run : batch.run)(prog, 0, 0), 105);
 		ebpf_batch_end(prog, &batch, 1);
 		ck_assert_uint_eq(again.r0, 0);
 		ck_assert_uint_eq(again.n_calls, i);
