@@ -22,17 +22,24 @@
 #define EBPF_MAX_LOOPS (8u << 20)
 
 /*
- * A helper is called with R1-R5 and the environment that its program was
- * loaded with; what it returns becomes R0.
+ * A helper is called with its env, or where that is NULL with the one that the
+ * program was loaded with.  What it takes is not tested where args says
+ * nothing.
  */
-typedef uint64_t (*ebpf_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
-				   uint64_t r5, void *env);
-
 struct ebpf_helper {
 	int32_t id;
 	const char *name;
-	ebpf_helper_fn fn;
+	ebpf_helper_fn fn;      /* NULL: the interpreters do it, see EBPF_HELPER_TAIL_CALL */
+	uint8_t args[5];        /* enum ebpf_arg_kind; R1 first */
+	uint8_t ret;            /* enum ebpf_ret_kind */
+	void *env;
 };
+
+/* The number of tail_call: the interpreters' own, since it does not return. */
+#define EBPF_HELPER_TAIL_CALL 12
+
+/* Programs that one run may go on to. */
+#define EBPF_MAX_TAIL_CALLS 33
 
 struct ebpf_prog_type {
 	const char *name;
