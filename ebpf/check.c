@@ -95,7 +95,7 @@ static int
 check_supported(const struct ebpf_prog_type *type, const struct ebpf_op_desc *d, enum ebpf_op row,
 		size_t pc, struct ebpf_err *err)
 {
-	if (d->form == EBPF_FORM_LDDW && row != EBPF_OP_LDDW)
+	if (row == EBPF_OP_LDDW_VAR)
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: loads a %s, and program type %s has none", pc, d->text,
 				    type->name);
@@ -346,7 +346,7 @@ check_depth(struct layout *l, const struct ebpf_insn *insns, size_t n_insns, str
 
 int
 ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
-		     size_t n_insns, struct ebpf_err *err)
+		     size_t n_insns, uint32_t *n_frames, struct ebpf_err *err)
 {
 	struct layout l = { 0 };
 	int rc;
@@ -364,6 +364,10 @@ ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *
 	    (rc = check_helpers(&l, type, insns, n_insns, err)) < 0 ||
 	    (rc = check_depth(&l, insns, n_insns, err)) < 0)
 		goto out;
+	for (size_t i = 0; n_frames != NULL && i < l.n_funcs; i++) {
+		if (*n_frames < l.level[i])
+			*n_frames = l.level[i];
+	}
 out:
 	free(l.level);
 	free(l.marks);

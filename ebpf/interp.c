@@ -18,6 +18,7 @@
 #include "ebpf/atomic.h"
 #include "ebpf/fuse.h"
 #include "ebpf/insn.h"
+#include "ebpf/map.h"
 
 #include <string.h>
 
@@ -41,6 +42,7 @@
 
 struct frame {
 	const struct ebpf_decoded *ret;
+	const struct ebpf_prog *prog;
 	uint32_t n_loops;
 	uint64_t saved[4];      /* R6 ... R9 */
 };
@@ -49,6 +51,22 @@ static inline void *
 pointer(uint64_t addr)
 {
 	return (void *)(uintptr_t)addr;
+}
+
+/*
+ * The program that a tail call goes on to; NULL: it fails.  One without this
+ * interpreter's labels was not verified, or has a runtime of its own; one that
+ * might need more frames than are left would write past them.
+ */
+static const struct ebpf_prog *
+tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames)
+{
+	const struct ebpf_map *map = pointer(regs[EBPF_R2]);
+	const struct ebpf_prog *to = ebpf_prog_array_get(map, (uint32_t)regs[EBPF_R3]);
+
+	if (to == NULL || to->engine != prog->engine || n_frames + to->n_frames > EBPF_MAX_FRAMES)
+		return NULL;
+	return to;
 }
 
 /* One by one: for an array compilers call memset() or worse, per packet. */
@@ -82,7 +100,7 @@ pointer(uint64_t addr)
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	_Alignas(16) uint8_t stack[EBPF_MAX_FRAMES * EBPF_STACK_SIZE];                             \
 	uint64_t regs[EBPF_N_REGS];                                                                 \
-	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
+	uint32_t n_loops = EBPF_MAX_LOOPS, n_tail_calls = 0;                                        \
                                                                                                    \
 	if (prog == NULL)                                                                          \
 		return (uintptr_t)LABELS;                                                          \
@@ -95,10 +113,27 @@ pointer(uint64_t addr)
 #define STEP (void)0
 #define TRACE (void)0
 #define ACCESS(addr, size) (void)0
-#define ATOMIC(addr, size) (void)0
+#define WRITE(addr, size) (void)0
+#define ATOMIC(addr, size, is_write) (void)0
 #define GOTO(n) pc += (n)
 #define ENTER_FRAME (void)0
-#define HELPER (void)0
+#define RESUME (void)0
+#define HELPER(h) (void)0
+/* R2 is what the target expects there: the memory's length in the type raw. */
+#define TAIL_CALL                                                                                  \
+	do {                                                                                       \
+		const struct ebpf_prog *to_ = NULL;                                                \
+                                                                                                   \
+		if (n_tail_calls < EBPF_MAX_TAIL_CALLS)                                            \
+			to_ = tail_callee(prog, regs, (size_t)(frame - frames));                   \
+		if (to_ == NULL)                                                                   \
+			break;                                                                     \
+		n_tail_calls++;                                                                    \
+		prog = to_;                                                                        \
+		pc = to_->code - 1;                                                                \
+		n_loops = EBPF_MAX_LOOPS;                                                          \
+		regs[EBPF_R2] = r2;                                                                \
+	} while (0)
 #define RETURN return regs[EBPF_R0]
 #define FAIL return 0
 

@@ -10,12 +10,14 @@
 
 #include "ebpf/prog.h"
 
+#include "ebpf/arith.h"
 #include "ebpf/check.h"
 #include "ebpf/err.h"
 #include "ebpf/fuse.h"
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
+#include "ebpf/link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,6 +49,7 @@ prog_free(struct ebpf_prog *prog)
 	struct ebpf_prog_aux *aux = prog->aux;
 
 	munmap(prog, aux->n_bytes);
+	ebpf_link_free(&aux->link);
 	free(aux->insns);
 	free(aux);
 }
@@ -72,7 +75,7 @@ aux_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t
 /* An object without a runtime.  n_insns is at most EBPF_MAXINSNS: no product wraps. */
 static struct ebpf_prog *
 prog_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
-	 void *env)
+	 const struct ebpf_link *link, void *env)
 {
 	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
 					(n_insns + 1) * sizeof(struct ebpf_decoded));
@@ -88,9 +91,10 @@ prog_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_
 		return NULL;
 	}
 	aux->n_bytes = n_bytes;
+	aux->link = *link;
 	prog->run = run_refused;
-	prog->helpers = type->helpers;
-	prog->env = env;
+	prog->helpers = aux->link.type.helpers;
+	prog->env = env != NULL ? env : &aux->link.env;
 	prog->aux = aux;
 	prog->n_insns = (uint32_t)n_insns;
 	return prog;
@@ -114,17 +118,23 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 	for (size_t pc = 0; pc < prog->n_insns; pc++) {
 		struct ebpf_decoded *d = &code[pc];
 		int row = ebpf_op_of(&insns[pc]);
+		bool is_wide = ebpf_code_is_wide(insns[pc].code);
 
-		set_row(d, labels, (uintptr_t)row);
+		set_row(d, labels, is_wide ? EBPF_OP_LDDW : (uintptr_t)row);
 		d->dst = insns[pc].dst_reg;
 		d->src = insns[pc].src_reg;
 		d->off = insns[pc].off;
-		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(prog->aux->type, insns[pc].imm)
+		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(&prog->aux->link.type,
+								 insns[pc].imm)
 					     : insns[pc].imm;
-		if (ebpf_code_is_wide(insns[pc].code)) {
+		if (is_wide) {
+			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc], (enum ebpf_op)row,
+						     pc, prog->code);
+
 			pc++;
 			set_row(&code[pc], labels, EBPF_N_OPS);
-			code[pc].imm = insns[pc].imm;
+			code[pc - 1].imm = s32((uint32_t)v);
+			code[pc].imm = s32((uint32_t)(v >> 32));
 		}
 	}
 	set_row(&code[prog->n_insns], labels, EBPF_N_OPS);
@@ -157,6 +167,7 @@ ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
 	if (labels != NULL && fuse(prog, labels) < 0)
 		return -ENOMEM;
 	prog->run = run;
+	prog->engine = run;
 	return 0;
 }
 
@@ -177,20 +188,75 @@ out_of_memory(size_t n_insns, struct ebpf_err *err)
 	return ebpf_err_set(err, -ENOMEM, "program of %zu instructions: out of memory", n_insns);
 }
 
+/* A program decoded by row; of a trusted one its structure is checked too. */
+static int
+load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+     const struct ebpf_load_opts *opts, void *env, bool is_trusted, struct ebpf_prog **out,
+     struct ebpf_err *err)
+{
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_link link;
+	uint32_t n_frames = 0;
+	int rc;
+
+	if ((rc = check_length(n_insns, err)) < 0 ||
+	    (rc = ebpf_link_init(&link, type, opts, err)) < 0)
+		return rc;
+	if ((rc = ebpf_check_form(&link.type, insns, n_insns, err)) < 0 ||
+	    (rc = ebpf_link_check(&link, insns, n_insns, err)) < 0 ||
+	    (is_trusted &&
+	     (rc = ebpf_check_structure(&link.type, insns, n_insns, &n_frames, err)) < 0))
+		goto fail;
+	prog = prog_new(type, insns, n_insns, &link, env);
+	if (prog == NULL) {
+		rc = out_of_memory(n_insns, err);
+		goto fail;
+	}
+	prog->n_frames = n_frames;
+	prog->aux->is_trusted = is_trusted;
+	*out = prog;
+	return 0;
+fail:
+	ebpf_link_free(&link);
+	return rc;
+}
+
+int
+ebpf_prog_load_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+		    size_t n_insns, const struct ebpf_load_opts *opts, struct ebpf_prog **out,
+		    struct ebpf_err *err)
+{
+	struct ebpf_prog *prog;
+	int rc = load(type, insns, n_insns, opts, NULL, false, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	ebpf_prog_decode(prog, NULL, prog->code);
+	*out = prog;
+	return 0;
+}
+
 int
 ebpf_prog_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
 	       struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_prog *prog;
-	int rc;
+	return ebpf_prog_load_opts(type, insns, n_insns, NULL, out, err);
+}
 
-	if ((rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0)
+int
+ebpf_prog_load_trusted_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+			    size_t n_insns, const struct ebpf_load_opts *opts, void *env,
+			    struct ebpf_prog **out, struct ebpf_err *err)
+{
+	struct ebpf_prog *prog;
+	int rc = load(type, insns, n_insns, opts, env, true, &prog, err);
+
+	if (rc < 0)
 		return rc;
-	prog = prog_new(type, insns, n_insns, NULL);
-	if (prog == NULL)
+	if (ebpf_prog_set_run(prog, ebpf_interp) < 0) {
+		prog_free(prog);
 		return out_of_memory(n_insns, err);
-	ebpf_prog_decode(prog, NULL, prog->code);
+	}
 	*out = prog;
 	return 0;
 }
@@ -199,23 +265,7 @@ int
 ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 		       size_t n_insns, void *env, struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_prog *prog;
-	int rc;
-
-	if ((rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0 ||
-	    (rc = ebpf_check_structure(type, insns, n_insns, err)) < 0)
-		return rc;
-	prog = prog_new(type, insns, n_insns, env);
-	if (prog == NULL)
-		return out_of_memory(n_insns, err);
-	prog->aux->is_trusted = true;
-	if (ebpf_prog_set_run(prog, ebpf_interp) < 0) {
-		prog_free(prog);
-		return out_of_memory(n_insns, err);
-	}
-	*out = prog;
-	return 0;
+	return ebpf_prog_load_trusted_opts(type, insns, n_insns, NULL, env, out, err);
 }
 
 struct ebpf_prog *

@@ -66,10 +66,29 @@ struct ebpf_decoded {
 	int32_t imm;    /* of CALL: the helper's place in the type's table, -1: none */
 };
 
+/* What the core's own helpers need of the program that calls them. */
+struct ebpf_core_env {
+	void (*print)(void *print_arg, const char *line);
+	void *print_arg;
+	uint64_t random_seed;
+	atomic_size_t draws;    /* see struct ebpf_load_opts: repeats after SIZE_MAX + 1 */
+};
+
+/* What a program was linked with, see ebpf/link.h. */
+struct ebpf_link {
+	struct ebpf_prog_type type;     /* its own, with the helpers that were added */
+	struct ebpf_helper *own_helpers;
+	struct ebpf_map **maps;
+	int32_t *map_fds;
+	size_t n_maps;
+	struct ebpf_core_env env;
+};
+
 /* What only slow paths need. */
 struct ebpf_prog_aux {
 	_Atomic uint32_t n_refs;
 	const struct ebpf_prog_type *type;
+	struct ebpf_link link;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
 	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
@@ -84,14 +103,16 @@ struct ebpf_prog {
 	const struct ebpf_helper *helpers;
 	void *env;
 	struct ebpf_prog_aux *aux;
+	ebpf_run_fn engine;     /* whose labels code has; NULL: decoded by row */
 	uint32_t n_insns;       /* slots */
+	uint32_t n_frames;      /* at most at a time; of trusted programs */
 	struct ebpf_decoded code[];
 };
 
 /*
  * Load a program that our own lowering made: checked for structure (jumps,
  * calls, last instruction, helpers), then run without tests of its accesses.
- * env is handed to helpers and outlives the program.
+ * env is handed to helpers and outlives the program; NULL: the core's own.
  *
  * Returns 0; -EINVAL: malformed; -E2BIG: too long, or calls nested too deep;
  * -ENOMEM.  out is untouched on failure.
@@ -99,6 +120,11 @@ struct ebpf_prog {
 int ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 			   size_t n_insns, void *env, struct ebpf_prog **out,
 			   struct ebpf_err *err);
+
+/* Likewise, with maps and helpers; opts may be NULL. */
+int ebpf_prog_load_trusted_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+				size_t n_insns, const struct ebpf_load_opts *opts, void *env,
+				struct ebpf_prog **out, struct ebpf_err *err);
 
 /* Run a trusted program.  An untrusted one fails closed: 0. */
 static inline uint64_t

@@ -491,8 +491,8 @@ struct ebpf_run_opts {
 	size_t size;            /**< sizeof(struct ebpf_run_opts) */
 	uint64_t max_steps;     /**< instructions to execute at most; 0: 2^32 */
 	/**
-	 * Called after each executed instruction, NULL for none: its slot,
-	 * and the eleven registers as it left them.
+	 * Called after each executed instruction, NULL for none: its slot in
+	 * the program that is running, and the registers as it left them.
 	 */
 	void (*trace)(void *trace_arg, size_t pc, const uint64_t regs[EBPF_MAX_REG]);
 	void *trace_arg;
