@@ -520,6 +520,54 @@ BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, s
 				      const struct ebpf_run_opts *opts, uint64_t *r0,
 				      struct ebpf_err *err);
 
+/* ---- object files ---- */
+
+/**
+ * An ELF object file for the target bpf, as "clang -target bpf -O2 -g -c" makes
+ * it, with its maps: those defined in the sections .maps (which needs -g) and
+ * maps, and for each section of data (.rodata, .data, .bss and those that begin
+ * with these names and a dot) an array map of its name with one value.
+ */
+struct ebpf_object;
+
+/**
+ * Read an object file and make its maps.
+ *
+ * @param bytes  the whole file; borrowed for the call.
+ * @param len    bytes in it.
+ * @param out    on success receives the object, to be closed with
+ *               ebpf_object_close(); on failure left as it was.
+ * @param err    receives one line; may be NULL.
+ * @return 0; -EINVAL: not such a file, or damaged; -E2BIG; -ENOMEM;
+ *         -EOPNOTSUPP: built without libelf.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_object_open(const void *bytes, size_t len, struct ebpf_object **out,
+				 struct ebpf_err *err);
+
+/** Close an object; programs loaded from it keep the maps.  NULL is fine. */
+BPFSIFT_API void ebpf_object_close(struct ebpf_object *object);
+
+/** The map of that name, borrowed until the object is closed; NULL: none. */
+BPFSIFT_API struct ebpf_map *ebpf_object_map(const struct ebpf_object *object, const char *name);
+
+/**
+ * Load a program: a function, and all that it calls in this file.
+ *
+ * @param section   NULL: the first one with code that is not .text, else .text.
+ * @param function  in that section; NULL: the one at its start.
+ * @param type      as ebpf_prog_load().
+ * @param opts      helpers and so on; without maps, those are the object's.
+ *                  May be NULL.
+ * @param out, err  as ebpf_prog_load().
+ * @return as ebpf_prog_load_opts(); -ENOENT: no such section or function.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_object_load(const struct ebpf_object *object, const char *section,
+				 const char *function, const struct ebpf_prog_type *type,
+				 const struct ebpf_load_opts *opts, struct ebpf_prog **out,
+				 struct ebpf_err *err);
+
 /* ---- text ---- */
 
 /**
