@@ -99,7 +99,7 @@ check_supported(const struct ebpf_prog_type *type, const struct ebpf_op_desc *d,
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: loads a %s, and program type %s has none", pc, d->text,
 				    type->name);
-	if (d->form == EBPF_FORM_LDABS || d->form == EBPF_FORM_LDIND)
+	if (type->expand == NULL && (d->form == EBPF_FORM_LDABS || d->form == EBPF_FORM_LDIND))
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: packet load, and program type %s has no packet", pc,
 				    type->name);

@@ -13,6 +13,7 @@
 #include "ebpf/arith.h"
 #include "ebpf/check.h"
 #include "ebpf/err.h"
+#include "ebpf/expand.h"
 #include "ebpf/fuse.h"
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
@@ -50,6 +51,7 @@ prog_free(struct ebpf_prog *prog)
 
 	munmap(prog, aux->n_bytes);
 	ebpf_link_free(&aux->link);
+	free(aux->loaded);
 	free(aux->insns);
 	free(aux);
 }
@@ -195,8 +197,10 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
      struct ebpf_err *err)
 {
 	struct ebpf_prog *prog = NULL;
+	struct ebpf_insn *expanded = NULL, *loaded = NULL;
 	struct ebpf_link link;
 	uint32_t n_frames = 0;
+	size_t n_expanded = 0;
 	int rc;
 
 	if ((rc = check_length(n_insns, err)) < 0 ||
@@ -205,13 +209,24 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
 	if ((rc = ebpf_check_form(&link.type, insns, n_insns, err)) < 0 ||
 	    (rc = ebpf_link_check(&link, insns, n_insns, err)) < 0 ||
 	    (is_trusted &&
-	     (rc = ebpf_check_structure(&link.type, insns, n_insns, &n_frames, err)) < 0))
+	     (rc = ebpf_check_structure(&link.type, insns, n_insns, &n_frames, err)) < 0) ||
+	    (is_trusted &&
+	     (rc = ebpf_expand(&link.type, insns, n_insns, &expanded, &n_expanded, err)) < 0))
 		goto fail;
-	prog = prog_new(type, insns, n_insns, &link, env);
+	if (expanded != NULL && (loaded = calloc(n_insns, sizeof(*loaded))) != NULL)
+		memcpy(loaded, insns, n_insns * sizeof(*loaded));
+	if (expanded == NULL)
+		prog = prog_new(type, insns, n_insns, &link, env);
+	else if (loaded != NULL)
+		prog = prog_new(type, expanded, n_expanded, &link, env);
+	free(expanded);
 	if (prog == NULL) {
+		free(loaded);
 		rc = out_of_memory(n_insns, err);
 		goto fail;
 	}
+	prog->aux->loaded = loaded;
+	prog->aux->n_loaded = n_insns;
 	prog->n_frames = n_frames;
 	prog->aux->is_trusted = is_trusted;
 	*out = prog;
@@ -288,6 +303,10 @@ ebpf_prog_put(struct ebpf_prog *prog)
 const struct ebpf_insn *
 ebpf_prog_insns(const struct ebpf_prog *prog, size_t *n_insns)
 {
+	if (prog->aux->loaded != NULL) {
+		*n_insns = prog->aux->n_loaded;
+		return prog->aux->loaded;
+	}
 	*n_insns = prog->n_insns;
 	return prog->aux->insns;
 }

@@ -45,7 +45,16 @@ struct ebpf_prog_type {
 	const char *name;
 	const struct ebpf_helper *helpers;
 	size_t n_helpers;
+	/*
+	 * Write what a packet load (LD_ABS, LD_IND) becomes, at most
+	 * EBPF_MAX_EXPANSION slots, and return how many; the same number each
+	 * time.  The context is in R6, R1-R5 are free, the value goes to R0.
+	 * NULL: there is no packet, such loads are refused.
+	 */
+	size_t (*expand)(const struct ebpf_insn *insn, struct ebpf_insn *out);
 };
+
+#define EBPF_MAX_EXPANSION 16
 
 /* How a program is run: the entry, chosen once it is loaded. */
 typedef uint64_t (*ebpf_run_fn)(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
@@ -89,7 +98,9 @@ struct ebpf_prog_aux {
 	_Atomic uint32_t n_refs;
 	const struct ebpf_prog_type *type;
 	struct ebpf_link link;
-	struct ebpf_insn *insns;        /* as they were loaded */
+	struct ebpf_insn *insns;        /* as they run: packet loads expanded */
+	struct ebpf_insn *loaded;       /* as they were loaded, where that differs, or NULL */
+	size_t n_loaded;
 	size_t n_bytes;                 /* of the mapping that holds the program */
 	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
 };

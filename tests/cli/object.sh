@@ -55,7 +55,7 @@ SEC("xdp") u64 entry(unsigned char *mem)
 	return thrice(total) + start + (p ? *p : 0);
 }
 SEC("other") u64 second(void *ctx) { return 7; }
-SEC("writes") u64 third(void *ctx) { *(u64 *)&step = 1; return 0; }
+SEC("writes") u64 third(void *ctx) { *(volatile u64 *)&step = 1; return 0; }
 END
 cat >"$scratch/legacy.c" <<'END'
 struct { unsigned type, key_size, value_size, max_entries, map_flags; }
