@@ -36,6 +36,7 @@
 
 #define INSN_SIZE 8u
 #define NO_MAP UINT32_MAX
+#define ELEM_OVERHEAD 96u       /* of an element, at most, in any kind of map */
 
 struct section {
 	const char *name;
@@ -81,6 +82,7 @@ struct ebpf_object {
 	struct ebpf_map **maps;
 	struct named_map *named;        /* as maps; section 0: of data */
 	uint32_t n_maps;
+	uint64_t n_map_bytes;           /* at most EBPF_OBJECT_MAX_BYTES */
 };
 
 static int
@@ -288,10 +290,19 @@ static int
 add_map(struct ebpf_object *o, const struct ebpf_map_opts *opts, uint32_t section, uint64_t off,
 	struct ebpf_err *err)
 {
-	struct ebpf_map **maps = reallocarray(o->maps, (size_t)o->n_maps + 1, sizeof(*maps));
+	uint64_t n_bytes = ((uint64_t)opts->key_size + opts->value_size + ELEM_OVERHEAD) *
+			   opts->max_entries;
 	struct named_map *named;
+	struct ebpf_map **maps;
 	int rc;
 
+	/* Sizes first: their product with the entries may wrap. */
+	if (opts->key_size > EBPF_OBJECT_MAX_BYTES || opts->value_size > EBPF_OBJECT_MAX_BYTES ||
+	    n_bytes > EBPF_OBJECT_MAX_BYTES - o->n_map_bytes)
+		return ebpf_err_set(err, -E2BIG, "map %s: the maps are over %u bytes together",
+				    opts->name, EBPF_OBJECT_MAX_BYTES);
+	o->n_map_bytes += n_bytes;
+	maps = reallocarray(o->maps, (size_t)o->n_maps + 1, sizeof(*maps));
 	if (maps == NULL)
 		return out_of_memory(err);
 	o->maps = maps;
@@ -538,9 +549,10 @@ insn_at(const struct ebpf_object *o, const uint8_t *p)
 
 	if (o->is_big_endian)
 		regs = regs >> 4 | (regs & 0xf) << 4;
+	if (off & 0x8000)
+		off |= 0xffff0000;
 	return (struct ebpf_insn){ .code = p[0], .dst_reg = regs & 0xf, .src_reg = regs >> 4,
-				   .off = (int16_t)s32(off << 16 >> 16 | (off & 0x8000 ? 0xffff0000u : 0)),
-				   .imm = s32(imm) };
+				   .off = (int16_t)s32(off), .imm = s32(imm) };
 }
 
 /* Where a slot of a section is in the program, its function added if it is not there. */

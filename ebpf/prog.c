@@ -130,8 +130,8 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 								 insns[pc].imm)
 					     : insns[pc].imm;
 		if (is_wide) {
-			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc], (enum ebpf_op)row,
-						     pc, prog->code);
+			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc],
+						     (enum ebpf_op)row, pc, prog->code);
 
 			pc++;
 			set_row(&code[pc], labels, EBPF_N_OPS);

@@ -530,6 +530,9 @@ BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, s
  */
 struct ebpf_object;
 
+/** Bytes that the maps of an object may take together, as far as they can be told before. */
+#define EBPF_OBJECT_MAX_BYTES 0x10000000u
+
 /**
  * Read an object file and make its maps.
  *
@@ -538,8 +541,8 @@ struct ebpf_object;
  * @param out    on success receives the object, to be closed with
  *               ebpf_object_close(); on failure left as it was.
  * @param err    receives one line; may be NULL.
- * @return 0; -EINVAL: not such a file, or damaged; -E2BIG; -ENOMEM;
- *         -EOPNOTSUPP: built without libelf.
+ * @return 0; -EINVAL: not such a file, or damaged; -E2BIG: over
+ *         EBPF_OBJECT_MAX_BYTES; -ENOMEM; -EOPNOTSUPP: built without libelf.
  * Thread-safe.
  */
 BPFSIFT_API int ebpf_object_open(const void *bytes, size_t len, struct ebpf_object **out,

@@ -412,8 +412,8 @@ START_TEST(a_function_that_tail_calls_returns_to_its_caller)
 	} else {
 		uint64_t r0;
 
-		ck_assert_int_eq(ebpf_prog_run_checked(progs[0], &mem, sizeof(mem), NULL, &r0, NULL),
-				 -E2BIG);
+		ck_assert_int_eq(ebpf_prog_run_checked(progs[0], &mem, sizeof(mem), NULL, &r0,
+						       NULL), -E2BIG);
 	}
 	ebpf_map_reap(w.array);
 	for (size_t i = 0; i < 3; i++)

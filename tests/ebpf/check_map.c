@@ -442,7 +442,7 @@ churn(void *arg)
 	struct worker *w = arg;
 
 	for (uint64_t i = 0; i < w->n; i++) {
-		struct { uint32_t n_bits; uint32_t key; } key = { 32, w->id + 1 }, common = { 32, 0 };
+		struct { uint32_t n_bits, key; } key = { 32, w->id + 1 }, common = { 32, 0 };
 		uint64_t value = w->id, got = 99;
 
 		ck_assert_int_eq(ebpf_map_update(w->map, &key, &value, EBPF_NOEXIST), 0);

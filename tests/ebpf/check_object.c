@@ -146,8 +146,10 @@ START_TEST(an_object_with_bytes_changed_is_refused_or_runs)
 
 			if (rng_below(&rng, 2))
 				at = (uint32_t)object_len - 1 - rng_below(&rng, 64 * 32);
-			copy[at] = rng_below(&rng, 2) ? (uint8_t)rng_next(&rng)
-						      : (uint8_t)(copy[at] ^ 1 << rng_below(&rng, 8));
+			if (rng_below(&rng, 2))
+				copy[at] = (uint8_t)rng_next(&rng);
+			else
+				copy[at] ^= (uint8_t)(1 << rng_below(&rng, 8));
 		}
 		n_ran += try_object(copy, object_len, &r0);
 		free(copy);
