@@ -97,11 +97,11 @@ check_supported(const struct ebpf_prog_type *type, const struct ebpf_op_desc *d,
 {
 	if (type == NULL)
 		return 0;
-	if (d->form == EBPF_FORM_LDDW && row != EBPF_OP_LDDW)
+	if (row == EBPF_OP_LDDW_VAR)
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: loads a %s, and program type %s has none", pc, d->text,
 				    type->name);
-	if (d->form == EBPF_FORM_LDABS || d->form == EBPF_FORM_LDIND)
+	if (type->expand == NULL && (d->form == EBPF_FORM_LDABS || d->form == EBPF_FORM_LDIND))
 		return ebpf_err_set(err, -EINVAL,
 				    "insn %zu: packet load, and program type %s has no packet", pc,
 				    type->name);
@@ -348,7 +348,7 @@ check_depth(struct layout *l, const struct ebpf_insn *insns, size_t n_insns, str
 
 int
 ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
-		     size_t n_insns, struct ebpf_err *err)
+		     size_t n_insns, uint32_t *n_frames, struct ebpf_err *err)
 {
 	struct layout l = { 0 };
 	int rc;
@@ -366,6 +366,10 @@ ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *
 	    (rc = check_helpers(&l, type, insns, n_insns, err)) < 0 ||
 	    (rc = check_depth(&l, insns, n_insns, err)) < 0)
 		goto out;
+	for (size_t i = 0; n_frames != NULL && i < l.n_funcs; i++) {
+		if (*n_frames < l.level[i])
+			*n_frames = l.level[i];
+	}
 out:
 	free(l.level);
 	free(l.marks);

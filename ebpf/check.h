@@ -13,8 +13,9 @@
 /*
  * The form of each instruction by itself: a row of the table, fields that it
  * does not use 0, registers that a program can name, R10 not written, second
- * slots.  Refuses what no program type here has: maps, variables, calls
- * through registers and of kernel functions, packet loads.
+ * slots.  Refuses what no program type here has: variables, calls through
+ * registers and of kernel functions, packet loads.  Which maps there are is not
+ * its matter.
  *
  * Returns 0 or -EINVAL.
  */
@@ -25,11 +26,11 @@ int ebpf_check_form(const struct ebpf_prog_type *type, const struct ebpf_insn *i
  * How the instructions of a program hang together, their form being right:
  * jumps stay in their function and hit instructions, functions end with exit
  * or a jump, helpers exist, calls nest at most EBPF_MAX_FRAMES deep (and so
- * never recurse).
+ * never recurse).  n_frames (may be NULL) receives how deep.
  *
  * Returns 0; -EINVAL; -E2BIG: nested deeper; -ENOMEM.
  */
 int ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
-			 size_t n_insns, struct ebpf_err *err);
+			 size_t n_insns, uint32_t *n_frames, struct ebpf_err *err);
 
 #endif

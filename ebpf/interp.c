@@ -18,6 +18,7 @@
 #include "ebpf/atomic.h"
 #include "ebpf/fuse.h"
 #include "ebpf/insn.h"
+#include "ebpf/map.h"
 
 #include <string.h>
 
@@ -42,6 +43,7 @@
 
 struct frame {
 	const struct ebpf_decoded *ret;
+	const struct ebpf_prog *prog;
 	uint32_t n_loops;
 	uint64_t saved[4];      /* R6 ... R9 */
 };
@@ -52,12 +54,29 @@ pointer(uint64_t addr)
 	return (void *)(uintptr_t)addr;
 }
 
+/*
+ * The program that a tail call goes on to; NULL: it fails.  One without this
+ * interpreter's labels was not verified, or has a runtime of its own; one that
+ * might need more frames than are left would write past them.
+ */
+static const struct ebpf_prog *
+tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames)
+{
+	const struct ebpf_map *map = pointer(regs[EBPF_R2]);
+	const struct ebpf_prog *to = ebpf_prog_array_get(map, (uint32_t)regs[EBPF_R3]);
+
+	if (to == NULL || to->engine != prog->engine || n_frames + to->n_frames > EBPF_MAX_FRAMES)
+		return NULL;
+	return to;
+}
+
 /* One by one: for an array compilers call memset() or worse, per packet. */
 #define ZERO_REGS(regs)                                                                            \
 	(regs[0] = regs[3] = regs[4] = regs[5] = regs[6] = regs[7] = regs[8] = regs[9] = 0)
 
 /* Runs over an array of contexts. */
 struct many {
+	const struct ebpf_prog *prog;   /* what each begins with; a tail call leads elsewhere */
 	size_t stride;          /* bytes from one context to the next */
 	size_t n;               /* runs left */
 	uint32_t *results;
@@ -113,7 +132,7 @@ prefetch(struct many *many)
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	_Alignas(16) uint8_t stack[EBPF_MAX_FRAMES * EBPF_STACK_SIZE];                             \
 	uint64_t regs[EBPF_N_REGS];                                                                 \
-	uint32_t n_loops;                                                                          \
+	uint32_t n_loops, n_tail_calls;                                                             \
                                                                                                    \
 	if (prog == NULL)                                                                          \
 		return (uintptr_t)LABELS;                                                          \
@@ -122,6 +141,7 @@ enter:                                                                          
 		prefetch(many);                                                                    \
 	pc = prog->code;                                                                           \
 	n_loops = EBPF_MAX_LOOPS;                                                                  \
+	n_tail_calls = 0;                                                                          \
 	ZERO_REGS(regs);                                                                           \
 	regs[EBPF_R1] = r1;                                                                        \
 	regs[EBPF_R2] = r2;                                                                        \
@@ -130,10 +150,27 @@ enter:                                                                          
 #define STEP (void)0
 #define TRACE (void)0
 #define ACCESS(addr, size) (void)0
-#define ATOMIC(addr, size) (void)0
+#define WRITE(addr, size) (void)0
+#define ATOMIC(addr, size, is_write) (void)0
 #define GOTO(n) pc += (n)
 #define ENTER_FRAME (void)0
-#define HELPER (void)0
+#define RESUME (void)0
+#define HELPER(h) (void)0
+/* R2 is what the target expects there: the memory's length in the type raw. */
+#define TAIL_CALL                                                                                  \
+	do {                                                                                       \
+		const struct ebpf_prog *to_ = NULL;                                                \
+                                                                                                   \
+		if (n_tail_calls < EBPF_MAX_TAIL_CALLS)                                            \
+			to_ = tail_callee(prog, regs, (size_t)(frame - frames));                   \
+		if (to_ == NULL)                                                                   \
+			break;                                                                     \
+		n_tail_calls++;                                                                    \
+		prog = to_;                                                                        \
+		pc = to_->code - 1;                                                                \
+		n_loops = EBPF_MAX_LOOPS;                                                          \
+		regs[EBPF_R2] = r2;                                                                \
+	} while (0)
 #define RETURN                                                                                     \
 	do {                                                                                       \
 		if (many == NULL)                                                                  \
@@ -142,6 +179,7 @@ enter:                                                                          
 		if (--many->n == 0)                                                                \
 			return 0;                                                                  \
 		r1 += many->stride;                                                                \
+		prog = many->prog;                                                                 \
 		goto enter;                                                                        \
 	} while (0)
 #define FAIL return 0
@@ -163,7 +201,7 @@ EBPF_INTERP_MANY_NAME(const struct ebpf_prog *prog, const void *ctxs, size_t str
 		      uint32_t *results)
 {
 	const struct ebpf_prog_type *type = prog->aux->type;
-	struct many many = { .stride = stride, .n = n, .results = results };
+	struct many many = { .prog = prog, .stride = stride, .n = n, .results = results };
 
 	if (n == 0)
 		return;

@@ -14,6 +14,7 @@
 #include "ebpf/atomic.h"
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
+#include "ebpf/map.h"
 #include "ebpf/prog.h"
 #include "ebpf/sized.h"
 
@@ -35,14 +36,21 @@
 
 struct frame {
 	const struct ebpf_decoded *ret;
+	const struct ebpf_prog *prog;
 	uint32_t n_loops;
 	uint64_t saved[4];      /* R6 ... R9 */
 };
 
 /* All that a run may touch, and what it reports to. */
 struct run {
-	const struct ebpf_decoded *code;        /* by row */
 	const struct ebpf_text *text;   /* NULL: what runs is what was loaded */
+	/* The programs that it came to, decoded by row, in that order. */
+	struct {
+		const struct ebpf_prog *prog;
+		const struct ebpf_decoded *code;
+		struct ebpf_decoded *own;       /* NULL: the program's */
+	} progs[EBPF_MAX_TAIL_CALLS + 1];
+	size_t n_progs;
 	uint64_t mem;           /* address */
 	uint64_t mem_len;
 	uint64_t stack_top;     /* address after the first frame's last byte */
@@ -67,13 +75,50 @@ within(uint64_t addr, uint64_t size, uint64_t start, uint64_t len)
 	return size <= len && addr - start <= len - size;
 }
 
+static bool
+in_a_map(const struct ebpf_prog *prog, uint64_t addr, uint64_t size, bool is_write)
+{
+	const struct ebpf_link *link = &prog->aux->link;
+
+	for (size_t i = 0; i < link->n_maps; i++) {
+		if (ebpf_map_owns(link->maps[i], addr, size, is_write))
+			return true;
+	}
+	return false;
+}
+
 static inline bool
-may_access(const struct run *run, uint64_t fp, uint64_t addr, uint64_t size)
+may_access(const struct run *run, const struct ebpf_prog *prog, uint64_t fp, uint64_t addr,
+	   uint64_t size, bool is_write)
 {
 	uint64_t bottom = fp - EBPF_STACK_SIZE;
 
 	return within(addr, size, run->mem, run->mem_len) ||
-	       within(addr, size, bottom, run->stack_top - bottom);
+	       within(addr, size, bottom, run->stack_top - bottom) ||
+	       in_a_map(prog, addr, size, is_write);
+}
+
+/* Go on in a program: its code by row; NULL: out of memory. */
+static const struct ebpf_decoded *
+switch_to(struct run *run, const struct ebpf_prog *prog)
+{
+	struct ebpf_decoded *own = NULL;
+
+	run->text = prog->aux->text.insns != NULL ? &prog->aux->text : NULL;
+	for (size_t i = 0; i < run->n_progs; i++) {
+		if (run->progs[i].prog == prog)
+			return run->progs[i].code;
+	}
+	if (prog->aux->is_trusted) {
+		own = calloc((size_t)prog->n_insns + 1, sizeof(*own));
+		if (own == NULL)
+			return NULL;
+		ebpf_prog_decode(prog, NULL, own);
+	}
+	run->progs[run->n_progs].prog = prog;
+	run->progs[run->n_progs].own = own;
+	run->progs[run->n_progs].code = own != NULL ? own : prog->code;
+	return run->progs[run->n_progs++].code;
 }
 
 /* The user's slot that slot pc stands for. */
@@ -115,7 +160,7 @@ fail_access(const struct run *run, size_t pc, uint64_t fp, uint64_t addr, uint64
 				    user_pc(run, pc), size, s64(addr - fp));
 	return ebpf_err_set(run->err, -EFAULT,
 			    "insn %zu: %" PRIu64 " bytes at address 0x%" PRIx64
-			    ", outside memory and stack",
+			    ", outside memory, stack and maps",
 			    user_pc(run, pc), size, addr);
 }
 
@@ -170,6 +215,95 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 			    prog->aux->insns[user_pc(run, pc)].imm);
 }
 
+static int
+fail_memory(const struct run *run)
+{
+	return ebpf_err_set(run->err, -ENOMEM, "run: out of memory");
+}
+
+/* ---- what is handed to helpers ---- */
+
+static int
+fail_arg(const struct run *run, const struct ebpf_helper *h, size_t pc, unsigned int r,
+	 const char *what)
+{
+	return ebpf_err_set(run->err, -EFAULT, "insn %zu: %s: r%u is no %s", user_pc(run, pc),
+			    h->name, r, what);
+}
+
+/* The map of the program at this address, NULL: there is none. */
+static const struct ebpf_map *
+map_at(const struct ebpf_prog *prog, uint64_t addr)
+{
+	const struct ebpf_link *link = &prog->aux->link;
+
+	for (size_t i = 0; i < link->n_maps; i++) {
+		if ((uintptr_t)link->maps[i] == addr)
+			return link->maps[i];
+	}
+	return NULL;
+}
+
+/* The memory in R(r - 1), whose size is in R(r). */
+static int
+check_sized(const struct run *run, const struct ebpf_prog *prog, const struct ebpf_helper *h,
+	    size_t pc, const uint64_t *regs, unsigned int r)
+{
+	bool is_write = h->args[r - 2] == EBPF_ARG_MEM_WRITE;
+	uint64_t size = regs[r];
+
+	if (size == 0 && h->args[r - 1] == EBPF_ARG_SIZE_OR_ZERO)
+		return 0;
+	if (size == 0 || size > INT32_MAX)
+		return fail_arg(run, h, pc, r, "size");
+	if (!may_access(run, prog, regs[EBPF_R10], regs[r - 1], size, is_write))
+		return fail_arg(run, h, pc, r - 1, "address of that many bytes");
+	return 0;
+}
+
+static int
+check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebpf_helper *h,
+	   size_t pc, const uint64_t *regs)
+{
+	const struct ebpf_map *map = NULL;
+	int rc = 0;
+
+	for (unsigned int r = EBPF_R1; r <= EBPF_R5 && rc == 0; r++) {
+		switch ((enum ebpf_arg_kind)h->args[r - 1]) {
+		case EBPF_ARG_NONE:
+		case EBPF_ARG_SCALAR:
+		case EBPF_ARG_ANYTHING:
+		case EBPF_ARG_MEM_READ:         /* with its size */
+		case EBPF_ARG_MEM_WRITE:
+			break;
+		case EBPF_ARG_CTX:
+			/* What goes on to another program is tested there. */
+			if (h->fn != NULL && regs[r] != run->mem)
+				rc = fail_arg(run, h, pc, r, "context");
+			break;
+		case EBPF_ARG_SIZE:
+		case EBPF_ARG_SIZE_OR_ZERO:
+			rc = check_sized(run, prog, h, pc, regs, r);
+			break;
+		case EBPF_ARG_MAP:
+			if ((map = map_at(prog, regs[r])) == NULL)
+				rc = fail_arg(run, h, pc, r, "map of the program");
+			break;
+		case EBPF_ARG_MAP_KEY:
+			if (map == NULL || !may_access(run, prog, regs[EBPF_R10], regs[r],
+						       map->opts.key_size, false))
+				rc = fail_arg(run, h, pc, r, "address of a key");
+			break;
+		case EBPF_ARG_MAP_VALUE:
+			if (map == NULL || !may_access(run, prog, regs[EBPF_R10], regs[r],
+						       map->opts.value_size, false))
+				rc = fail_arg(run, h, pc, r, "address of a value");
+			break;
+		}
+	}
+	return rc;
+}
+
 /* ---- the loop ---- */
 
 #define LOOP_FUSED 0
@@ -192,10 +326,10 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 	}
 
 #define LOOP_ENTER                                                                                 \
-	const struct ebpf_decoded *const code = run->code, *pc = code;                             \
+	const struct ebpf_decoded *code = run->progs[0].code, *pc = code;                          \
 	struct frame frames[EBPF_MAX_FRAMES - 1], *frame = frames;                                 \
 	uint64_t regs[EBPF_N_REGS] = { 0 };                                                        \
-	uint32_t n_loops = EBPF_MAX_LOOPS;                                                         \
+	uint32_t n_loops = EBPF_MAX_LOOPS, n_tail_calls = 0;                                       \
 	size_t at;                                                                                 \
                                                                                                    \
 	regs[EBPF_R1] = run->mem;                                                                  \
@@ -217,12 +351,18 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 	} while (0)
 #define ACCESS(addr, size)                                                                         \
 	do {                                                                                       \
-		if (!may_access(run, regs[EBPF_R10], addr, size))                                  \
+		if (!may_access(run, prog, regs[EBPF_R10], addr, size, false))                     \
 			return fail_access(run, at, regs[EBPF_R10], addr, size);                   \
 	} while (0)
-#define ATOMIC(addr, size)                                                                         \
+#define WRITE(addr, size)                                                                          \
 	do {                                                                                       \
-		ACCESS(addr, size);                                                                \
+		if (!may_access(run, prog, regs[EBPF_R10], addr, size, true))                      \
+			return fail_access(run, at, regs[EBPF_R10], addr, size);                   \
+	} while (0)
+#define ATOMIC(addr, size, is_write)                                                               \
+	do {                                                                                       \
+		if (!may_access(run, prog, regs[EBPF_R10], addr, size, is_write))                  \
+			return fail_access(run, at, regs[EBPF_R10], addr, size);                   \
 		if (!is_aligned(addr, size))                                                       \
 			return fail_aligned(run, at, addr, size);                                  \
 	} while (0)
@@ -239,11 +379,35 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 		if (frame == frames + (EBPF_MAX_FRAMES - 1))                                       \
 			return fail_depth(run, at);                                                \
 	} while (0)
-#define HELPER                                                                                     \
+#define RESUME code = switch_to(run, prog)
+#define HELPER(h)                                                                                  \
 	do {                                                                                       \
+		int rc_;                                                                           \
+                                                                                                   \
 		if (pc->imm < 0)                                                                   \
 			return fail_helper(run, prog, at);                                         \
+		if ((rc_ = check_args(run, prog, h, at, regs)) < 0)                                \
+			return rc_;                                                                \
 	} while (0)
+/* What is traced is the call, while it still has its program; NEXT would be too late. */
+#define TAIL_CALL                                                                                  \
+	{                                                                                          \
+		const struct ebpf_prog *to_ = ebpf_prog_array_get(pointer(regs[EBPF_R2]),          \
+								  (uint32_t)regs[EBPF_R3]);        \
+                                                                                                   \
+		if (to_ != NULL && n_tail_calls < EBPF_MAX_TAIL_CALLS) {                           \
+			TRACE;                                                                     \
+			n_tail_calls++;                                                            \
+			prog = to_;                                                                \
+			code = switch_to(run, prog);                                               \
+			if (code == NULL)                                                          \
+				return fail_memory(run);                                           \
+			pc = code - 1;                                                             \
+			n_loops = EBPF_MAX_LOOPS;                                                  \
+			regs[EBPF_R2] = run->mem_len;                                              \
+			continue;                                                                  \
+		}                                                                                  \
+	}
 #define RETURN                                                                                     \
 	do {                                                                                       \
 		*r0 = regs[EBPF_R0];                                                               \
@@ -260,21 +424,10 @@ fail_helper(const struct run *run, const struct ebpf_prog *prog, size_t pc)
 static int
 run_once(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 {
-	const struct ebpf_prog_aux *aux = prog->aux;
-	struct ebpf_decoded *by_row;
-	int rc;
+	int rc = switch_to(run, prog) != NULL ? interpret(prog, run, r0) : fail_memory(run);
 
-	run->text = aux->text.insns != NULL ? &aux->text : NULL;
-	run->code = prog->code;
-	if (!aux->is_trusted)
-		return interpret(prog, run, r0);
-	by_row = calloc((size_t)prog->n_insns + 1, sizeof(*by_row));
-	if (by_row == NULL)
-		return ebpf_err_set(run->err, -ENOMEM, "run: out of memory");
-	ebpf_prog_decode(prog, NULL, by_row);
-	run->code = by_row;
-	rc = interpret(prog, run, r0);
-	free(by_row);
+	for (size_t i = 0; i < run->n_progs; i++)
+		free(run->progs[i].own);
 	return rc;
 }
 

@@ -13,13 +13,17 @@
 
 #include "ebpf/prog.h"
 
+#include "ebpf/arith.h"
 #include "ebpf/blind.h"
 #include "ebpf/check.h"
 #include "ebpf/err.h"
+#include "ebpf/expand.h"
 #include "ebpf/fuse.h"
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
+#include "ebpf/link.h"
+#include "ebpf/sized.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +55,7 @@ aux_free(struct ebpf_prog_aux *aux)
 	ebpf_counters_destroy(&aux->counters);
 	pthread_mutex_destroy(&aux->entry_lock);
 	ebpf_text_destroy(&aux->text);
+	ebpf_link_free(&aux->link);
 	free(aux->insns);
 	free(aux);
 }
@@ -91,17 +96,19 @@ fail:
 	return NULL;
 }
 
-/* Whether it calls a helper that may run it again. */
+/* Whether it may run again before it is done: by a helper, or by one of what it goes on to. */
 static bool
 may_reenter(const struct ebpf_prog_aux *aux)
 {
+	const struct ebpf_prog_type *type = &aux->link.type;
+
 	for (size_t pc = 0; pc < aux->n_insns; pc++) {
 		int32_t i;
 
 		if (ebpf_op_of(&aux->insns[pc]) != EBPF_OP_CALL)
 			continue;
-		i = ebpf_helper_index(aux->type, aux->insns[pc].imm);
-		if (i >= 0 && aux->type->helpers[i].may_reenter)
+		i = ebpf_helper_index(type, aux->insns[pc].imm);
+		if (i >= 0 && (type->helpers[i].fn == NULL || type->helpers[i].may_reenter))
 			return true;
 	}
 	return false;
@@ -113,7 +120,7 @@ may_reenter(const struct ebpf_prog_aux *aux)
  * product wraps.
  */
 static struct ebpf_prog *
-prog_new(struct ebpf_prog_aux *aux, void *env)
+prog_new(struct ebpf_prog_aux *aux, uint32_t n_frames, void *env)
 {
 	size_t n_insns = aux->text.insns != NULL ? aux->text.n : aux->n_insns;
 	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
@@ -126,10 +133,11 @@ prog_new(struct ebpf_prog_aux *aux, void *env)
 	aux->n_bytes = n_bytes;
 	atomic_init(&prog->run, run_refused);
 	prog->uncounted = prog->engine = run_refused;
-	prog->helpers = aux->type->helpers;
-	prog->env = env;
+	prog->helpers = aux->link.type.helpers;
+	prog->env = env != NULL ? env : &aux->link.env;
 	prog->aux = aux;
 	prog->n_insns = (uint32_t)n_insns;
+	prog->n_frames = n_frames;
 	return prog;
 }
 
@@ -153,17 +161,23 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 	for (size_t pc = 0; pc < prog->n_insns; pc++) {
 		struct ebpf_decoded *d = &code[pc];
 		int row = ebpf_op_of(&insns[pc]);
+		bool is_wide = ebpf_code_is_wide(insns[pc].code);
 
-		set_row(d, labels, (uintptr_t)row);
+		set_row(d, labels, is_wide ? EBPF_OP_LDDW : (uintptr_t)row);
 		d->dst = insns[pc].dst_reg;
 		d->src = insns[pc].src_reg;
 		d->off = insns[pc].off;
-		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(prog->aux->type, insns[pc].imm)
+		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(&prog->aux->link.type,
+								 insns[pc].imm)
 					     : insns[pc].imm;
-		if (ebpf_code_is_wide(insns[pc].code)) {
+		if (is_wide) {
+			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc],
+						     (enum ebpf_op)row, pc, prog->code);
+
+			d->imm = s32((uint32_t)v);
 			pc++;
 			set_row(&code[pc], labels, EBPF_N_OPS);
-			code[pc].imm = insns[pc].imm;
+			code[pc].imm = s32((uint32_t)(v >> 32));
 		}
 	}
 	set_row(&code[prog->n_insns], labels, EBPF_N_OPS);
@@ -369,12 +383,14 @@ out_of_memory(size_t n_insns, struct ebpf_err *err)
 static int
 read_policy(const struct ebpf_policy *from, struct ebpf_policy *policy, struct ebpf_err *err)
 {
+	int rc;
+
 	memset(policy, 0, sizeof(*policy));
 	if (from == NULL)
 		return 0;
-	if (from->size < sizeof(from->size))
-		return ebpf_err_set(err, -EINVAL, "policy of %zu bytes: set size", from->size);
-	memcpy(policy, from, from->size < sizeof(*policy) ? from->size : sizeof(*policy));
+	if ((rc = ebpf_sized_take("policy", policy, sizeof(*policy), from,
+				  EBPF_SIZED_LEAST(struct ebpf_policy, blinding), err)) < 0)
+		return rc;
 	if ((unsigned int)policy->jit > EBPF_JIT_REQUIRED)
 		return ebpf_err_set(err, -EINVAL, "policy: no JIT mode %d", (int)policy->jit);
 	if ((unsigned int)policy->blinding > EBPF_BLINDING_ALWAYS)
@@ -393,37 +409,66 @@ set_policy(struct ebpf_prog_aux *aux, const struct ebpf_policy *policy)
 		(policy->blinding == EBPF_BLINDING_UNTRUSTED && !aux->is_trusted);
 }
 
+/* What runs in place of what was loaded, where that differs. */
 static int
-blind(struct ebpf_prog_aux *aux, struct ebpf_err *err)
+rewrite(struct ebpf_prog_aux *aux, struct ebpf_err *err)
 {
-	int rc = ebpf_text_init(&aux->text, aux->insns, aux->n_insns, err);
-
-	return rc < 0 ? rc : ebpf_blind(&aux->text, err);
-}
-
-/* From checked instructions to a program that runs. */
-static int
-load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
-     bool is_trusted, void *env, const struct ebpf_policy *policy, struct ebpf_prog **out,
-     struct ebpf_err *err)
-{
-	struct ebpf_prog_aux *aux = aux_new(type, insns, n_insns);
-	struct ebpf_prog *prog;
+	bool has_loads = ebpf_has_packet_loads(aux->insns, aux->n_insns);
 	int rc;
 
-	if (aux == NULL)
+	if (!has_loads && !aux->blinding_requested)
+		return 0;
+	if ((rc = ebpf_text_init(&aux->text, aux->insns, aux->n_insns, err)) < 0)
+		return rc;
+	if (has_loads && (rc = ebpf_expand(aux->link.type.expand, &aux->text, err)) < 0)
+		return rc;
+	return aux->blinding_requested ? ebpf_blind(&aux->text, err) : 0;
+}
+
+/* All that can be said against the instructions; of a trusted program its structure too. */
+static int
+check(const struct ebpf_prog_aux *aux, uint32_t *n_frames, struct ebpf_err *err)
+{
+	const struct ebpf_prog_type *type = &aux->link.type;
+	int rc;
+
+	if ((rc = ebpf_check_form(type, aux->insns, aux->n_insns, err)) < 0 ||
+	    (rc = ebpf_link_check(&aux->link, aux->insns, aux->n_insns, err)) < 0)
+		return rc;
+	return aux->is_trusted
+		       ? ebpf_check_structure(type, aux->insns, aux->n_insns, n_frames, err)
+		       : 0;
+}
+
+/* From instructions to a program that runs. */
+static int
+load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
+     bool is_trusted, void *env, const struct ebpf_load_opts *caller_opts, struct ebpf_prog **out,
+     struct ebpf_err *err)
+{
+	struct ebpf_load_opts opts = { 0 };
+	struct ebpf_policy policy;
+	struct ebpf_prog_aux *aux;
+	struct ebpf_prog *prog;
+	uint32_t n_frames = 0;
+	int rc;
+
+	if ((caller_opts != NULL && (rc = ebpf_load_opts_take(&opts, caller_opts, err)) < 0) ||
+	    (rc = read_policy(opts.policy, &policy, err)) < 0 ||
+	    (rc = check_length(n_insns, err)) < 0)
+		return rc;
+	if ((aux = aux_new(type, insns, n_insns)) == NULL)
 		return out_of_memory(n_insns, err);
 	aux->is_trusted = is_trusted;
-	set_policy(aux, policy);
+	set_policy(aux, &policy);
+	if ((rc = ebpf_link_init(&aux->link, type, &opts, err)) < 0 ||
+	    (rc = check(aux, &n_frames, err)) < 0 || (rc = rewrite(aux, err)) < 0)
+		goto fail;
 	aux->may_reenter = may_reenter(aux);
-	if (aux->blinding_requested && (rc = blind(aux, err)) < 0) {
-		aux_free(aux);
-		return rc;
-	}
-	prog = prog_new(aux, env);
+	prog = prog_new(aux, n_frames, env);
 	if (prog == NULL) {
-		aux_free(aux);
-		return out_of_memory(n_insns, err);
+		rc = out_of_memory(n_insns, err);
+		goto fail;
 	}
 	if ((rc = ebpf_prog_select_runtime(prog, err)) < 0) {
 		prog_free(prog);
@@ -431,27 +476,41 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
 	}
 	*out = prog;
 	return 0;
+fail:
+	aux_free(aux);
+	return rc;
+}
+
+int
+ebpf_prog_load_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+		    size_t n_insns, const struct ebpf_load_opts *opts, struct ebpf_prog **out,
+		    struct ebpf_err *err)
+{
+	return load(type, insns, n_insns, false, NULL, opts, out, err);
 }
 
 int
 ebpf_prog_load_by(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
 		  const struct ebpf_policy *policy, struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_policy known;
-	int rc;
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = policy };
 
-	if ((rc = read_policy(policy, &known, err)) < 0 ||
-	    (rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0)
-		return rc;
-	return load(type, insns, n_insns, false, NULL, &known, out, err);
+	return load(type, insns, n_insns, false, NULL, &opts, out, err);
 }
 
 int
 ebpf_prog_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
 	       struct ebpf_prog **out, struct ebpf_err *err)
 {
-	return ebpf_prog_load_by(type, insns, n_insns, NULL, out, err);
+	return load(type, insns, n_insns, false, NULL, NULL, out, err);
+}
+
+int
+ebpf_prog_load_trusted_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+			    size_t n_insns, const struct ebpf_load_opts *opts, void *env,
+			    struct ebpf_prog **out, struct ebpf_err *err)
+{
+	return load(type, insns, n_insns, true, env, opts, out, err);
 }
 
 int
@@ -459,22 +518,16 @@ ebpf_prog_load_trusted_by(const struct ebpf_prog_type *type, const struct ebpf_i
 			  size_t n_insns, void *env, const struct ebpf_policy *policy,
 			  struct ebpf_prog **out, struct ebpf_err *err)
 {
-	struct ebpf_policy known;
-	int rc;
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = policy };
 
-	if ((rc = read_policy(policy, &known, err)) < 0 ||
-	    (rc = check_length(n_insns, err)) < 0 ||
-	    (rc = ebpf_check_form(type, insns, n_insns, err)) < 0 ||
-	    (rc = ebpf_check_structure(type, insns, n_insns, err)) < 0)
-		return rc;
-	return load(type, insns, n_insns, true, env, &known, out, err);
+	return load(type, insns, n_insns, true, env, &opts, out, err);
 }
 
 int
 ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 		       size_t n_insns, void *env, struct ebpf_prog **out, struct ebpf_err *err)
 {
-	return ebpf_prog_load_trusted_by(type, insns, n_insns, env, NULL, out, err);
+	return load(type, insns, n_insns, true, env, NULL, out, err);
 }
 
 struct ebpf_prog *

@@ -26,18 +26,25 @@
 #define EBPF_MAX_LOOPS (8u << 20)
 
 /*
- * A helper is called with R1-R5 and the environment that its program was
- * loaded with; what it returns becomes R0.
+ * A helper is called with its env, or where that is NULL with the one that the
+ * program was loaded with.  What it takes is not tested where args says
+ * nothing.
  */
-typedef uint64_t (*ebpf_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
-				   uint64_t r5, void *env);
-
 struct ebpf_helper {
 	int32_t id;
 	const char *name;
-	ebpf_helper_fn fn;
+	ebpf_helper_fn fn;      /* NULL: the interpreters do it, see EBPF_HELPER_TAIL_CALL */
+	uint8_t args[5];        /* enum ebpf_arg_kind; R1 first */
+	uint8_t ret;            /* enum ebpf_ret_kind */
 	bool may_reenter;       /* it calls back: the program may be run inside of itself */
+	void *env;
 };
+
+/* The number of tail_call: the interpreters' own, since it does not return. */
+#define EBPF_HELPER_TAIL_CALL 12
+
+/* Programs that one run may go on to. */
+#define EBPF_MAX_TAIL_CALLS 33
 
 struct ebpf_prog_type {
 	const char *name;
@@ -46,7 +53,16 @@ struct ebpf_prog_type {
 	/* A context has, at data_off, a pointer to what runs read first. */
 	bool has_data;
 	uint16_t data_off;
+	/*
+	 * Write what a packet load (LD_ABS, LD_IND) becomes, at most
+	 * EBPF_MAX_EXPANSION slots, and return how many; the same number each
+	 * time.  The context is in R6, R1-R5 are free, the value goes to R0.
+	 * NULL: there is no packet, such loads are refused.
+	 */
+	size_t (*expand)(const struct ebpf_insn *insn, struct ebpf_insn *out);
 };
+
+#define EBPF_MAX_EXPANSION 16
 
 /* How a program is run: the entry, chosen once it is loaded. */
 typedef uint64_t (*ebpf_run_fn)(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
@@ -67,10 +83,29 @@ struct ebpf_decoded {
 	int32_t imm;    /* of CALL: the helper's place in the type's table, -1: none */
 };
 
+/* What the core's own helpers need of the program that calls them. */
+struct ebpf_core_env {
+	void (*print)(void *print_arg, const char *line);
+	void *print_arg;
+	uint64_t random_seed;
+	atomic_size_t draws;    /* see struct ebpf_load_opts: repeats after SIZE_MAX + 1 */
+};
+
+/* What a program was linked with, see ebpf/link.h. */
+struct ebpf_link {
+	struct ebpf_prog_type type;     /* its own, with the helpers that were added */
+	struct ebpf_helper *own_helpers;
+	struct ebpf_map **maps;
+	int32_t *map_fds;
+	size_t n_maps;
+	struct ebpf_core_env env;
+};
+
 /* What only slow paths need. */
 struct ebpf_prog_aux {
 	_Atomic uint32_t n_refs;
 	const struct ebpf_prog_type *type;
+	struct ebpf_link link;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_insns;
 	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
@@ -103,6 +138,7 @@ struct ebpf_prog {
 	void *env;
 	struct ebpf_prog_aux *aux;
 	uint32_t n_insns;       /* slots of code */
+	uint32_t n_frames;      /* at most at a time; of trusted programs */
 	struct ebpf_decoded code[];
 };
 
@@ -116,7 +152,7 @@ ebpf_prog_running(const struct ebpf_prog *prog)
 /*
  * Load a program that our own lowering made: checked for structure (jumps,
  * calls, last instruction, helpers), then run without tests of its accesses.
- * env is handed to helpers and outlives the program.
+ * env is handed to helpers and outlives the program; NULL: the core's own.
  *
  * Returns 0; -EINVAL: malformed; -E2BIG: too long, or calls nested too deep;
  * -ENOMEM.  out is untouched on failure.
@@ -124,6 +160,14 @@ ebpf_prog_running(const struct ebpf_prog *prog)
 int ebpf_prog_load_trusted(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 			   size_t n_insns, void *env, struct ebpf_prog **out,
 			   struct ebpf_err *err);
+
+/*
+ * The same with maps, helpers and a policy, as ebpf_prog_load_opts() takes
+ * them; opts may be NULL.
+ */
+int ebpf_prog_load_trusted_opts(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
+				size_t n_insns, const struct ebpf_load_opts *opts, void *env,
+				struct ebpf_prog **out, struct ebpf_err *err);
 
 /* The same by a policy, which may be NULL; ebpf_prog_load_by() says more. */
 int ebpf_prog_load_trusted_by(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,

@@ -442,7 +442,7 @@ ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_en
 	int rc;
 
 	if ((rc = check_length(n, err)) < 0 || (rc = ebpf_check_form(NULL, insns, n, err)) < 0 ||
-	    (rc = ebpf_check_structure(NULL, insns, n, err)) < 0 ||
+	    (rc = ebpf_check_structure(NULL, insns, n, NULL, err)) < 0 ||
 	    (rc = check_env(insns, n, env, err)) < 0)
 		return rc;
 	w = calloc(1, sizeof(*w));

@@ -27,27 +27,6 @@ struct ebpf_ctx_field {
 	bool writable;          /* scalars only */
 };
 
-/* What a helper takes. */
-enum ebpf_arg_kind {
-	EBPF_ARG_NONE,
-	EBPF_ARG_SCALAR,        /* any number */
-	EBPF_ARG_CTX,           /* the context as R1 had it */
-	EBPF_ARG_MEM_READ,      /* address of memory whose size is the next argument */
-	EBPF_ARG_MEM_WRITE,     /* likewise, filled by the helper */
-	EBPF_ARG_SIZE,          /* size of the memory before it, 1 or more */
-	EBPF_ARG_SIZE_OR_ZERO,
-	EBPF_ARG_MAP,
-	EBPF_ARG_MAP_KEY,       /* address of a key of the map before it */
-	EBPF_ARG_MAP_VALUE,     /* address of a value of the map before it */
-	EBPF_ARG_ANYTHING,      /* whatever the register holds, even nothing */
-};
-
-enum ebpf_ret_kind {
-	EBPF_RET_SCALAR,
-	EBPF_RET_VOID,                  /* R0 is unreadable afterwards */
-	EBPF_RET_MAP_VALUE_OR_NULL,     /* of the map that was an argument */
-};
-
 struct ebpf_verify_helper {
 	int32_t id;
 	const char *name;

@@ -122,11 +122,98 @@ helper_pay_offset(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r
 	return sift_dissect_payload(view_of(r1));
 }
 
+/* ---- packet loads ---- */
+
+/* Offsets from here up count from the network header, and below from the link-layer one. */
+#define NET_WINDOW (-0x100000)
+#define LL_WINDOW (-0x200000)
+
+/* The offset in data that an instruction's offset means; UINT64_MAX: none. */
+static uint64_t
+data_offset(const struct sift_view *v, int64_t off)
+{
+	if (off >= 0)
+		return (uint64_t)off;
+	if (off >= NET_WINDOW)
+		return v->net_off != SIFT_OFF_NONE ? (uint64_t)(off - NET_WINDOW) + v->net_off
+						   : UINT64_MAX;
+	if (off >= LL_WINDOW)
+		return v->mac_off != SIFT_OFF_NONE ? (uint64_t)(off - LL_WINDOW) + v->mac_off
+						   : UINT64_MAX;
+	return UINT64_MAX;
+}
+
+/* Big-endian, width bytes at s32(R2); all ones, which no value is: out of the packet. */
+static uint64_t
+load(uint64_t r1, uint64_t r2, uint32_t width)
+{
+	const struct sift_view *v = view_of(r1);
+	uint32_t low = (uint32_t)r2;
+	uint64_t at = data_offset(v, low <= INT32_MAX ? (int64_t)low : (int64_t)low - 0x100000000);
+	uint64_t value = 0;
+
+	if (at > v->caplen || width > v->caplen - at)
+		return UINT64_MAX;
+	for (uint32_t i = 0; i < width; i++)
+		value = value << 8 | v->data[at + i];
+	return value;
+}
+
+#define LOADER(name, width)                                                                        \
+	static uint64_t name(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,      \
+			     void *env)                                                            \
+	{                                                                                          \
+		(void)r3, (void)r4, (void)r5, (void)env;                                           \
+		return load(r1, r2, width);                                                        \
+	}
+LOADER(helper_load8, 1)
+LOADER(helper_load16, 2)
+LOADER(helper_load32, 4)
+#undef LOADER
+
+static struct ebpf_insn
+insn(uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+{
+	return (struct ebpf_insn){ .code = code, .dst_reg = dst, .src_reg = src, .off = off,
+				   .imm = imm };
+}
+
+/*
+ * r2 = offset; r1 = r6; call; and where the result is negative, r0 = 0; exit.
+ * The offset is cut to 32 bits by the helper, after the addition.
+ */
+static size_t
+expand(const struct ebpf_insn *old, struct ebpf_insn *out)
+{
+	static const int32_t helper_of[] = { SIFT_HELPER_LOAD32, SIFT_HELPER_LOAD16,
+					     SIFT_HELPER_LOAD8 };
+	size_t n = 0;
+
+	if ((old->code & 0xe0) == EBPF_ABS) {
+		out[n++] = insn(EBPF_ALU64 | EBPF_MOV, EBPF_R2, 0, 0, old->imm);
+	} else {
+		out[n++] = insn(EBPF_ALU64 | EBPF_MOV | EBPF_X, EBPF_R2, old->src_reg, 0, 0);
+		out[n++] = insn(EBPF_ALU64 | EBPF_ADD, EBPF_R2, 0, 0, old->imm);
+	}
+	out[n++] = insn(EBPF_ALU64 | EBPF_MOV | EBPF_X, EBPF_R1, EBPF_R6, 0, 0);
+	out[n++] = insn(EBPF_JMP | EBPF_CALL, 0, 0, 0, helper_of[(old->code & 0x18) >> 3]);
+	out[n++] = insn(EBPF_JMP | EBPF_JSGE, EBPF_R0, 0, 2, 0);
+	out[n++] = insn(EBPF_ALU64 | EBPF_MOV, EBPF_R0, 0, 0, 0);
+	out[n++] = insn(EBPF_JMP | EBPF_EXIT, 0, 0, 0, 0);
+	return n;
+}
+
 static const struct ebpf_helper helpers[] = {
-	{ SIFT_HELPER_RANDOM, "get_prandom_u32", helper_random },
-	{ SIFT_HELPER_NLATTR, "nlattr", helper_nlattr },
-	{ SIFT_HELPER_NLATTR_NEST, "nlattr_nest", helper_nlattr_nest },
-	{ SIFT_HELPER_PAY_OFFSET, "pay_offset", helper_pay_offset },
+	{ .id = SIFT_HELPER_LOAD8, .name = "load8", .fn = helper_load8,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_LOAD16, .name = "load16", .fn = helper_load16,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_LOAD32, .name = "load32", .fn = helper_load32,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_RANDOM, .name = "get_prandom_u32", .fn = helper_random },
+	{ .id = SIFT_HELPER_NLATTR, .name = "nlattr", .fn = helper_nlattr },
+	{ .id = SIFT_HELPER_NLATTR_NEST, .name = "nlattr_nest", .fn = helper_nlattr_nest },
+	{ .id = SIFT_HELPER_PAY_OFFSET, .name = "pay_offset", .fn = helper_pay_offset },
 };
 
 static const struct ebpf_prog_type packet = {
@@ -135,6 +222,7 @@ static const struct ebpf_prog_type packet = {
 	.data_off = offsetof(struct sift_view, data),
 	.helpers = helpers,
 	.n_helpers = sizeof(helpers) / sizeof(helpers[0]),
+	.expand = expand,
 };
 
 const struct ebpf_prog_type *

@@ -39,6 +39,12 @@ have_cc()
 	echo '#include <stdio.h>' | ${CC:-cc} -E - >/dev/null 2>&1
 }
 
+have_header()
+{
+	# shellcheck disable=SC2086
+	printf '#include <%s>\n' "$1" | ${CC:-cc} -E - >/dev/null 2>&1
+}
+
 missing=
 missing_packages=
 
@@ -59,6 +65,7 @@ need_tools()
 {
 	need make make have make
 	need pkg-config pkg-config have pkg-config
+	need uthash uthash-dev have_header uthash.h
 	if configure_is_stale; then
 		need autoconf autoconf have autoreconf
 		need automake automake have automake

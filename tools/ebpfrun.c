@@ -31,14 +31,16 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage_text[] =
 	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify]\n"
-	"               [--blind] [--trace] [--dump] < PROGRAM\n"
+	"               [--blind] [--trace] [--dump] [--elf] < PROGRAM\n"
+	"       ebpfrun [MEMORY] --object=FILE[:SECTION] [OPTION...]\n"
 	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
 	"               [--target=packet|buffer] [-O LEVEL] [--dialect=kernel|pcap]\n"
 	"               [--engine=interp|jit] [--blind] [--trace] [--dump] < PROGRAM\n";
 
 struct options {
-	bool is_cbpf, trace, dump, no_verify, wants_jit;
+	bool is_cbpf, is_elf, trace, dump, no_verify, wants_jit;
 	struct ebpf_policy policy;
+	const char *object;             /* NULL: the program is on stdin */
 	const char *mem;                /* NULL: none */
 	const char *packet;
 	const char *meta;
@@ -101,21 +103,27 @@ struct bytes {
 };
 
 static struct bytes
-read_stdin(void)
+read_all(FILE *f, const char *name)
 {
 	struct bytes in = { NULL, 0 };
 	size_t room = 0;
 
-	while (!feof(stdin)) {
+	while (!feof(f)) {
 		if (room - in.n < 4096)
 			in.p = must(realloc(in.p, room = room < 4096 ? 16384 : room * 2));
-		in.n += fread(in.p + in.n, 1, room - in.n, stdin);
-		if (ferror(stdin))
-			die("stdin: %s", strerror(errno));
+		in.n += fread(in.p + in.n, 1, room - in.n, f);
+		if (ferror(f))
+			die("%s: %s", name, strerror(errno));
 		if (in.n > MAX_STDIN)
-			die("stdin: over %zu bytes", MAX_STDIN);
+			die("%s: over %zu bytes", name, MAX_STDIN);
 	}
 	return in;
+}
+
+static struct bytes
+read_stdin(void)
+{
+	return read_all(stdin, "stdin");
 }
 
 static int
@@ -278,26 +286,102 @@ load_bytes(struct bytes code, const struct options *o)
 	return prog;
 }
 
+/* What a program of an object file prints: stdout is for the result. */
 static void
-run_ebpf(const struct options *o)
+print_line(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static struct ebpf_prog *
+load_object(const char *name, struct bytes file, const char *section, const struct options *o)
+{
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .print = print_line,
+				       .policy = &o->policy };
+	struct ebpf_object *object;
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	if (ebpf_object_open(file.p, file.n, &object, &err) < 0 ||
+	    ebpf_object_load(object, section, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) < 0)
+		die("%s: %s", name, err.text);
+	ebpf_object_close(object);
+	return prog;
+}
+
+/* FILE or FILE:SECTION; a file of the whole name goes first. */
+static struct ebpf_prog *
+load_object_file(const char *arg, const struct options *o)
+{
+	char *name = must(strdup(arg)), *section = NULL;
+	FILE *f = fopen(name, "rb");
+	struct ebpf_prog *prog;
+	struct bytes file;
+
+	if (f == NULL && (section = strrchr(name, ':')) != NULL) {
+		*section++ = '\0';
+		f = fopen(name, "rb");
+	}
+	if (f == NULL)
+		die("%s: %s", name, strerror(errno));
+	file = read_all(f, name);
+	fclose(f);
+	prog = load_object(name, file, section, o);
+	free(file.p);
+	free(name);
+	return prog;
+}
+
+/* As the conformance suite makes it: function main of .text, or else of xdp. */
+static struct ebpf_prog *
+load_elf(struct bytes file, const struct options *o)
+{
+	const struct ebpf_prog_type *raw = ebpf_prog_type_raw();
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &o->policy };
+	struct ebpf_object *object;
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	if (ebpf_object_open(file.p, file.n, &object, &err) < 0)
+		die("stdin: %s", err.text);
+	if (ebpf_object_load(object, ".text", "main", raw, &opts, &prog, NULL) < 0 &&
+	    ebpf_object_load(object, "xdp", "main", raw, &opts, &prog, NULL) < 0 &&
+	    ebpf_object_load(object, ".text", NULL, raw, &opts, &prog, &err) < 0)
+		die("stdin: %s", err.text);
+	ebpf_object_close(object);
+	return prog;
+}
+
+/* The program on stdin. */
+static struct ebpf_prog *
+load_stdin(const struct options *o)
 {
 	struct bytes text = read_stdin();
 	struct bytes code = parse_hex("stdin", (const char *)text.p, text.n);
+	struct ebpf_prog *prog = o->is_elf ? load_elf(code, o) : load_bytes(code, o);
+
+	free(code.p);
+	free(text.p);
+	return prog;
+}
+
+static void
+run_ebpf(const struct options *o)
+{
 	struct bytes mem = { NULL, 0 };
 	struct ebpf_prog *prog;
 	uint64_t r0;
 
 	if (o->mem != NULL)
 		mem = parse_hex("memory", o->mem, strlen(o->mem));
-	prog = load_bytes(code, o);
+	prog = o->object != NULL ? load_object_file(o->object, o) : load_stdin(o);
 	if (o->dump)
 		dump(prog);
 	r0 = run_checked(prog, mem.p, mem.n, o);
 	printf("%" PRIx64 "\n", r0);
 	ebpf_prog_put(prog);
 	free(mem.p);
-	free(code.p);
-	free(text.p);
 }
 
 /* ---- classic programs ---- */
@@ -490,13 +574,16 @@ run_cbpf(const struct options *o)
 /* ---- options ---- */
 
 enum {
-	OPT_ENGINE = 256, OPT_MEM, OPT_NO_VERIFY, OPT_TRACE, OPT_DUMP, OPT_CBPF, OPT_PACKET,
-	OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_BLIND, OPT_HELP, OPT_VERSION,
+	OPT_ENGINE = 256, OPT_MEM, OPT_ELF, OPT_OBJECT, OPT_NO_VERIFY, OPT_TRACE, OPT_DUMP,
+	OPT_CBPF, OPT_PACKET, OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_BLIND,
+	OPT_HELP, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "mem", required_argument, NULL, OPT_MEM },
+	{ "elf", no_argument, NULL, OPT_ELF },
+	{ "object", required_argument, NULL, OPT_OBJECT },
 	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
 	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "dump", no_argument, NULL, OPT_DUMP },
@@ -542,6 +629,12 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_MEM:
 		o->mem = arg;
+		break;
+	case OPT_ELF:
+		o->is_elf = true;
+		break;
+	case OPT_OBJECT:
+		o->object = arg;
 		break;
 	case OPT_NO_VERIFY:
 		o->no_verify = true;
@@ -600,6 +693,10 @@ check_options(const struct options *o)
 		usage("--no-verify runs in the checked interpreter, not with --engine=jit");
 	if (o->is_cbpf && o->packet == NULL)
 		usage("--cbpf needs --packet");
+	if (o->is_elf && o->object != NULL)
+		usage("--elf reads stdin, --object a file");
+	if (o->is_cbpf && (o->is_elf || o->object != NULL))
+		usage("object files hold extended programs, not --cbpf");
 	if (o->is_cbpf && o->mem != NULL)
 		usage("memory is for extended programs; --cbpf takes --packet");
 	if (!o->is_cbpf && (o->packet != NULL || o->meta != NULL || o->has_wire_len))

@@ -150,6 +150,267 @@ struct ebpf_prog_type;
 /** A loaded program.  Reference counted; immutable once loaded. */
 struct ebpf_prog;
 
+/* ---- maps ---- */
+
+/*
+ * Kinds of maps, numbered as in the kernel's enum bpf_map_type.  Those of an
+ * embedder have numbers from EBPF_MAP_OWN on.
+ */
+#define EBPF_MAP_HASH         1
+#define EBPF_MAP_ARRAY        2
+#define EBPF_MAP_PROG_ARRAY   3  /**< programs, for tail calls */
+#define EBPF_MAP_PERCPU_ARRAY 6  /**< an array of its own for each thread */
+#define EBPF_MAP_LPM_TRIE     11 /**< longest matching prefix */
+#define EBPF_MAP_RINGBUF      27 /**< records from programs to user space */
+#define EBPF_MAP_OWN          0x10000
+
+/* flags of a map, numbered as in the kernel's uapi */
+#define EBPF_MAP_NO_PREALLOC 0x01 /**< accepted; elements are always allocated at first */
+#define EBPF_MAP_RDONLY_PROG 0x80 /**< programs only read its values */
+
+/* flags of an update */
+#define EBPF_ANY     0          /**< whether the key is there or not */
+#define EBPF_NOEXIST 1          /**< only if it is not */
+#define EBPF_EXIST   2          /**< only if it is */
+
+/** Room for the name of a map, its terminating NUL included. */
+#define EBPF_MAP_NAME_SIZE 64
+
+struct ebpf_map_kind;
+
+/** What a map is made from.  Callers fill it; zero is the default. */
+struct ebpf_map_opts {
+	size_t size;            /**< sizeof(struct ebpf_map_opts) */
+	uint32_t type;          /**< EBPF_MAP_* */
+	uint32_t key_size;      /**< bytes; array kinds: 4; ring buffer: 0 */
+	uint32_t value_size;    /**< bytes; program array: 4; ring buffer: 0 */
+	uint32_t max_entries;   /**< ring buffer: its bytes, a power of two */
+	uint32_t flags;         /**< EBPF_MAP_NO_PREALLOC, EBPF_MAP_RDONLY_PROG */
+	const char *name;       /**< for messages; copied, cut; NULL: none */
+	/** What works it, for types from EBPF_MAP_OWN on; kept until it is freed. */
+	const struct ebpf_map_kind *kind;
+	void *kind_arg;         /**< handed to kind->open */
+};
+
+/**
+ * How a kind of map works: the interface behind which the library's own kinds
+ * are, by which an embedder adds others.
+ *
+ * All functions but open and close are called by many threads at a time.
+ * key points to key_size bytes, value to value_size; neither is aligned.
+ * Those left NULL, and fields beyond size, are what this kind cannot do.
+ */
+struct ebpf_map_kind {
+	size_t size;            /**< sizeof(struct ebpf_map_kind) */
+	const char *name;
+	/** Refuse opts with a negative errno and a message, or make *state. */
+	int (*open)(const struct ebpf_map_opts *opts, void **state, struct ebpf_err *err);
+	void (*close)(void *state);
+	/**
+	 * The address of a value, aligned to 8 bytes, which stays memory of the
+	 * map until close, also if the element is removed; NULL: there is none.
+	 */
+	void *(*lookup)(void *state, const void *key);
+	/** 0, or a negative errno. */
+	int (*update)(void *state, const void *key, const void *value, uint64_t flags);
+	int (*remove)(void *state, const void *key);
+	/** The key after key, the first one if key is NULL or gone; -ENOENT: no more. */
+	int (*next_key)(void *state, const void *key, void *next);
+	/**
+	 * 1 if a program may touch these bytes: they lie within one value.
+	 * NULL: checked runs can look values up, but touch none.
+	 */
+	int (*owns)(void *state, const void *addr, size_t len);
+	/** The address of the only value, for programs that name it directly. */
+	void *(*direct)(void *state);
+};
+
+/**
+ * A map: what programs keep between runs, and share with each other and with
+ * the host.
+ *
+ * Every function here, and every helper, may be called at the same time by any
+ * number of threads on one map.  What lies in a value is copied in words: a
+ * reader and a writer of one value at a time see a mix of old and new words,
+ * so a counter should be one aligned word that programs change with atomic
+ * instructions.  An element that is removed while a program holds its address
+ * stays memory of the map and may become another element, as in the kernel.
+ *
+ * Each thread has its own values of a per-CPU array, from its first access on;
+ * when it ends, the next new thread takes them over, as a CPU would keep them.
+ * (Threads migrate between CPUs in the middle of a program, so values by CPU
+ * would lose counts.)
+ */
+struct ebpf_map;
+
+/**
+ * Make a map.
+ *
+ * @param opts  borrowed for the call, except opts->kind.
+ * @param out   on success receives the map, to be given back with
+ *              ebpf_map_put(); on failure left as it was.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EINVAL: sizes or flags that this type cannot have, or an unknown
+ *         type; -E2BIG: too large for this machine; -EAGAIN: over the number
+ *         of per-CPU maps of a process (PTHREAD_KEYS_MAX); -ENOMEM.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_map_new(const struct ebpf_map_opts *opts, struct ebpf_map **out,
+			     struct ebpf_err *err);
+
+/** Take another reference to map.  @return map.  Thread-safe. */
+BPFSIFT_API struct ebpf_map *ebpf_map_get(struct ebpf_map *map);
+
+/**
+ * Give back a reference; NULL is fine.  Programs that use the map keep it.
+ * With the last reference of the host a program array is emptied: give it back
+ * when no program that uses it is running.  A per-CPU array also wants no
+ * thread that used it to be ending just then.
+ */
+BPFSIFT_API void ebpf_map_put(struct ebpf_map *map);
+
+/**
+ * What a map was made with.
+ *
+ * @param map   a map.
+ * @param opts  its size is set by the caller; receives the rest as far as that
+ *              goes, with name valid as long as the map.
+ * Thread-safe.
+ */
+BPFSIFT_API void ebpf_map_describe(const struct ebpf_map *map, struct ebpf_map_opts *opts);
+
+/**
+ * Copy a value out of a map; of a per-CPU array, this thread's.
+ *
+ * @param map    a map.
+ * @param key    its key_size bytes; of a trie a uint32_t, the bits of the
+ *               prefix, and then its bytes.
+ * @param value  receives value_size bytes; untouched on failure.
+ * @return 0; -ENOENT: no such key; -EOPNOTSUPP: this kind has no values.
+ */
+BPFSIFT_API int ebpf_map_lookup(struct ebpf_map *map, const void *key, void *value);
+
+/**
+ * Set a value; of a per-CPU array, this thread's.
+ *
+ * @param flags  EBPF_ANY, EBPF_NOEXIST or EBPF_EXIST.
+ * @return 0; -E2BIG: the map is full, or an array not that long; -ENOSPC: the
+ *         trie is full; -EEXIST; -ENOENT; -EINVAL: flags, or a prefix that is too long; -ENOMEM;
+ *         -EOPNOTSUPP: this kind cannot.
+ */
+BPFSIFT_API int ebpf_map_update(struct ebpf_map *map, const void *key, const void *value,
+				uint64_t flags);
+
+/**
+ * Remove an element.
+ *
+ * @return 0; -ENOENT: no such key; -EINVAL: elements of an array stay;
+ *         -EOPNOTSUPP: this kind cannot.
+ */
+BPFSIFT_API int ebpf_map_delete(struct ebpf_map *map, const void *key);
+
+/**
+ * Walk over the keys, in no particular order.  A key that is there all the
+ * time is met, once, if the walk is not begun again because the one that it
+ * stood at was removed.
+ *
+ * @param key   where the walk is; NULL, or a key that is not there: before the
+ *              first.
+ * @param next  receives the key after it; may be the same memory as key.
+ * @return 0; -ENOENT: key was the last one; -EOPNOTSUPP: this kind cannot.
+ */
+BPFSIFT_API int ebpf_map_next_key(struct ebpf_map *map, const void *key, void *next);
+
+/**
+ * Copy out the i-th thread's value of a per-CPU array, 0 the first.  The sum of
+ * a counter is that over all i until this fails.
+ *
+ * @return 0; -ENOENT: no such index, or fewer threads have used the map;
+ *         -EOPNOTSUPP: another kind.
+ */
+BPFSIFT_API int ebpf_map_lookup_percpu(struct ebpf_map *map, const void *key, size_t i,
+				       void *value);
+
+/**
+ * Put a program at an index of a program array, or nothing (NULL).
+ *
+ * All programs of an array, and all that call through it, have the same type.
+ * A program that is replaced may still be running: it is kept until
+ * ebpf_map_reap() or the end of the map.
+ *
+ * @param prog  the array takes a reference of its own.
+ * @return 0; -E2BIG: index; -EINVAL: a program of another type; -ENOMEM;
+ *         -EOPNOTSUPP: another kind of map.
+ */
+BPFSIFT_API int ebpf_map_set_prog(struct ebpf_map *map, uint32_t index, struct ebpf_prog *prog);
+
+/** Free the replaced programs of an array.  None that may call them is running. */
+BPFSIFT_API void ebpf_map_reap(struct ebpf_map *map);
+
+/**
+ * Take the records out of a ring buffer, oldest first, until it is empty or
+ * one is not submitted yet.
+ *
+ * @param fn  called with each, aligned to 8 bytes and valid until it returns;
+ *            it may not consume from the same map.  Not 0: stop after this one.
+ * @return records taken; -EBUSY: another thread is at it; -EOPNOTSUPP: another
+ *         kind of map.
+ * Programs may write at the same time.
+ */
+BPFSIFT_API int ebpf_ringbuf_consume(struct ebpf_map *map,
+				     int (*fn)(void *arg, const void *data, size_t len),
+				     void *arg);
+
+/* ---- helpers ---- */
+
+/** What a helper takes. */
+enum ebpf_arg_kind {
+	EBPF_ARG_NONE = 0,
+	EBPF_ARG_SCALAR = 1,            /**< any number */
+	EBPF_ARG_CTX = 2,               /**< the context as R1 had it */
+	EBPF_ARG_MEM_READ = 3,          /**< address of memory; its size is the next argument */
+	EBPF_ARG_MEM_WRITE = 4,         /**< likewise, filled by the helper */
+	EBPF_ARG_SIZE = 5,              /**< size of the memory before it, 1 or more */
+	EBPF_ARG_SIZE_OR_ZERO = 6,
+	EBPF_ARG_MAP = 7,
+	EBPF_ARG_MAP_KEY = 8,           /**< address of a key of the map before it */
+	EBPF_ARG_MAP_VALUE = 9,         /**< address of a value of the map before it */
+	EBPF_ARG_ANYTHING = 10,         /**< whatever the register holds, even nothing */
+};
+
+/** What a helper returns. */
+enum ebpf_ret_kind {
+	EBPF_RET_SCALAR = 0,
+	EBPF_RET_VOID = 1,
+	EBPF_RET_MAP_VALUE_OR_NULL = 2, /**< of the map that was an argument */
+};
+
+/**
+ * A helper is called with R1-R5, those it does not take included, and the
+ * environment it was given with; what it returns becomes R0.  A map is handed
+ * to it as the number (uintptr_t)map.
+ */
+typedef uint64_t (*ebpf_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+				   uint64_t r5, void *env);
+
+/** A helper of an embedder's own. */
+struct ebpf_helper_opts {
+	size_t size;            /**< sizeof(struct ebpf_helper_opts) */
+	int32_t id;             /**< its number; one of the type's gives way to it */
+	const char *name;       /**< kept until the program is freed */
+	/** Called by each thread that runs the program; may run programs, this one too. */
+	ebpf_helper_fn fn;
+	void *env;              /**< handed to fn */
+	/**
+	 * R1-R5, enum ebpf_arg_kind: what a checked run tests, so that fn need
+	 * not doubt its arguments.
+	 */
+	uint8_t args[5];
+	uint8_t ret;            /**< enum ebpf_ret_kind */
+};
+
+/* ---- loading and running ---- */
+
 /**
  * The program type for plain memory: R1 = its address, R2 = its length.
  *
@@ -259,6 +520,44 @@ BPFSIFT_API int ebpf_prog_count(struct ebpf_prog *prog, int on, struct ebpf_err 
  * Thread-safe, while other threads run it as well.
  */
 BPFSIFT_API void ebpf_prog_stats(const struct ebpf_prog *prog, struct ebpf_stats *stats);
+/** What a program is loaded with beyond its instructions.  Zero is none. */
+struct ebpf_load_opts {
+	size_t size;            /**< sizeof(struct ebpf_load_opts) */
+	/**
+	 * The maps that it names, by index, and the descriptors under which
+	 * 64-bit loads of source 1 and 2 name them; NULL: their indices.  The
+	 * program takes references of its own.
+	 */
+	struct ebpf_map *const *maps;
+	const int32_t *map_fds;
+	size_t n_maps;
+	/** Helpers beside those of the type. */
+	const struct ebpf_helper_opts *const *helpers;
+	size_t n_helpers;
+	/**
+	 * Called with what helper 6, trace_printk, prints: one line without
+	 * newline.  By each thread that runs the program.  NULL: dropped.
+	 */
+	void (*print)(void *print_arg, const char *line);
+	void *print_arg;
+	uint64_t random_seed;   /**< of helper 7, get_prandom_u32; 0: one from the system */
+	const struct ebpf_policy *policy;       /**< NULL: the default of each */
+};
+
+/**
+ * Load a program with maps and helpers: as ebpf_prog_load(), and 64-bit loads
+ * of maps and of addresses in their values (source 1, 2, 5 and 6) and of
+ * subprograms (source 4) are resolved.
+ *
+ * @param opts  borrowed for the call except where it says otherwise; may be
+ *              NULL.
+ * @return as ebpf_prog_load_by(); -ENOENT: names a map that is not in opts.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_prog_load_opts(const struct ebpf_prog_type *type,
+				    const struct ebpf_insn *insns, size_t n_insns,
+				    const struct ebpf_load_opts *opts, struct ebpf_prog **out,
+				    struct ebpf_err *err);
 
 /** Take another reference to prog.  @return prog.  Thread-safe. */
 BPFSIFT_API struct ebpf_prog *ebpf_prog_get(struct ebpf_prog *prog);
@@ -301,8 +600,8 @@ struct ebpf_run_opts {
 	size_t size;            /**< sizeof(struct ebpf_run_opts) */
 	uint64_t max_steps;     /**< instructions to execute at most; 0: 2^32 */
 	/**
-	 * Called after each executed instruction, NULL for none: its slot,
-	 * and the eleven registers as it left them.
+	 * Called after each executed instruction, NULL for none: its slot in
+	 * the program that is running, and the registers as it left them.
 	 */
 	void (*trace)(void *trace_arg, size_t pc, const uint64_t regs[EBPF_MAX_REG]);
 	void *trace_arg;
@@ -310,8 +609,8 @@ struct ebpf_run_opts {
 
 /**
  * Run a program with every jump, call and memory access tested as it happens.
- * The program may read and write its stack and the memory [mem, mem + len),
- * and nothing else.
+ * The program may read and write its stack, the memory [mem, mem + len) and the
+ * values of its maps, and nothing else; what it hands to helpers is tested too.
  *
  * @param prog  loaded by ebpf_prog_load() with the type raw, or made by this
  *              library (sift_filter_ebpf()); then helpers may read what R1 leads
@@ -329,6 +628,57 @@ struct ebpf_run_opts {
 BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, size_t len,
 				      const struct ebpf_run_opts *opts, uint64_t *r0,
 				      struct ebpf_err *err);
+
+/* ---- object files ---- */
+
+/**
+ * An ELF object file for the target bpf, as "clang -target bpf -O2 -g -c" makes
+ * it, with its maps: those defined in the sections .maps (which needs -g) and
+ * maps, and for each section of data (.rodata, .data, .bss and those that begin
+ * with these names and a dot) an array map of its name with one value.
+ */
+struct ebpf_object;
+
+/** Bytes that the maps of an object may take together, as far as they can be told before. */
+#define EBPF_OBJECT_MAX_BYTES 0x10000000u
+
+/**
+ * Read an object file and make its maps.
+ *
+ * @param bytes  the whole file; borrowed for the call.
+ * @param len    bytes in it.
+ * @param out    on success receives the object, to be closed with
+ *               ebpf_object_close(); on failure left as it was.
+ * @param err    receives one line; may be NULL.
+ * @return 0; -EINVAL: not such a file, or damaged; -E2BIG: over
+ *         EBPF_OBJECT_MAX_BYTES; -ENOMEM; -EOPNOTSUPP: built without libelf.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_object_open(const void *bytes, size_t len, struct ebpf_object **out,
+				 struct ebpf_err *err);
+
+/** Close an object; programs loaded from it keep the maps.  NULL is fine. */
+BPFSIFT_API void ebpf_object_close(struct ebpf_object *object);
+
+/** The map of that name, borrowed until the object is closed; NULL: none. */
+BPFSIFT_API struct ebpf_map *ebpf_object_map(const struct ebpf_object *object, const char *name);
+
+/**
+ * Load a program: a function, and all that it calls in this file.
+ *
+ * @param section   NULL: the first one with code that is not .text, else .text.
+ * @param function  in that section; NULL: the one at its start.
+ * @param type      as ebpf_prog_load().
+ * @param opts      helpers and so on; without maps, those are the object's.
+ *                  May be NULL.
+ * @param out, err  as ebpf_prog_load().
+ * @return as ebpf_prog_load_opts(); -ENOENT: no such section or function.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_object_load(const struct ebpf_object *object, const char *section,
+				 const char *function, const struct ebpf_prog_type *type,
+				 const struct ebpf_load_opts *opts, struct ebpf_prog **out,
+				 struct ebpf_err *err);
 
 /* ---- text ---- */
 

@@ -391,7 +391,7 @@ START_TEST(messages_name_the_instructions_that_were_loaded)
 					   &prog, NULL), 0);
 	ck_assert_int_eq(ebpf_prog_run_checked(prog, NULL, 0, NULL, &r0, &err), -EFAULT);
 	ck_assert_str_eq(err.text,
-			 "insn 2: 1 bytes at address 0x12fd1, outside memory and stack");
+			 "insn 2: 1 bytes at address 0x12fd1, outside memory, stack and maps");
 	ebpf_prog_put(prog);
 	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), endless, 3, &always, &prog, NULL),
 			 0);

@@ -199,8 +199,8 @@ static const struct {
 	{ { K(0xdb, 1, 10, 0, 1) }, 1, "insn 0: writes r10, which is read-only" },
 	{ { K(0x18, 1, 0, 0, 0) }, 1, "insn 0: second half is missing" },
 	{ { K(0x18, 1, 0, 0, 0), K_EXIT }, 2, "insn 0: second half has more than an immediate" },
-	{ { K(0x18, 1, 1, 0, 0), { 0 } }, 2,
-	  "insn 0: loads a map_fd, and program type raw has none" },
+	{ { K(0x18, 1, 3, 0, 0), { 0 } }, 2,
+	  "insn 0: loads a var, and program type raw has none" },
 	{ { K(0x28, 0, 0, 0, 12) }, 1, "insn 0: packet load, and program type raw has no packet" },
 };
 

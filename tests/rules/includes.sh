@@ -47,9 +47,14 @@ check_empty 'libpcap is included only by the files that wrap it' \
 check_empty 'kernel headers are included only by the files that talk to the kernel' \
 	"$(includes ebpf cbpf filter tools include |
 		grep -E ':[<"](linux|net|netpacket)/' | grep -vE "^$linux_wrappers:")"
+check_empty 'uthash is included only by the hash map' \
+	"$(includes ebpf cbpf filter tools include | grep -E ':[<"]uthash' | grep -v '^ebpf/map_hash\.c:')"
+check_empty 'libelf is included only by the reader of object files' \
+	"$(includes ebpf cbpf filter tools include |
+		grep -E ':[<"](elf\.h|gelf\.h|libelf)' | grep -v '^ebpf/object_elf\.c:')"
 check_empty 'nothing includes the headers of other libraries' \
 	"$(includes ebpf cbpf filter tools include |
-		grep -E ':[<"](bpf/|capstone|elf\.h|gelf\.h|libelf|md[0-9]|rte_|sha)' |
+		grep -E ':[<"](bpf/|capstone|md[0-9]|rte_|sha)' |
 		grep -vE "^$md_wrappers:[0-9]+:<sha[12]\.h>")"
 
 # A source includes its own header first, which proves that it stands alone.
