@@ -154,7 +154,11 @@ enter:                                                                          
 #define ATOMIC(addr, size, is_write) (void)0
 #define GOTO(n) pc += (n)
 #define ENTER_FRAME (void)0
-#define RESUME (void)0
+#define RESUME                                                                                     \
+	do {                                                                                       \
+		pc = frame->ret;                                                                   \
+		prog = frame->prog;                                                                \
+	} while (0)
 #define HELPER(h) (void)0
 /* R2 is what the target expects there: the memory's length in the type raw. */
 #define TAIL_CALL                                                                                  \

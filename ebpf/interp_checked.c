@@ -379,7 +379,15 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 		if (frame == frames + (EBPF_MAX_FRAMES - 1))                                       \
 			return fail_depth(run, at);                                                \
 	} while (0)
-#define RESUME code = switch_to(run, prog)
+/* As below: the exit is traced as one of the program that it is in. */
+#define RESUME                                                                                     \
+	{                                                                                          \
+		TRACE;                                                                             \
+		prog = frame->prog;                                                                \
+		code = switch_to(run, prog);                                                       \
+		pc = frame->ret;                                                                   \
+		continue;                                                                          \
+	}
 #define HELPER(h)                                                                                  \
 	do {                                                                                       \
 		int rc_;                                                                           \

@@ -83,7 +83,7 @@ ebpf_map_new(const struct ebpf_map_opts *opts, struct ebpf_map **out, struct ebp
 	if ((rc = map_check(&map->opts, map->name, err)) < 0)
 		goto fail;
 	if ((rc = ebpf_sized_take("kind of map", &map->kind, sizeof(map->kind), kind,
-				  EBPF_SIZED_LEAST(struct ebpf_map_kind, direct), err)) < 0)
+				  EBPF_SIZED_LEAST(struct ebpf_map_kind, close), err)) < 0)
 		goto fail;
 	atomic_init(&map->n_refs, 1);
 	atomic_init(&map->n_user_refs, 1);

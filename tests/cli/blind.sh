@@ -27,7 +27,7 @@ check_same 'the program shown is the one given' "$plain" "$blinded"
 # r1 = 77777; r0 = *(r1 + 0)
 both 'b7010000d12f0100 7910000000000000 9500000000000000'
 check_same 'a message names the instruction' \
-	'ebpfrun: insn 1: 8 bytes at address 0x12fd1, outside memory and stack' "$plain"
+	'ebpfrun: insn 1: 8 bytes at address 0x12fd1, outside memory, stack and maps' "$plain"
 check_same 'and is the same blinded' "$plain" "$blinded"
 
 # ldh [12]; jeq #0x800, accept 262144

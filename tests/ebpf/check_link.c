@@ -521,7 +521,7 @@ END_TEST
 
 START_TEST(each_run_of_a_batch_begins_with_its_own_program)
 {
-	const struct ebpf_insn caller[] = { LDXDW(6, 1, 0), K(0x35, 6, 0, 6, 3),
+	const struct ebpf_insn caller[] = { LDXDW(6, 1, 0), K(0x35, 6, 0, 5, 3),
 					    TAIL(1), MOV_K(0, 3), EXIT_ };
 	const struct ebpf_insn leaf[] = { MOV_K(0, 4), EXIT_ };
 	struct world w = new_world(FAST);

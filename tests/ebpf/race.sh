@@ -43,8 +43,11 @@ check_same 'a race is seen' 66 $?
 
 sources=
 for source in "$srcdir"/ebpf/*.c; do
-	# Digests want their library, and no thread shares them.
-	[ "${source##*/}" = tag.c ] || sources="$sources $source"
+	# Digests and object files want their libraries, and no thread shares them.
+	case ${source##*/} in
+	tag.c | object_elf.c | btf.c) ;;
+	*) sources="$sources $source" ;;
+	esac
 done
 # shellcheck disable=SC2086
 check 'the core compiles for the sanitizer' build "$scratch/race" "$srcdir/tests/ebpf/race.c" $sources
