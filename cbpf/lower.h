@@ -83,21 +83,20 @@ enum lower_window lower_window(const struct lowering *l, uint32_t k, uint32_t *o
 /* Bytes that EBPF_W, EBPF_H or EBPF_B stands for. */
 uint32_t lower_size_bytes(uint8_t size);
 
-/* dst = size bytes at off of the data, a constant. */
-void lower_linear_abs(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst);
+/*
+ * Emit dst = the offset in the data of a window's header, a number above any
+ * packet's length where there is none.
+ */
+typedef void lower_base_fn(struct lowering *l, enum lower_window window, uint8_t dst);
 
 /*
- * dst = size bytes at TMP of the data; TMP is a 64-bit number below 2^33, of
- * which too large a one ends the program.
+ * dst = size bytes at a constant.  base is NULL where the target knows no
+ * headers, so that loads from them are refused.  0, or -EINVAL with err set.
  */
-void lower_linear_tmp(struct lowering *l, uint8_t size, uint8_t dst);
+int lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst,
+		     lower_base_fn *base);
 
-/*
- * A = size bytes at X + k.  base(l, window, dst) emits dst = the offset in the
- * data of a window's header, UINT32_MAX where there is none; NULL where the
- * target knows no headers, so that a negative sum ends the program.
- */
-void lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size,
-		      void (*base)(struct lowering *l, enum lower_window window, uint8_t dst));
+/* A = size bytes at X + k; without base, a negative sum ends the program. */
+void lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size, lower_base_fn *base);
 
 #endif

@@ -60,35 +60,23 @@ header_offset(struct lowering *l, enum lower_window window, uint8_t dst)
 		emit(&l->e, insn_alu32_k(EBPF_MOV, dst, base->off));
 }
 
+/* Which headers are known: those of frames whose link type is. */
+static lower_base_fn *
+headers(const struct lowering *l)
+{
+	return l->opts->net_base != NULL ? header_offset : NULL;
+}
+
 static int
 load_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst)
 {
-	uint32_t off;
-	enum lower_window window = lower_window(l, k, &off);
-
-	switch (window) {
-	case WINDOW_DATA:
-		lower_linear_abs(l, off, size, dst);
-		break;
-	case WINDOW_NET:
-	case WINDOW_LL:
-		if (l->opts->net_base == NULL)
-			return lower_refuse(l, "a load from the link- or network-layer header: "
-					       "target buffer needs a link type to find it");
-		header_offset(l, window, REG_TMP);
-		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
-		lower_linear_tmp(l, size, dst);
-		break;
-	case WINDOW_NONE:
-		return lower_refuse(l, "a load in no window");
-	}
-	return 0;
+	return lower_linear_abs(l, k, size, dst, headers(l));
 }
 
 static void
 load_ind(struct lowering *l, uint32_t k, uint8_t size)
 {
-	lower_linear_ind(l, k, size, l->opts->net_base != NULL ? header_offset : NULL);
+	lower_linear_ind(l, k, size, headers(l));
 }
 
 static int

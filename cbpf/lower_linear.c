@@ -23,8 +23,9 @@ to_host_order(struct lowering *l, uint8_t size, uint8_t dst)
 		emit(&l->e, insn_be(dst, (int32_t)lower_size_bytes(size) * 8));
 }
 
-void
-lower_linear_abs(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
+/* dst = size bytes at off of the data, a constant. */
+static void
+load_at_constant(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
 {
 	uint32_t end = off + lower_size_bytes(size);
 
@@ -40,8 +41,12 @@ lower_linear_abs(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
 	to_host_order(l, size, dst);
 }
 
-void
-lower_linear_tmp(struct lowering *l, uint8_t size, uint8_t dst)
+/*
+ * dst = size bytes at TMP of the data; TMP is a 64-bit number below 2^33, of
+ * which too large a one ends the program.
+ */
+static void
+load_at_tmp(struct lowering *l, uint8_t size, uint8_t dst)
 {
 	emit(&l->e, insn_alu64_x(EBPF_MOV, REG_TMP2, REG_HLEN));
 	emit(&l->e, insn_alu64_x(EBPF_SUB, REG_TMP2, REG_TMP));
@@ -50,6 +55,33 @@ lower_linear_tmp(struct lowering *l, uint8_t size, uint8_t dst)
 	emit(&l->e, insn_alu64_x(EBPF_ADD, REG_TMP, REG_DATA));
 	emit(&l->e, insn_ldx(size, dst, REG_TMP, 0));
 	to_host_order(l, size, dst);
+}
+
+int
+lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst, lower_base_fn *base)
+{
+	uint32_t off;
+	enum lower_window window = lower_window(l, k, &off);
+
+	switch (window) {
+	case WINDOW_DATA:
+		load_at_constant(l, off, size, dst);
+		break;
+	case WINDOW_NET:
+	case WINDOW_LL:
+		if (base == NULL)
+			return lower_refuse(l, "a load from the link- or network-layer header: "
+					       "target buffer needs a link type to find it");
+		base(l, window, REG_TMP);
+		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
+		load_at_tmp(l, size, dst);
+		break;
+	case WINDOW_NONE:
+		/* always_fails() keeps these away */
+		lower_ret_k(l, 0);
+		break;
+	}
+	return 0;
 }
 
 /* Make the jump emitted at a slot land on what is emitted next. */
@@ -74,8 +106,7 @@ land_here(struct lowering *l, size_t jump)
  *	done:
  */
 static void
-windows_of_tmp(struct lowering *l,
-	       void (*base)(struct lowering *l, enum lower_window window, uint8_t dst))
+windows_of_tmp(struct lowering *l, lower_base_fn *base)
 {
 	size_t to_done, to_net, to_ll, to_add;
 
@@ -109,12 +140,11 @@ ind_pcap(struct lowering *l, uint32_t k, uint8_t size)
 	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_TMP, REG_X));
 	if (k != 0)
 		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)k));
-	lower_linear_tmp(l, size, REG_A);
+	load_at_tmp(l, size, REG_A);
 }
 
 void
-lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size,
-		 void (*base)(struct lowering *l, enum lower_window window, uint8_t dst))
+lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size, lower_base_fn *base)
 {
 	if (l->dialect == CBPF_DIALECT_PCAP) {
 		ind_pcap(l, k, size);
@@ -125,5 +155,5 @@ lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size,
 		emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, k));
 	if (base != NULL)
 		windows_of_tmp(l, base);
-	lower_linear_tmp(l, size, REG_A);
+	load_at_tmp(l, size, REG_A);
 }

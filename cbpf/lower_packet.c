@@ -51,23 +51,7 @@ header_offset(struct lowering *l, enum lower_window window, uint8_t dst)
 static int
 load_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst)
 {
-	uint32_t off;
-	enum lower_window window = lower_window(l, k, &off);
-
-	switch (window) {
-	case WINDOW_DATA:
-		lower_linear_abs(l, off, size, dst);
-		break;
-	case WINDOW_NET:
-	case WINDOW_LL:
-		header_offset(l, window, REG_TMP);
-		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
-		lower_linear_tmp(l, size, dst);
-		break;
-	case WINDOW_NONE:
-		return lower_refuse(l, "a load in no window");
-	}
-	return 0;
+	return lower_linear_abs(l, k, size, dst, header_offset);
 }
 
 static void

@@ -12,36 +12,8 @@
 data=$srcdir/tests/data
 scale=${TEST_SCALE:-100}
 
-if ! has_libpcap; then
-	skip 'built without libpcap: bpfsift reads no savefile'
-	finish
-fi
-if ! command -v tcpdump >/dev/null 2>&1; then
-	skip 'tcpdump is missing: nothing to compare with'
-	finish
-fi
-# The libtool wrapper beside it would take longer than the run that it starts.
-if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
-	LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
-	BPFSIFT=$builddir/tools/.libs/bpfsift
-fi
-: "${BPFSIFT:=$builddir/tools/bpfsift}"
-# shellcheck disable=SC2086
-check 'there is a bpfsift' $BPFSIFT --version
-[ "$suite_failures" -eq 0 ] || finish
-
-# Started by root, tcpdump would become a user who cannot write to $scratch.
-peer=tcpdump
-[ "$(id -u)" -ne 0 ] || peer='tcpdump -Z root'
-
-# precision FILE: the option by which tcpdump keeps its nanoseconds.
-precision()
-{
-	case $1 in
-	*-ns*) echo --time-stamp-precision=nano ;;
-	esac
-}
+# shellcheck source=tests/support/peer.sh
+. "$srcdir/tests/support/peer.sh"
 
 # ends FILE: for each place where a reader may stop, its offset, the packets
 # before it, and 1 if a file that ends there can be opened.

@@ -15,36 +15,8 @@ tab=$(printf '\t')
 scale=${TEST_SCALE:-100}
 n_workers=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
-if ! has_libpcap; then
-	skip 'built without libpcap: bpfsift reads no savefile'
-	finish
-fi
-if ! command -v tcpdump >/dev/null 2>&1; then
-	skip 'tcpdump is missing: nothing to compare with'
-	finish
-fi
-# The libtool wrapper beside it would take longer than the run that it starts.
-if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
-	LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
-	BPFSIFT=$builddir/tools/.libs/bpfsift
-fi
-: "${BPFSIFT:=$builddir/tools/bpfsift}"
-# shellcheck disable=SC2086
-check 'there is a bpfsift' $BPFSIFT --version
-[ "$suite_failures" -eq 0 ] || finish
-
-# Started by root, tcpdump would become a user who cannot write to $scratch.
-peer=tcpdump
-[ "$(id -u)" -ne 0 ] || peer='tcpdump -Z root'
-
-# precision CAPTURE: the option by which tcpdump keeps its nanoseconds.
-precision()
-{
-	case $1 in
-	*-ns.*) echo --time-stamp-precision=nano ;;
-	esac
-}
+# shellcheck source=tests/support/peer.sh
+. "$srcdir/tests/support/peer.sh"
 
 # runs CAPTURE DIR COMMAND... <selection: the command on each expression of the
 # selection.  DIR receives N.pcap, 'status', and 'silent': refused wordlessly.
