@@ -70,7 +70,10 @@ tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames)
 	return to;
 }
 
-/* One by one: for an array compilers call memset() or worse, per packet. */
+/*
+ * Once a call: no program reads what it has not written.  One by one: for an
+ * array compilers call memset() or worse.
+ */
 #define ZERO_REGS(regs)                                                                            \
 	(regs[0] = regs[3] = regs[4] = regs[5] = regs[6] = regs[7] = regs[8] = regs[9] = 0)
 
@@ -136,13 +139,13 @@ prefetch(struct many *many)
                                                                                                    \
 	if (prog == NULL)                                                                          \
 		return (uintptr_t)LABELS;                                                          \
+	ZERO_REGS(regs);                                                                           \
 enter:                                                                                             \
 	if (many != NULL)                                                                          \
 		prefetch(many);                                                                    \
 	pc = prog->code;                                                                           \
 	n_loops = EBPF_MAX_LOOPS;                                                                  \
 	n_tail_calls = 0;                                                                          \
-	ZERO_REGS(regs);                                                                           \
 	regs[EBPF_R1] = r1;                                                                        \
 	regs[EBPF_R2] = r2;                                                                        \
 	regs[EBPF_R10] = (uintptr_t)(stack + sizeof(stack));

@@ -80,6 +80,7 @@ need_build()
 	need 'C compiler' 'gcc libc6-dev' have_cc
 	need libpcap libpcap-dev have_lib libpcap
 	need libmd libmd-dev have_lib libmd
+	need libelf libelf-dev have_lib libelf
 }
 
 # Install what need() found missing, or say what it is.
