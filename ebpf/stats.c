@@ -12,6 +12,8 @@
  * Nothing here may be interrupted by a signal handler that runs the same
  * program on the same thread.
  */
+#include "config.h"     /* system extensions: clock_gettime() */
+
 #include "ebpf/stats.h"
 
 #include <errno.h>
