@@ -8,6 +8,11 @@
 # BPFSIFT is another command to try.
 . "${srcdir:-.}/tests/support/suite.sh"
 
+if ! has_libpcap; then
+	skip 'built without libpcap: bpfsift reads nothing and compiles nothing'
+	finish
+fi
+
 data=$srcdir/tests/data
 in=$data/ether.pcap
 # The libtool wrapper beside it would take longer than the run that it starts.

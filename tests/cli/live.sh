@@ -4,6 +4,11 @@
 # ones in a network namespace of their own, where no other packet is seen.
 . "${srcdir:-.}/tests/support/suite.sh"
 
+if ! has_libpcap; then
+	skip 'built without libpcap: bpfsift reads nothing and compiles nothing'
+	finish
+fi
+
 : "${BPFSIFT=$builddir/tools/bpfsift}"
 # As root tcpdump would give up what it needs to write here.
 peer='tcpdump -Z root'
