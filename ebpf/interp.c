@@ -94,13 +94,14 @@ static inline void
 prefetch(struct many *many)
 {
 #if defined(__GNUC__)
-	const uint8_t *data;
+	uintptr_t data;
 
 	if (many->ahead == NULL || many->n <= AHEAD)
 		return;
+	/* a number: it may be 0, and its line's end outside of what is there */
 	memcpy(&data, many->ahead, sizeof(data));
-	__builtin_prefetch(data);
-	__builtin_prefetch(data + 63);
+	__builtin_prefetch((const void *)data);
+	__builtin_prefetch((const void *)(data + 63));
 	many->ahead += many->stride;
 #else
 	(void)many;
