@@ -69,18 +69,28 @@ for tool in bpfsift cbpf2ebpf ebpfrun; do
 			done)"
 done
 
-# The library's example, and what the page says that it prints.
+# The n-th of the library's examples, and what the page says that it prints.
 page=$srcdir/man/libbpfsift.3
-literal "$page" | awk '/^block: / { on = /^block: example: /; next } on' >"$scratch/example.c"
-check 'libbpfsift.3 has an example' test -s "$scratch/example.c"
-# shellcheck disable=SC2086
-check 'it compiles without a warning' $CC $MODE_CFLAGS -std=c11 -Wall -Wextra -Wpedantic -Werror \
-	-I "$srcdir/include" -c -o "$scratch/example.o" "$scratch/example.c"
-# shellcheck disable=SC2086
-check 'it links' "$builddir/libtool" --silent --tag=CC --mode=link $CC $MODE_CFLAGS \
-	-o "$scratch/example" "$scratch/example.o" "$builddir/libbpfsift.la"
-check_same 'it prints what the page says' \
-	"$(literal "$page" | awk '/^block: / { b++; next } { text[b] = text[b] $0 "\n" }
-		END { printf "%s", text[b] }')" \
-	"$("$scratch/example" 2>&1)"
+library_example()
+{
+	literal "$page" | awk -v n="$1" '
+		/^block: / { on = /^block: example: / && ++seen == n; next } on' >"$scratch/example.c"
+	literal "$page" | awk -v n="$1" '
+		/^block: / { on = follows; follows = /^block: example: / && ++seen == n; next } on' \
+		>"$scratch/example.out"
+	check "libbpfsift.3 has example $1" test -s "$scratch/example.c"
+	check 'and says what it prints' test -s "$scratch/example.out"
+	# shellcheck disable=SC2086
+	check 'it compiles without a warning' $CC $MODE_CFLAGS -std=c11 -Wall -Wextra -Wpedantic \
+		-Werror -I "$srcdir/include" -c -o "$scratch/example.o" "$scratch/example.c"
+	# shellcheck disable=SC2086
+	check 'it links' "$builddir/libtool" --silent --tag=CC --mode=link $CC $MODE_CFLAGS \
+		-o "$scratch/example" "$scratch/example.o" "$builddir/libbpfsift.la"
+	check_same 'it prints what the page says' "$(cat "$scratch/example.out")" \
+		"$("$scratch/example" 2>&1)"
+}
+for n in $(seq "$(literal "$page" | grep -c '^block: example: ')"); do
+	library_example "$n"
+done
+check_same 'each of the two was run' 2 "$n"
 finish
