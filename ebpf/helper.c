@@ -221,6 +221,7 @@ ebpf_prog_type_raw(void)
 	};
 	static const struct ebpf_prog_type raw = {
 		.name = "raw",
+		.rfc9669 = true,
 		.helpers = helpers,
 		.n_helpers = sizeof(helpers) / sizeof(helpers[0]),
 	};

@@ -57,15 +57,18 @@ pointer(uint64_t addr)
 /*
  * The program that a tail call goes on to; NULL: it fails.  One without this
  * interpreter's labels was not verified, or has a runtime of its own; one that
- * might need more frames than are left would write past them.
+ * might need more frames than are left, or was verified for more memory than
+ * mem_size, would write past them.
  */
 static const struct ebpf_prog *
-tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames)
+tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames,
+	    uint64_t mem_size)
 {
 	const struct ebpf_map *map = pointer(regs[EBPF_R2]);
 	const struct ebpf_prog *to = ebpf_prog_array_get(map, (uint32_t)regs[EBPF_R3]);
 
-	if (to == NULL || to->engine != prog->engine || n_frames + to->n_frames > EBPF_MAX_FRAMES)
+	if (to == NULL || to->engine != prog->engine || n_frames + to->n_frames > EBPF_MAX_FRAMES ||
+	    !ebpf_prog_fits(to, mem_size))
 		return NULL;
 	return to;
 }
@@ -170,14 +173,14 @@ enter:                                                                          
 		const struct ebpf_prog *to_ = NULL;                                                \
                                                                                                    \
 		if (n_tail_calls < EBPF_MAX_TAIL_CALLS)                                            \
-			to_ = tail_callee(prog, regs, (size_t)(frame - frames));                   \
+			to_ = tail_callee(prog, regs, (size_t)(frame - frames), r2);                   \
 		if (to_ == NULL)                                                                   \
 			break;                                                                     \
 		n_tail_calls++;                                                                    \
 		prog = to_;                                                                        \
 		pc = to_->code - 1;                                                                \
 		n_loops = EBPF_MAX_LOOPS;                                                          \
-		regs[EBPF_R2] = r2;                                                                \
+		regs[EBPF_R2] = ebpf_prog_r2(prog, r2);                                            \
 	} while (0)
 #define RETURN                                                                                     \
 	do {                                                                                       \

@@ -333,7 +333,7 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 	size_t at;                                                                                 \
                                                                                                    \
 	regs[EBPF_R1] = run->mem;                                                                  \
-	regs[EBPF_R2] = run->mem_len;                                                              \
+	regs[EBPF_R2] = ebpf_prog_r2(prog, run->mem_len);                                          \
 	regs[EBPF_R10] = run->stack_top;
 
 #define STEP                                                                                       \
@@ -403,7 +403,8 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 		const struct ebpf_prog *to_ = ebpf_prog_array_get(pointer(regs[EBPF_R2]),          \
 								  (uint32_t)regs[EBPF_R3]);        \
                                                                                                    \
-		if (to_ != NULL && n_tail_calls < EBPF_MAX_TAIL_CALLS) {                           \
+		if (to_ != NULL && n_tail_calls < EBPF_MAX_TAIL_CALLS &&                           \
+		    ebpf_prog_fits(to_, run->mem_len)) {                                           \
 			TRACE;                                                                     \
 			n_tail_calls++;                                                            \
 			prog = to_;                                                                \
@@ -412,7 +413,7 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 				return fail_memory(run);                                           \
 			pc = code - 1;                                                             \
 			n_loops = EBPF_MAX_LOOPS;                                                  \
-			regs[EBPF_R2] = run->mem_len;                                              \
+			regs[EBPF_R2] = ebpf_prog_r2(prog, run->mem_len);                          \
 			continue;                                                                  \
 		}                                                                                  \
 	}

@@ -18,14 +18,17 @@
 #include "ebpf/check.h"
 #include "ebpf/err.h"
 #include "ebpf/expand.h"
+#include "ebpf/fill.h"
 #include "ebpf/fuse.h"
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
 #include "ebpf/link.h"
+#include "ebpf/prove.h"
 #include "ebpf/sized.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -120,7 +123,7 @@ may_reenter(const struct ebpf_prog_aux *aux)
  * product wraps.
  */
 static struct ebpf_prog *
-prog_new(struct ebpf_prog_aux *aux, uint32_t n_frames, void *env)
+prog_new(struct ebpf_prog_aux *aux, uint32_t n_frames, uint64_t mem_size, void *env)
 {
 	size_t n_insns = aux->text.insns != NULL ? aux->text.n : aux->n_insns;
 	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
@@ -138,6 +141,7 @@ prog_new(struct ebpf_prog_aux *aux, uint32_t n_frames, void *env)
 	prog->aux = aux;
 	prog->n_insns = (uint32_t)n_insns;
 	prog->n_frames = n_frames;
+	prog->mem_size = mem_size;
 	return prog;
 }
 
@@ -406,28 +410,41 @@ set_policy(struct ebpf_prog_aux *aux, const struct ebpf_policy *policy)
 	aux->jit_required = policy->jit == EBPF_JIT_REQUIRED;
 	aux->blinding_requested =
 		policy->blinding == EBPF_BLINDING_ALWAYS ||
-		(policy->blinding == EBPF_BLINDING_UNTRUSTED && !aux->is_trusted);
+		(policy->blinding == EBPF_BLINDING_UNTRUSTED && !aux->is_own);
 }
 
 /* What runs in place of what was loaded, where that differs. */
 static int
-rewrite(struct ebpf_prog_aux *aux, struct ebpf_err *err)
+rewrite(struct ebpf_prog_aux *aux, const struct ebpf_proof *proof, struct ebpf_err *err)
 {
 	bool has_loads = ebpf_has_packet_loads(aux->insns, aux->n_insns);
 	int rc;
 
-	if (!has_loads && !aux->blinding_requested)
+	if (!has_loads && !proof->wants_fill && !aux->blinding_requested)
 		return 0;
 	if ((rc = ebpf_text_init(&aux->text, aux->insns, aux->n_insns, err)) < 0)
+		return rc;
+	if (proof->wants_fill && (rc = ebpf_fill(&aux->text, &proof->verified, err)) < 0)
 		return rc;
 	if (has_loads && (rc = ebpf_expand(aux->link.type.expand, &aux->text, err)) < 0)
 		return rc;
 	return aux->blinding_requested ? ebpf_blind(&aux->text, err) : 0;
 }
 
-/* All that can be said against the instructions; of a trusted program its structure too. */
+static bool
+has_atomics(const struct ebpf_prog_aux *aux)
+{
+	for (size_t pc = 0; pc < aux->n_insns; pc++) {
+		if ((aux->insns[pc].code & 0xe7) == (EBPF_STX | EBPF_ATOMIC))
+			return true;
+	}
+	return false;
+}
+
+/* All that can be said against the instructions; what stands that runs without tests. */
 static int
-check(const struct ebpf_prog_aux *aux, uint32_t *n_frames, struct ebpf_err *err)
+check(struct ebpf_prog_aux *aux, const struct ebpf_load_opts *opts, uint32_t *n_frames,
+      struct ebpf_proof *proof, struct ebpf_err *err)
 {
 	const struct ebpf_prog_type *type = &aux->link.type;
 	int rc;
@@ -435,37 +452,70 @@ check(const struct ebpf_prog_aux *aux, uint32_t *n_frames, struct ebpf_err *err)
 	if ((rc = ebpf_check_form(type, aux->insns, aux->n_insns, err)) < 0 ||
 	    (rc = ebpf_link_check(&aux->link, aux->insns, aux->n_insns, err)) < 0)
 		return rc;
-	return aux->is_trusted
-		       ? ebpf_check_structure(type, aux->insns, aux->n_insns, n_frames, err)
-		       : 0;
+	if (!aux->is_own && opts->verify == EBPF_VERIFY_OFF)
+		return 0;
+	if ((rc = ebpf_check_structure(type, aux->insns, aux->n_insns, n_frames, err)) < 0)
+		return rc;
+	if (!aux->is_own &&
+	    (rc = ebpf_prove(&aux->link, aux->insns, aux->n_insns, opts, proof, err)) < 0)
+		return rc;
+	aux->is_trusted = true;
+	aux->has_atomics = has_atomics(aux);
+	return 0;
+}
+
+static int
+read_opts(const struct ebpf_load_opts *from, struct ebpf_load_opts *opts, struct ebpf_err *err)
+{
+	int rc = from != NULL ? ebpf_load_opts_take(opts, from, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	if ((unsigned int)opts->verify > EBPF_VERIFY_NO_LEAKS)
+		return ebpf_err_set(err, -EINVAL, "load options: no verify mode %d",
+				    (int)opts->verify);
+	if (opts->mem_size > INT32_MAX)
+		return ebpf_err_set(err, -EINVAL, "load options: memory of %" PRIu64
+				    " bytes, limit is %d", opts->mem_size, INT32_MAX);
+	return 0;
+}
+
+static uint64_t
+verified_size(const struct ebpf_prog_aux *aux, const struct ebpf_load_opts *opts)
+{
+	bool has_size = aux->is_trusted && !aux->is_own && aux->type->n_ctx_fields == 0;
+
+	return has_size ? opts->mem_size : EBPF_ANY_SIZE;
 }
 
 /* From instructions to a program that runs. */
 static int
 load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns,
-     bool is_trusted, void *env, const struct ebpf_load_opts *caller_opts, struct ebpf_prog **out,
+     bool is_own, void *env, const struct ebpf_load_opts *caller_opts, struct ebpf_prog **out,
      struct ebpf_err *err)
 {
 	struct ebpf_load_opts opts = { 0 };
+	struct ebpf_proof proof = { .wants_fill = false };
 	struct ebpf_policy policy;
 	struct ebpf_prog_aux *aux;
 	struct ebpf_prog *prog;
 	uint32_t n_frames = 0;
 	int rc;
 
-	if ((caller_opts != NULL && (rc = ebpf_load_opts_take(&opts, caller_opts, err)) < 0) ||
+	if ((rc = read_opts(caller_opts, &opts, err)) < 0 ||
 	    (rc = read_policy(opts.policy, &policy, err)) < 0 ||
 	    (rc = check_length(n_insns, err)) < 0)
 		return rc;
 	if ((aux = aux_new(type, insns, n_insns)) == NULL)
 		return out_of_memory(n_insns, err);
-	aux->is_trusted = is_trusted;
+	aux->is_own = is_own;
 	set_policy(aux, &policy);
 	if ((rc = ebpf_link_init(&aux->link, type, &opts, err)) < 0 ||
-	    (rc = check(aux, &n_frames, err)) < 0 || (rc = rewrite(aux, err)) < 0)
+	    (rc = check(aux, &opts, &n_frames, &proof, err)) < 0 ||
+	    (rc = rewrite(aux, &proof, err)) < 0)
 		goto fail;
 	aux->may_reenter = may_reenter(aux);
-	prog = prog_new(aux, n_frames, env);
+	prog = prog_new(aux, n_frames, verified_size(aux, &opts), env);
 	if (prog == NULL) {
 		rc = out_of_memory(n_insns, err);
 		goto fail;

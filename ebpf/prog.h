@@ -46,10 +46,31 @@ struct ebpf_helper {
 /* Programs that one run may go on to. */
 #define EBPF_MAX_TAIL_CALLS 33
 
+/* What a field of a context holds. */
+enum ebpf_ctx_kind {
+	EBPF_CTX_SCALAR,        /* a number: also in part, aligned to that part's size */
+	EBPF_CTX_PACKET,        /* address of the packet's first byte */
+	EBPF_CTX_PACKET_END,    /* address after its last byte */
+	EBPF_CTX_PACKET_LEN,    /* bytes from the one to the other, at most INT32_MAX */
+};
+
+struct ebpf_ctx_field {
+	uint16_t off;
+	uint16_t size;
+	uint8_t kind;           /* enum ebpf_ctx_kind */
+	bool writable;          /* scalars only */
+};
+
 struct ebpf_prog_type {
 	const char *name;
 	const struct ebpf_helper *helpers;
 	size_t n_helpers;
+	/* What R1 points to: a context of fields, or (none) plain memory, its length in R2. */
+	const struct ebpf_ctx_field *ctx_fields;
+	size_t n_ctx_fields;
+	size_t ctx_size;
+	/* Division and modulo by a constant 0, shifts past the width: as in RFC 9669. */
+	bool rfc9669;
 	/* A context has, at data_off, a pointer to what runs read first. */
 	bool has_data;
 	uint16_t data_off;
@@ -110,7 +131,9 @@ struct ebpf_prog_aux {
 	size_t n_insns;
 	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
-	bool is_trusted;                /* passed ebpf_check_structure(); code has run's labels */
+	bool is_own;                    /* this library made it */
+	bool is_trusted;                /* own, or verified: runs untested; code has run's labels */
+	bool has_atomics;
 	bool jit_requested;
 	bool jit_required;
 	bool blinding_requested;
@@ -120,6 +143,9 @@ struct ebpf_prog_aux {
 	pthread_mutex_t entry_lock;     /* held while the page of the entry can be written */
 	struct ebpf_counters counters;
 };
+
+/* The size of a program's memory is for each run to say, in R2: it tests that itself. */
+#define EBPF_ANY_SIZE UINT64_MAX
 
 /*
  * What a run reads, in whole zeroed pages of its own, which are read-only once
@@ -137,6 +163,7 @@ struct ebpf_prog {
 	const struct ebpf_helper *helpers;
 	void *env;
 	struct ebpf_prog_aux *aux;
+	uint64_t mem_size;      /* plain memory that it was verified for, or EBPF_ANY_SIZE */
 	uint32_t n_insns;       /* slots of code */
 	uint32_t n_frames;      /* at most at a time; of trusted programs */
 	struct ebpf_decoded code[];
@@ -179,6 +206,20 @@ static inline uint64_t
 ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 {
 	return atomic_load_explicit(&prog->run, memory_order_relaxed)(prog, r1, r2);
+}
+
+/* R2 of a run that was given mem_size bytes, or another number where R1 is a context. */
+static inline uint64_t
+ebpf_prog_r2(const struct ebpf_prog *prog, uint64_t mem_size)
+{
+	return prog->mem_size != EBPF_ANY_SIZE ? prog->mem_size : mem_size;
+}
+
+/* Whether a tail call in such a run can go on to it. */
+static inline bool
+ebpf_prog_fits(const struct ebpf_prog *prog, uint64_t mem_size)
+{
+	return prog->mem_size == EBPF_ANY_SIZE || prog->mem_size <= mem_size;
 }
 
 /*

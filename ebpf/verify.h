@@ -12,21 +12,6 @@
 
 #include "ebpf/prog.h"
 
-/* What a field of a context holds. */
-enum ebpf_ctx_kind {
-	EBPF_CTX_SCALAR,        /* a number: also in part, aligned to that part's size */
-	EBPF_CTX_PACKET,        /* address of the packet's first byte */
-	EBPF_CTX_PACKET_END,    /* address after its last byte */
-	EBPF_CTX_PACKET_LEN,    /* bytes from the one to the other, at most INT32_MAX */
-};
-
-struct ebpf_ctx_field {
-	uint16_t off;
-	uint16_t size;
-	uint8_t kind;           /* enum ebpf_ctx_kind */
-	bool writable;          /* scalars only */
-};
-
 struct ebpf_verify_helper {
 	int32_t id;
 	const char *name;
@@ -124,7 +109,8 @@ struct ebpf_verify_result {
  * Verify a program.
  *
  * insns: n slots in host order, borrowed.  out (may be NULL) is filled on
- * success.  0; -EINVAL: malformed; -EACCES: not proven safe; -E2BIG: too
+ * success.  0; -EINVAL: malformed; -EACCES: not proven safe; -ENODATA: not,
+ * since it reads a byte of its stack that was not written; -E2BIG: too
  * large, too deep, or not proven within max_visited; -ELOOP: runs for ever;
  * -ENOMEM.  Thread-safe.  err says which instruction, what it was given, why.
  */

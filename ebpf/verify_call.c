@@ -46,6 +46,16 @@ check_size(struct walk *w, const struct call *c, unsigned regno, bool or_zero)
 	return ebpf_verify_region(w, regno - 1, r->var.r64.umin, max, is_write);
 }
 
+/* What R1 was at entry: a context, or where there is none the memory's first byte. */
+static bool
+is_context(const struct walk *w, const struct ebpf_reg *r)
+{
+	if (w->env->n_ctx_fields > 0)
+		return r->kind == EBPF_REG_CTX && r->off == 0;
+	return r->kind == EBPF_REG_MEM && ebpf_scalar_is_const(&r->var) &&
+	       (uint64_t)r->off + r->var.bits.value == 0;
+}
+
 static int
 check_arg(struct walk *w, struct call *c, unsigned regno)
 {
@@ -66,9 +76,7 @@ check_arg(struct walk *w, struct call *c, unsigned regno)
 	case EBPF_ARG_SCALAR:
 		return r->kind == EBPF_REG_SCALAR ? 0 : refuse_arg(w, c, regno, "a number");
 	case EBPF_ARG_CTX:
-		return r->kind == EBPF_REG_CTX && r->off == 0 ? 0
-							      : refuse_arg(w, c, regno,
-									   "the context");
+		return is_context(w, r) ? 0 : refuse_arg(w, c, regno, "the context");
 	case EBPF_ARG_MEM_READ:
 	case EBPF_ARG_MEM_WRITE:
 		return 0;       /* by its size, the next argument */

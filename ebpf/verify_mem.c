@@ -190,7 +190,8 @@ check_stack_readable(struct walk *w, const struct ebpf_reg *r, const struct plac
 
 		if (slot->bytes[byte_at(off)] == EBPF_BYTE_NONE) {
 			snprintf(why, sizeof(why), "byte at r10%+" PRId64 " was never written", off);
-			return refuse(w, p, why);
+			refuse(w, p, why);
+			return -ENODATA;
 		}
 		if (slot->bytes[byte_at(off)] == EBPF_BYTE_SPILL &&
 		    ebpf_reg_is_pointer(&slot->reg)) {

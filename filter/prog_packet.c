@@ -210,14 +210,49 @@ static const struct ebpf_helper helpers[] = {
 	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR } },
 	{ .id = SIFT_HELPER_LOAD32, .name = "load32", .fn = helper_load32,
 	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR } },
-	{ .id = SIFT_HELPER_RANDOM, .name = "get_prandom_u32", .fn = helper_random },
-	{ .id = SIFT_HELPER_NLATTR, .name = "nlattr", .fn = helper_nlattr },
-	{ .id = SIFT_HELPER_NLATTR_NEST, .name = "nlattr_nest", .fn = helper_nlattr_nest },
-	{ .id = SIFT_HELPER_PAY_OFFSET, .name = "pay_offset", .fn = helper_pay_offset },
+	{ .id = SIFT_HELPER_RANDOM, .name = "get_prandom_u32", .fn = helper_random,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_NLATTR, .name = "nlattr", .fn = helper_nlattr,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_NLATTR_NEST, .name = "nlattr_nest", .fn = helper_nlattr_nest,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR } },
+	{ .id = SIFT_HELPER_PAY_OFFSET, .name = "pay_offset", .fn = helper_pay_offset,
+	  .args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR } },
 };
+
+#define FIELD(name, k)                                                                             \
+	{ .off = offsetof(struct sift_view, name),                                                 \
+	  .size = sizeof(((struct sift_view *)0)->name), .kind = EBPF_CTX_##k }
+
+/* What programs may read of a view; they write nothing. */
+static const struct ebpf_ctx_field fields[] = {
+	FIELD(data, PACKET),
+	FIELD(caplen, PACKET_LEN),
+	FIELD(wirelen, SCALAR),
+	FIELD(ts_sec, SCALAR),
+	FIELD(ts_nsec, SCALAR),
+	FIELD(mac_off, SCALAR),
+	FIELD(net_off, SCALAR),
+	FIELD(known, SCALAR),
+	FIELD(protocol, SCALAR),
+	FIELD(pkttype, SCALAR),
+	FIELD(vlan_present, SCALAR),
+	FIELD(hatype, SCALAR),
+	FIELD(queue, SCALAR),
+	FIELD(ifindex, SCALAR),
+	FIELD(mark, SCALAR),
+	FIELD(rxhash, SCALAR),
+	FIELD(cpu, SCALAR),
+	FIELD(vlan_tci, SCALAR),
+	FIELD(vlan_proto, SCALAR),
+};
+#undef FIELD
 
 static const struct ebpf_prog_type packet = {
 	.name = "packet",
+	.ctx_fields = fields,
+	.n_ctx_fields = sizeof(fields) / sizeof(fields[0]),
+	.ctx_size = sizeof(struct sift_view),
 	.has_data = true,
 	.data_off = offsetof(struct sift_view, data),
 	.helpers = helpers,

@@ -31,7 +31,7 @@ enum { EXIT_USAGE = 2 };
 #define DLT_OF_PACKET 1         /* DLT_EN10MB: what --packet is a frame of */
 
 static const char usage_text[] =
-	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify]\n"
+	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify|--log]\n"
 	"               [--blind] [--trace] [--dump] [--elf] < PROGRAM\n"
 	"       ebpfrun [MEMORY] --object=FILE[:SECTION] [OPTION...]\n"
 	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
@@ -39,7 +39,7 @@ static const char usage_text[] =
 	"               [--engine=interp|jit] [--blind] [--trace] [--dump] < PROGRAM\n";
 
 struct options {
-	bool is_cbpf, is_elf, trace, dump, no_verify, wants_jit;
+	bool is_cbpf, is_elf, trace, dump, no_verify, log, wants_jit;
 	struct ebpf_policy policy;
 	const char *object;             /* NULL: the program is on stdin */
 	const char *mem;                /* NULL: none */
@@ -250,24 +250,36 @@ run_checked(const struct ebpf_prog *prog, void *mem, size_t len, const struct op
 
 /* ---- extended programs ---- */
 
-static struct ebpf_prog *
-load(const struct ebpf_insn *insns, size_t n_insns, const struct options *o)
+/* What is not the result: the verifier's walk, and what a program prints. */
+static void
+print_line(void *arg, const char *line)
 {
-	struct ebpf_prog *prog;
-	struct ebpf_err err;
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
 
-	if (ebpf_prog_load_by(ebpf_prog_type_raw(), insns, n_insns, &o->policy, &prog, &err) < 0)
-		die("%s", err.text);
-	return prog;
+/* Proven safe against memory of that size, unless told otherwise. */
+static struct ebpf_load_opts
+load_opts(size_t mem_size, const struct options *o)
+{
+	return (struct ebpf_load_opts){
+		.size = sizeof(struct ebpf_load_opts),
+		.policy = &o->policy,
+		.print = print_line,
+		.mem_size = mem_size,
+		.verify = o->no_verify ? EBPF_VERIFY_OFF : EBPF_VERIFY_ON,
+		.log = o->log ? print_line : NULL,
+	};
 }
 
 /* Little-endian bytes to instructions. */
 static struct ebpf_prog *
-load_bytes(struct bytes code, const struct options *o)
+load_bytes(struct bytes code, const struct ebpf_load_opts *opts)
 {
 	size_t n_insns = code.n / 8;
 	struct ebpf_insn *insns = must(calloc(n_insns + 1, sizeof(*insns)));
 	struct ebpf_prog *prog;
+	struct ebpf_err err;
 
 	if (code.n % 8 != 0)
 		die("stdin: %zu bytes of program, not a multiple of 8", code.n);
@@ -283,30 +295,22 @@ load_bytes(struct bytes code, const struct options *o)
 		insns[i].imm = imm <= INT32_MAX ? (int32_t)imm
 						: -(int32_t)(UINT32_MAX - imm) - 1;
 	}
-	prog = load(insns, n_insns, o);
+	if (ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, n_insns, opts, &prog, &err) < 0)
+		die("%s", err.text);
 	free(insns);
 	return prog;
 }
 
-/* What a program of an object file prints: stdout is for the result. */
-static void
-print_line(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
-
 static struct ebpf_prog *
-load_object(const char *name, struct bytes file, const char *section, const struct options *o)
+load_object(const char *name, struct bytes file, const char *section,
+	    const struct ebpf_load_opts *opts)
 {
-	struct ebpf_load_opts opts = { .size = sizeof(opts), .print = print_line,
-				       .policy = &o->policy };
 	struct ebpf_object *object;
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
 
 	if (ebpf_object_open(file.p, file.n, &object, &err) < 0 ||
-	    ebpf_object_load(object, section, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) < 0)
+	    ebpf_object_load(object, section, NULL, ebpf_prog_type_raw(), opts, &prog, &err) < 0)
 		die("%s: %s", name, err.text);
 	ebpf_object_close(object);
 	return prog;
@@ -314,7 +318,7 @@ load_object(const char *name, struct bytes file, const char *section, const stru
 
 /* FILE or FILE:SECTION; a file of the whole name goes first. */
 static struct ebpf_prog *
-load_object_file(const char *arg, const struct options *o)
+load_object_file(const char *arg, const struct ebpf_load_opts *opts)
 {
 	char *name = must(strdup(arg)), *section = NULL;
 	FILE *f = fopen(name, "rb");
@@ -329,7 +333,7 @@ load_object_file(const char *arg, const struct options *o)
 		die("%s: %s", name, strerror(errno));
 	file = read_all(f, name);
 	fclose(f);
-	prog = load_object(name, file, section, o);
+	prog = load_object(name, file, section, opts);
 	free(file.p);
 	free(name);
 	return prog;
@@ -337,19 +341,18 @@ load_object_file(const char *arg, const struct options *o)
 
 /* As the conformance suite makes it: function main of .text, or else of xdp. */
 static struct ebpf_prog *
-load_elf(struct bytes file, const struct options *o)
+load_elf(struct bytes file, const struct ebpf_load_opts *opts)
 {
 	const struct ebpf_prog_type *raw = ebpf_prog_type_raw();
-	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &o->policy };
 	struct ebpf_object *object;
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
 
 	if (ebpf_object_open(file.p, file.n, &object, &err) < 0)
 		die("stdin: %s", err.text);
-	if (ebpf_object_load(object, ".text", "main", raw, &opts, &prog, NULL) < 0 &&
-	    ebpf_object_load(object, "xdp", "main", raw, &opts, &prog, NULL) < 0 &&
-	    ebpf_object_load(object, ".text", NULL, raw, &opts, &prog, &err) < 0)
+	if (ebpf_object_load(object, ".text", "main", raw, opts, &prog, NULL) < 0 &&
+	    ebpf_object_load(object, "xdp", "main", raw, opts, &prog, NULL) < 0 &&
+	    ebpf_object_load(object, ".text", NULL, raw, opts, &prog, &err) < 0)
 		die("stdin: %s", err.text);
 	ebpf_object_close(object);
 	return prog;
@@ -357,11 +360,11 @@ load_elf(struct bytes file, const struct options *o)
 
 /* The program on stdin. */
 static struct ebpf_prog *
-load_stdin(const struct options *o)
+load_stdin(bool is_elf, const struct ebpf_load_opts *opts)
 {
 	struct bytes text = read_stdin();
 	struct bytes code = parse_hex("stdin", (const char *)text.p, text.n);
-	struct ebpf_prog *prog = o->is_elf ? load_elf(code, o) : load_bytes(code, o);
+	struct ebpf_prog *prog = is_elf ? load_elf(code, opts) : load_bytes(code, opts);
 
 	free(code.p);
 	free(text.p);
@@ -372,15 +375,22 @@ static void
 run_ebpf(const struct options *o)
 {
 	struct bytes mem = { NULL, 0 };
+	struct ebpf_load_opts opts;
 	struct ebpf_prog *prog;
+	struct ebpf_err err;
 	uint64_t r0;
 
 	if (o->mem != NULL)
 		mem = parse_hex("memory", o->mem, strlen(o->mem));
-	prog = o->object != NULL ? load_object_file(o->object, o) : load_stdin(o);
+	opts = load_opts(mem.n, o);
+	prog = o->object != NULL ? load_object_file(o->object, &opts)
+				 : load_stdin(o->is_elf, &opts);
 	if (o->dump)
 		dump(prog);
-	r0 = run_checked(prog, mem.p, mem.n, o);
+	if (o->no_verify || o->trace)
+		r0 = run_checked(prog, mem.p, mem.n, o);
+	else if (ebpf_prog_exec(prog, mem.p, mem.n, &r0, &err) < 0)
+		die("%s", err.text);
 	printf("%" PRIx64 "\n", r0);
 	ebpf_prog_put(prog);
 	free(mem.p);
@@ -540,7 +550,9 @@ run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct
 
 	if (cbpf_lower(cbpf, CBPF_TARGET_BUFFER, &opts, &lowered, &err) < 0)
 		die("%s", err.text);
-	prog = load(lowered.insns, lowered.n_insns, o);
+	if (ebpf_prog_load_by(ebpf_prog_type_raw(), lowered.insns, lowered.n_insns, &o->policy,
+			      &prog, &err) < 0)
+		die("%s", err.text);
 	cbpf_lowered_free(&lowered);
 	if (o->dump)
 		dump(prog);
@@ -576,7 +588,7 @@ run_cbpf(const struct options *o)
 /* ---- options ---- */
 
 enum {
-	OPT_ENGINE = 256, OPT_MEM, OPT_ELF, OPT_OBJECT, OPT_NO_VERIFY, OPT_TRACE, OPT_DUMP,
+	OPT_ENGINE = 256, OPT_MEM, OPT_ELF, OPT_OBJECT, OPT_NO_VERIFY, OPT_LOG, OPT_TRACE, OPT_DUMP,
 	OPT_CBPF, OPT_PACKET, OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_BLIND,
 	OPT_HELP, OPT_VERSION,
 };
@@ -587,6 +599,7 @@ static const struct option long_options[] = {
 	{ "elf", no_argument, NULL, OPT_ELF },
 	{ "object", required_argument, NULL, OPT_OBJECT },
 	{ "no-verify", no_argument, NULL, OPT_NO_VERIFY },
+	{ "log", no_argument, NULL, OPT_LOG },
 	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "dump", no_argument, NULL, OPT_DUMP },
 	{ "cbpf", no_argument, NULL, OPT_CBPF },
@@ -641,6 +654,9 @@ set_option(struct options *o, int option, const char *arg)
 	case OPT_NO_VERIFY:
 		o->no_verify = true;
 		break;
+	case OPT_LOG:
+		o->log = true;
+		break;
 	case OPT_BLIND:
 		o->policy.blinding = EBPF_BLINDING_ALWAYS;
 		break;
@@ -693,6 +709,10 @@ check_options(const struct options *o)
 {
 	if (o->no_verify && o->wants_jit)
 		usage("--no-verify runs in the checked interpreter, not with --engine=jit");
+	if (o->no_verify && o->log)
+		usage("--log shows what the verifier does, not with --no-verify");
+	if (o->is_cbpf && o->log)
+		usage("--log is for extended programs; --cbpf lowers its own");
 	if (o->is_cbpf && o->packet == NULL)
 		usage("--cbpf needs --packet");
 	if (o->is_elf && o->object != NULL)

@@ -402,8 +402,8 @@ struct ebpf_helper_opts {
 	ebpf_helper_fn fn;
 	void *env;              /**< handed to fn */
 	/**
-	 * R1-R5, enum ebpf_arg_kind: what a checked run tests, so that fn need
-	 * not doubt its arguments.
+	 * R1-R5, enum ebpf_arg_kind: what the verifier proves, and a checked
+	 * run tests, so that fn need not doubt its arguments.
 	 */
 	uint8_t args[5];
 	uint8_t ret;            /**< enum ebpf_ret_kind */
@@ -422,7 +422,8 @@ BPFSIFT_API const struct ebpf_prog_type *ebpf_prog_type_raw(void);
  * Load a program: copy, decode, and check the form of each instruction
  * (known code, unused fields zero, registers, second halves of wide
  * instructions).  Jumps and memory accesses of a program loaded this way are
- * tested as it runs, see ebpf_prog_run_checked().
+ * tested as it runs, see ebpf_prog_run_checked(); ebpf_prog_load_opts() can
+ * prove them safe instead.
  *
  * @param type     what the context is; a constant.
  * @param insns    n_insns instructions in host order; borrowed for the call.
@@ -479,7 +480,7 @@ BPFSIFT_API int ebpf_prog_load_by(const struct ebpf_prog_type *type,
 
 /** What executes a program. */
 enum ebpf_runtime {
-	EBPF_RUNTIME_CHECKED = 0,       /**< ebpf_prog_run_checked() and nothing else */
+	EBPF_RUNTIME_CHECKED = 0,       /**< not verified: ebpf_prog_run_checked() */
 	EBPF_RUNTIME_INTERP = 1,        /**< the fast interpreter */
 	EBPF_RUNTIME_JIT = 2,           /**< machine code */
 };
@@ -520,6 +521,19 @@ BPFSIFT_API int ebpf_prog_count(struct ebpf_prog *prog, int on, struct ebpf_err 
  * Thread-safe, while other threads run it as well.
  */
 BPFSIFT_API void ebpf_prog_stats(const struct ebpf_prog *prog, struct ebpf_stats *stats);
+
+/** What must be proven of a program for it to be loaded. */
+enum ebpf_verify_mode {
+	EBPF_VERIFY_OFF = 0,    /**< nothing: its runs are checked */
+	/**
+	 * That it touches only its memory, stack, maps and context, reads only
+	 * what was written, hands helpers what they expect, and ends.
+	 */
+	EBPF_VERIFY_ON = 1,
+	/** And that no address of the host gets into its result, its memory or its maps. */
+	EBPF_VERIFY_NO_LEAKS = 2,
+};
+
 /** What a program is loaded with beyond its instructions.  Zero is none. */
 struct ebpf_load_opts {
 	size_t size;            /**< sizeof(struct ebpf_load_opts) */
@@ -542,6 +556,12 @@ struct ebpf_load_opts {
 	void *print_arg;
 	uint64_t random_seed;   /**< of helper 7, get_prandom_u32; 0: one from the system */
 	const struct ebpf_policy *policy;       /**< NULL: the default of each */
+	/** Type raw, verified: bytes at R1, which is what R2 will say; at most INT32_MAX. */
+	uint64_t mem_size;
+	enum ebpf_verify_mode verify;
+	/** Called with the verifier's walk, one line without newline at a time; NULL: none. */
+	void (*log)(void *log_arg, const char *line);
+	void *log_arg;
 };
 
 /**
@@ -549,9 +569,16 @@ struct ebpf_load_opts {
  * of maps and of addresses in their values (source 1, 2, 5 and 6) and of
  * subprograms (source 4) are resolved.
  *
+ * A program that opts->verify asks to prove follows all its paths, with what is
+ * known of each register; what is accepted runs without tests, see
+ * ebpf_prog_exec().  Subprograms' addresses are not accepted.
+ *
  * @param opts  borrowed for the call except where it says otherwise; may be
  *              NULL.
- * @return as ebpf_prog_load_by(); -ENOENT: names a map that is not in opts.
+ * @return as ebpf_prog_load_by(); -ENOENT: names a map that is not in opts;
+ *         and where it is to be verified -EACCES: not proven safe, err says at
+ *         which instruction, what a register held there, and why; -E2BIG: not
+ *         proven within 1,000,000 instructions visited; -ELOOP: never ends.
  * Thread-safe.
  */
 BPFSIFT_API int ebpf_prog_load_opts(const struct ebpf_prog_type *type,
@@ -612,11 +639,11 @@ struct ebpf_run_opts {
  * The program may read and write its stack, the memory [mem, mem + len) and the
  * values of its maps, and nothing else; what it hands to helpers is tested too.
  *
- * @param prog  loaded by ebpf_prog_load() with the type raw, or made by this
- *              library (sift_filter_ebpf()); then helpers may read what R1 leads
- *              to, and mem is what they expect.
+ * @param prog  loaded with the type raw; or of another type and verified, or made
+ *              by this library (sift_filter_ebpf()): then helpers may read what
+ *              R1 leads to, and mem is what they expect.
  * @param mem   R1; borrowed for the call, written if the program does.
- * @param len   R2: bytes at mem.
+ * @param len   bytes at mem; R2, where the program was not verified for a size.
  * @param opts  may be NULL.
  * @param r0    receives R0 at exit; untouched on failure.
  * @param err   receives one line that names the instruction; may be NULL.
@@ -628,6 +655,25 @@ struct ebpf_run_opts {
 BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, size_t len,
 				      const struct ebpf_run_opts *opts, uint64_t *r0,
 				      struct ebpf_err *err);
+
+/**
+ * Run a program that was verified, by what was chosen for it when it was
+ * loaded: no access is tested, since each was proven.
+ *
+ * @param prog  loaded by ebpf_prog_load_opts() with opts->verify on, or made by
+ *              this library (sift_filter_ebpf()).
+ * @param mem   R1; borrowed for the call, written if the program does.  Aligned
+ *              to 8 bytes where the program has atomic instructions.  Type
+ *              packet: a struct sift_view.
+ * @param len   bytes at mem: at least as many as the program was verified for.
+ * @param r0    receives R0 at exit, 0 from a run that would have been one inside
+ *              of itself; untouched on failure.
+ * @param err   receives one line; may be NULL.
+ * @return 0; -EINVAL: not verified, memory too short or not aligned.
+ * Thread-safe as far as mem is.
+ */
+BPFSIFT_API int ebpf_prog_exec(const struct ebpf_prog *prog, void *mem, size_t len, uint64_t *r0,
+			       struct ebpf_err *err);
 
 /* ---- object files ---- */
 

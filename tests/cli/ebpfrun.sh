@@ -50,6 +50,9 @@ a' "$first_byte" --mem 0a --dump
 gives '   0: (71) r0 = *(u8 *)(r1 +0) ; r0=0xa
    1: (95) exit
 a' "$first_byte" --mem 0a --trace
+printf '%s' "$first_byte" | "$tool" --mem 0a --log >"$scratch/out" 2>"$scratch/err"
+check_same 'the result of a logged run' a "$(cat "$scratch/out")"
+check 'a logged run shows each instruction' grep -q 'r0 = \*(u8 \*)(r1 +0)' "$scratch/err"
 printf '8500000005000000 %s' "$exit_insn" | "$tool" >"$scratch/out" 2>&1
 check_same 'helper 5 returns' 0 $?
 
@@ -58,7 +61,12 @@ refuses 1 'stdin: 4 bytes of program, not a multiple of 8' 95000000
 refuses 1 'stdin: an odd number of hexadecimal digits' 950000000000000
 refuses 1 'stdin: byte 2 is not a hexadecimal digit' '95xy'
 refuses 1 'memory: byte 0 is not a hexadecimal digit' "$first_byte" --mem zz
-refuses 1 'insn 0: 1 bytes at offset 0 of the memory, which has 0' "$first_byte"
+refuses 1 'insn 0: r1 (mem 0) +0, read 1 bytes: offset up to 1 of 0' "$first_byte"
+refuses 1 'insn 0: 1 bytes at offset 0 of the memory, which has 0' "$first_byte" --no-verify
+refuses 1 'insn 2: unreachable' "$minus_one $exit_insn"
+gives ffffffffffffffff "$minus_one $exit_insn" --no-verify
+gives 0 "79a0f8ff00000000 $exit_insn"
+refuses 2 '--log shows what the verifier does, not with --no-verify' "$minus_one" --log --no-verify
 refuses 1 'insn 0: unknown code 0xff' ff00000000000000
 refuses 1 'no JIT in this build' "$minus_one" --engine=jit
 refuses 2 '--no-verify runs in the checked interpreter, not with --engine=jit' "$minus_one" \
@@ -124,6 +132,7 @@ refuses 1 \
 	'insn 0: an ancillary load: target buffer has no packet metadata, target packet has' \
 	"2000000014f0ffff $ret_a" --cbpf --packet 00 --target=buffer
 refuses 2 '--cbpf needs --packet' "$ret_k" --cbpf
+refuses 2 '--log is for extended programs; --cbpf lowers its own' "$ret_k" --cbpf --packet 00 --log
 refuses 2 'memory is for extended programs; --cbpf takes --packet' "$ret_k" --cbpf --packet 00 00
 refuses 2 '--meta: unknown key colour' "$ret_k" --cbpf --packet 00 --meta colour=1
 refuses 2 '--meta: mark is not KEY=VALUE' "$ret_k" --cbpf --packet 00 --meta mark

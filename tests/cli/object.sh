@@ -99,7 +99,7 @@ refused()
 check 'a section that is not there' refused "$scratch/maps.o:nosuch" 'no section nosuch with code'
 check 'a file that is not there' refused "$scratch/nosuch.o" 'No such file'
 check 'a file that is no object' refused "$scratch/maps.c" 'not an ELF file'
-check '.rodata is read-only' refused "$scratch/maps.o:writes" 'outside memory, stack and maps'
+check '.rodata is read-only' refused "$scratch/maps.o:writes" 'the map is read-only'
 clang -target bpf -O2 -c -o "$scratch/nobtf.o" "$scratch/maps.c" 2>/dev/null
 check 'maps by types without types' refused "$scratch/nobtf.o" 'no .BTF'
 check_same 'both sources of a program' 2 \

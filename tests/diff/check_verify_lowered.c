@@ -9,6 +9,8 @@
  * half of a stack slot it does not remember the value): such programs run
  * because they are our own, and here may be refused, for their loop only.
  */
+#include "ebpf/link.h"
+#include "ebpf/prove.h"
 #include "ebpf/verify.h"
 
 #include "tests/diff/generate.h"
@@ -17,38 +19,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-#define FIELD(name, k)                                                                             \
-	{ offsetof(struct sift_view, name), sizeof(((struct sift_view *)0)->name), k, false }
-
-static const struct ebpf_ctx_field view_fields[] = {
-	FIELD(data, EBPF_CTX_PACKET),      FIELD(caplen, EBPF_CTX_PACKET_LEN),
-	FIELD(wirelen, EBPF_CTX_SCALAR),   FIELD(ts_sec, EBPF_CTX_SCALAR),
-	FIELD(ts_nsec, EBPF_CTX_SCALAR),   FIELD(mac_off, EBPF_CTX_SCALAR),
-	FIELD(net_off, EBPF_CTX_SCALAR),   FIELD(known, EBPF_CTX_SCALAR),
-	FIELD(protocol, EBPF_CTX_SCALAR),  FIELD(pkttype, EBPF_CTX_SCALAR),
-	FIELD(vlan_present, EBPF_CTX_SCALAR), FIELD(hatype, EBPF_CTX_SCALAR),
-	FIELD(queue, EBPF_CTX_SCALAR),     FIELD(ifindex, EBPF_CTX_SCALAR),
-	FIELD(mark, EBPF_CTX_SCALAR),      FIELD(rxhash, EBPF_CTX_SCALAR),
-	FIELD(cpu, EBPF_CTX_SCALAR),       FIELD(vlan_tci, EBPF_CTX_SCALAR),
-	FIELD(vlan_proto, EBPF_CTX_SCALAR),
-};
-
-static size_t
-fill_helpers(struct ebpf_verify_helper helpers[4])
-{
-	const struct cbpf_packet_layout *l = sift_packet_layout();
-	const int32_t ids[] = { l->nlattr, l->nlattr_nest, l->pay_offset, l->random };
-
-	for (size_t i = 0; i < N_ELEMS(ids); i++)
-		helpers[i] = (struct ebpf_verify_helper){
-			.id = ids[i],
-			.name = "ancillary",
-			.args = { EBPF_ARG_CTX, EBPF_ARG_SCALAR, EBPF_ARG_SCALAR },
-			.ret = EBPF_RET_SCALAR,
-		};
-	return N_ELEMS(ids);
-}
 
 static void
 dump(const struct cbpf_lowered *p)
@@ -80,25 +50,28 @@ verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t i
 	       struct counts *counts)
 {
 	struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = sift_packet_layout() };
-	struct ebpf_verify_helper helpers[4];
-	struct ebpf_verify_env env = { .mem_size = 1 + index % 1500, .mem_read_only = true };
+	bool is_packet = target == CBPF_TARGET_PACKET;
+	struct ebpf_load_opts load = { .size = sizeof(load), .mem_size = 1 + index % 1500,
+				       .verify = EBPF_VERIFY_NO_LEAKS };
+	struct ebpf_verify_env env;
+	struct ebpf_link link;
 	struct ebpf_verify_result result;
 	struct cbpf_lowered lowered = { 0 };
 	struct ebpf_err err = { "" };
 	int rc;
 
-	if (target == CBPF_TARGET_PACKET)
-		env = (struct ebpf_verify_env){
-			.ctx_fields = view_fields,
-			.n_ctx_fields = N_ELEMS(view_fields),
-			.helpers = helpers,
-			.n_helpers = fill_helpers(helpers),
-		};
 	if (cbpf_lower(prog, target, &opts, &lowered, &err) < 0)
 		return;         /* a load that this target has not */
+	ck_assert_int_eq(ebpf_link_init(&link, is_packet ? sift_prog_type_packet()
+							 : ebpf_prog_type_raw(), &load, &err), 0);
+	ck_assert_int_eq(ebpf_prove_env(&link, &load, &env, &err), 0);
+	env.mem_read_only = true;
+	env.rfc9669 = false;
 	if (jumps_back(&lowered))
 		env.max_visited = 20000;
 	rc = ebpf_verify(lowered.insns, lowered.n_insns, &env, &result, &err);
+	ebpf_prove_env_free(&env);
+	ebpf_link_free(&link);
 	if ((rc == -E2BIG || rc == -ELOOP) && jumps_back(&lowered)) {
 		counts->n_loops++;
 		cbpf_lowered_free(&lowered);
@@ -107,7 +80,7 @@ verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t i
 	if (rc < 0) {
 		dump(&lowered);
 		ck_abort_msg("case %" PRIu64 ", target %d, memory %zu: %s", index, (int)target,
-			     env.mem_size, err.text);
+			     (size_t)load.mem_size, err.text);
 	}
 	counts->n_accepted++;
 	counts->n_insns += lowered.n_insns;
