@@ -20,6 +20,8 @@ check_run(const struct ebpf_prog *prog, uintptr_t mem, size_t len, struct ebpf_e
 
 	if (!aux->is_trusted)
 		return ebpf_err_set(err, -EINVAL, "program was not verified when it was loaded");
+	if (aux->extension.is_ext)
+		return ebpf_err_set(err, -EINVAL, "program runs in the place of a function only");
 	if (least != EBPF_ANY_SIZE && len < least)
 		return ebpf_err_set(err, -EINVAL,
 				    "memory of %zu bytes, but the program was verified for %" PRIu64, len,

@@ -161,6 +161,17 @@ enter:                                                                          
 #define ATOMIC(addr, size, is_write) (void)0
 #define GOTO(n) pc += (n)
 #define ENTER_FRAME (void)0
+#define CALLEE                                                                                     \
+	do {                                                                                       \
+		const struct ebpf_prog *in_place_ = ebpf_prog_in_place(prog, pc->off);             \
+                                                                                                   \
+		if (in_place_ == NULL) {                                                           \
+			GOTO(pc->imm);                                                             \
+		} else {                                                                           \
+			prog = in_place_;                                                          \
+			pc = in_place_->code - 1;                                                  \
+		}                                                                                  \
+	} while (0)
 #define RESUME                                                                                     \
 	do {                                                                                       \
 		pc = frame->ret;                                                                   \

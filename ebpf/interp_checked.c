@@ -49,7 +49,7 @@ struct run {
 		const struct ebpf_prog *prog;
 		const struct ebpf_decoded *code;
 		struct ebpf_decoded *own;       /* NULL: the program's */
-	} progs[EBPF_MAX_TAIL_CALLS + 1];
+	} progs[EBPF_MAX_TAIL_CALLS + 1 + EBPF_MAX_FUNCS];
 	size_t n_progs;
 	uint64_t mem;           /* address */
 	uint64_t mem_len;
@@ -379,6 +379,22 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 		if (frame == frames + (EBPF_MAX_FRAMES - 1))                                       \
 			return fail_depth(run, at);                                                \
 	} while (0)
+/* As below: the call is traced while it has its program. */
+#define CALLEE                                                                                     \
+	{                                                                                          \
+		const struct ebpf_prog *in_place_ = ebpf_prog_in_place(prog, pc->off);             \
+                                                                                                   \
+		if (in_place_ != NULL) {                                                           \
+			TRACE;                                                                     \
+			prog = in_place_;                                                          \
+			code = switch_to(run, prog);                                               \
+			if (code == NULL)                                                          \
+				return fail_memory(run);                                           \
+			pc = code - 1;                                                             \
+			continue;                                                                  \
+		}                                                                                  \
+		GOTO(pc->imm);                                                                     \
+	}
 /* As below: the exit is traced as one of the program that it is in. */
 #define RESUME                                                                                     \
 	{                                                                                          \

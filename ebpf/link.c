@@ -107,6 +107,9 @@ ebpf_link_init(struct ebpf_link *link, const struct ebpf_prog_type *type,
 	int rc;
 
 	memset(link, 0, sizeof(*link));
+	if (pthread_mutex_init(&link->used_maps_lock, NULL) != 0)
+		return out_of_memory(err);
+	link->is_made = true;
 	link->env.print = opts->print;
 	link->env.print_arg = opts->print_arg;
 	link->env.random_seed = opts->random_seed;
@@ -122,12 +125,72 @@ ebpf_link_init(struct ebpf_link *link, const struct ebpf_prog_type *type,
 void
 ebpf_link_free(struct ebpf_link *link)
 {
+	if (!link->is_made)
+		return;
 	for (size_t i = 0; i < link->n_maps; i++)
 		ebpf_map_release(link->maps[i]);
+	for (size_t i = 0; i < link->n_bound_maps; i++)
+		ebpf_map_release(link->bound_maps[i]);
+	free(link->bound_maps);
+	pthread_mutex_destroy(&link->used_maps_lock);
 	free(link->maps);
 	free(link->map_fds);
 	free(link->own_helpers);
 	memset(link, 0, sizeof(*link));
+}
+
+/* ---- maps that are bound to it later ---- */
+
+static bool
+has_map(const struct ebpf_link *link, const struct ebpf_map *map)
+{
+	for (size_t i = 0; i < link->n_maps; i++) {
+		if (link->maps[i] == map)
+			return true;
+	}
+	for (size_t i = 0; i < link->n_bound_maps; i++) {
+		if (link->bound_maps[i] == map)
+			return true;
+	}
+	return false;
+}
+
+int
+ebpf_prog_bind_map(struct ebpf_prog *prog, struct ebpf_map *map)
+{
+	struct ebpf_link *link = &prog->aux->link;
+	struct ebpf_map **maps;
+	int rc = 0;
+
+	pthread_mutex_lock(&link->used_maps_lock);
+	if (has_map(link, map))
+		goto out;
+	maps = reallocarray(link->bound_maps, link->n_bound_maps + 1, sizeof(struct ebpf_map *));
+	if (maps == NULL) {
+		rc = -ENOMEM;
+		goto out;
+	}
+	ebpf_map_hold(map);
+	link->bound_maps = maps;
+	link->bound_maps[link->n_bound_maps++] = map;
+out:
+	pthread_mutex_unlock(&link->used_maps_lock);
+	return rc;
+}
+
+struct ebpf_map *
+ebpf_prog_map(const struct ebpf_prog *prog, size_t i)
+{
+	struct ebpf_link *link = &prog->aux->link;
+	struct ebpf_map *map = NULL;
+
+	if (i < link->n_maps)
+		return ebpf_map_get(link->maps[i]);
+	pthread_mutex_lock(&link->used_maps_lock);
+	if (i - link->n_maps < link->n_bound_maps)
+		map = ebpf_map_get(link->bound_maps[i - link->n_maps]);
+	pthread_mutex_unlock(&link->used_maps_lock);
+	return map;
 }
 
 /* ---- 64-bit loads ---- */

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "ebpf/err.h"
+#include "ebpf/extend.h"
 #include "ebpf/map.h"
 #include "ebpf/prog.h"
 
@@ -54,13 +55,22 @@ progs_open(const struct ebpf_map_opts *opts, void **state, struct ebpf_err *err)
 }
 
 static void
+leave(struct ebpf_prog *prog)
+{
+	if (prog == NULL)
+		return;
+	ebpf_extension_leave_array(prog);
+	ebpf_prog_put(prog);
+}
+
+static void
 reap(struct progs *p)
 {
 	while (p->retired != NULL) {
 		struct retired *r = p->retired;
 
 		p->retired = r->next;
-		ebpf_prog_put(r->prog);
+		leave(r->prog);
 		free(r);
 	}
 }
@@ -82,7 +92,7 @@ ebpf_prog_array_empty(void *state)
 
 	pthread_mutex_lock(&p->lock);
 	for (uint32_t i = 0; i < p->n; i++)
-		ebpf_prog_put(atomic_exchange_explicit(&p->slots[i], NULL, memory_order_acq_rel));
+		leave(atomic_exchange_explicit(&p->slots[i], NULL, memory_order_acq_rel));
 	reap(p);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -131,7 +141,8 @@ ebpf_prog_array_set(void *state, uint32_t index, struct ebpf_prog *prog)
 	if (r == NULL)
 		return -ENOMEM;
 	pthread_mutex_lock(&p->lock);
-	if (prog != NULL && (rc = claim(p, prog->aux->type)) < 0)
+	if (prog != NULL && ((rc = claim(p, prog->aux->type)) < 0 ||
+			     (rc = ebpf_extension_enter_array(prog)) < 0))
 		goto out;
 	r->prog = atomic_exchange_explicit(&p->slots[index],
 					   prog != NULL ? ebpf_prog_get(prog) : NULL,

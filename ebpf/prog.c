@@ -18,6 +18,7 @@
 #include "ebpf/check.h"
 #include "ebpf/err.h"
 #include "ebpf/expand.h"
+#include "ebpf/extend.h"
 #include "ebpf/fill.h"
 #include "ebpf/fuse.h"
 #include "ebpf/helper.h"
@@ -57,6 +58,7 @@ aux_free(struct ebpf_prog_aux *aux)
 {
 	ebpf_counters_destroy(&aux->counters);
 	pthread_mutex_destroy(&aux->entry_lock);
+	ebpf_extension_destroy(&aux->extension);
 	ebpf_text_destroy(&aux->text);
 	ebpf_link_free(&aux->link);
 	free(aux->insns);
@@ -84,15 +86,19 @@ aux_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t
 		goto fail;
 	if (pthread_mutex_init(&aux->entry_lock, NULL) != 0)
 		goto fail;
-	if (ebpf_counters_init(&aux->counters) < 0) {
-		pthread_mutex_destroy(&aux->entry_lock);
-		goto fail;
-	}
+	if (ebpf_extension_init(&aux->extension) < 0)
+		goto fail_lock;
+	if (ebpf_counters_init(&aux->counters) < 0)
+		goto fail_extension;
 	memcpy(aux->insns, insns, n_insns * sizeof(*insns));
 	aux->n_insns = n_insns;
 	aux->type = type;
 	atomic_init(&aux->n_refs, 1);
 	return aux;
+fail_extension:
+	ebpf_extension_destroy(&aux->extension);
+fail_lock:
+	pthread_mutex_destroy(&aux->entry_lock);
 fail:
 	free(aux->insns);
 	free(aux);
@@ -104,6 +110,9 @@ static bool
 may_reenter(const struct ebpf_prog_aux *aux)
 {
 	const struct ebpf_prog_type *type = &aux->link.type;
+
+	if (aux->extension.n_globals > 0)
+		return true;
 
 	for (size_t pc = 0; pc < aux->n_insns; pc++) {
 		int32_t i;
@@ -156,6 +165,16 @@ set_row(struct ebpf_decoded *d, const void *const *labels, uintptr_t row)
 		d->row = row;
 }
 
+/* 1 + which function that can be replaced begins at a slot of what runs; 0: none. */
+static int16_t
+global_index(const struct ebpf_prog_aux *aux, int64_t start)
+{
+	if (aux->extension.n_globals == 0)
+		return 0;
+	return ebpf_extension_index(&aux->extension,
+				    aux->text.insns != NULL ? aux->text.origin[start] : start);
+}
+
 void
 ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 		 struct ebpf_decoded *code)
@@ -174,6 +193,8 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 		d->imm = row == EBPF_OP_CALL ? ebpf_helper_index(&prog->aux->link.type,
 								 insns[pc].imm)
 					     : insns[pc].imm;
+		if (row == EBPF_OP_CALL_LOCAL)
+			d->off = global_index(prog->aux, (int64_t)pc + 1 + insns[pc].imm);
 		if (is_wide) {
 			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc],
 						     (enum ebpf_op)row, pc, prog->code);
@@ -457,8 +478,10 @@ check(struct ebpf_prog_aux *aux, const struct ebpf_load_opts *opts, uint32_t *n_
 	if ((rc = ebpf_check_structure(type, aux->insns, aux->n_insns, n_frames, err)) < 0)
 		return rc;
 	if (!aux->is_own &&
-	    (rc = ebpf_prove(&aux->link, aux->insns, aux->n_insns, opts, proof, err)) < 0)
+	    (rc = ebpf_prove(&aux->link, &aux->extension, aux->insns, aux->n_insns, opts, proof,
+			     err)) < 0)
 		return rc;
+	ebpf_extension_set_depths(&aux->extension, aux->insns, aux->n_insns, &proof->verified);
 	aux->is_trusted = true;
 	aux->has_atomics = has_atomics(aux);
 	return 0;
@@ -509,8 +532,10 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
 	if ((aux = aux_new(type, insns, n_insns)) == NULL)
 		return out_of_memory(n_insns, err);
 	aux->is_own = is_own;
+	aux->verify = opts.verify;
 	set_policy(aux, &policy);
 	if ((rc = ebpf_link_init(&aux->link, type, &opts, err)) < 0 ||
+	    (rc = ebpf_extension_take(&aux->extension, type, &opts, err)) < 0 ||
 	    (rc = check(aux, &opts, &n_frames, &proof, err)) < 0 ||
 	    (rc = rewrite(aux, &proof, err)) < 0)
 		goto fail;

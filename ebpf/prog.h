@@ -22,6 +22,9 @@
 /* Frames of calls within a program, the first one included. */
 #define EBPF_MAX_FRAMES 8
 
+/* Functions in a verified program. */
+#define EBPF_MAX_FUNCS 256
+
 /* Times that the may_goto of one frame go on; the one after that jumps. */
 #define EBPF_MAX_LOOPS (8u << 20)
 
@@ -102,6 +105,7 @@ struct ebpf_decoded {
 	uint8_t src;
 	int16_t off;
 	int32_t imm;    /* of CALL: the helper's place in the type's table, -1: none */
+	/* off of CALL_LOCAL: 1 + the function's place in globals, 0: it is not there */
 };
 
 /* What the core's own helpers need of the program that calls them. */
@@ -112,13 +116,45 @@ struct ebpf_core_env {
 	atomic_size_t draws;    /* see struct ebpf_load_opts: repeats after SIZE_MAX + 1 */
 };
 
+/* A function that another program may stand for. */
+struct ebpf_global {
+	uint32_t start;         /* slot, as it was loaded */
+	uint8_t args[5];        /* EBPF_ARG_NONE, EBPF_ARG_SCALAR, EBPF_ARG_CTX */
+	uint32_t depth;         /* frames before it, at most */
+	_Atomic(struct ebpf_prog *) ext;        /* NULL: itself */
+};
+
+/*
+ * A program's part in replacing functions.  The locks, in the order in which
+ * they are taken: dst of the one that replaces, ext of the one that is changed.
+ */
+struct ebpf_extension {
+	struct ebpf_global *globals;
+	size_t n_globals;
+	/* ext: globals' ext, and what has it changed or keeps it from being so. */
+	pthread_mutex_t ext_lock;
+	size_t n_replaced;
+	size_t n_arrays;        /* slots of program arrays that hold it, or did */
+	struct ebpf_prog **retired;
+	size_t n_retired;
+	/* dst: the program that this one was loaded for, until it is in its place. */
+	pthread_mutex_t dst_lock;
+	struct ebpf_prog *dst;
+	size_t dst_global;
+	bool is_ext;            /* it was loaded for one: entered as nothing else */
+};
+
 /* What a program was linked with, see ebpf/link.h. */
 struct ebpf_link {
 	struct ebpf_prog_type type;     /* its own, with the helpers that were added */
 	struct ebpf_helper *own_helpers;
-	struct ebpf_map **maps;
+	struct ebpf_map **maps;         /* that its instructions name, or can */
 	int32_t *map_fds;
 	size_t n_maps;
+	pthread_mutex_t used_maps_lock; /* of those that were bound to it later */
+	struct ebpf_map **bound_maps;
+	size_t n_bound_maps;
+	bool is_made;
 	struct ebpf_core_env env;
 };
 
@@ -127,10 +163,12 @@ struct ebpf_prog_aux {
 	_Atomic uint32_t n_refs;
 	const struct ebpf_prog_type *type;
 	struct ebpf_link link;
+	struct ebpf_extension extension;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_insns;
 	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
+	enum ebpf_verify_mode verify;   /* how it was */
 	bool is_own;                    /* this library made it */
 	bool is_trusted;                /* own, or verified: runs untested; code has run's labels */
 	bool has_atomics;
@@ -206,6 +244,16 @@ static inline uint64_t
 ebpf_prog_run(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 {
 	return atomic_load_explicit(&prog->run, memory_order_relaxed)(prog, r1, r2);
+}
+
+/* What stands in the place of the function that a decoded CALL_LOCAL calls; NULL: nothing. */
+static inline const struct ebpf_prog *
+ebpf_prog_in_place(const struct ebpf_prog *prog, int16_t off)
+{
+	if (off == 0)
+		return NULL;
+	return atomic_load_explicit(&prog->aux->extension.globals[off - 1].ext,
+				    memory_order_acquire);
 }
 
 /* R2 of a run that was given mem_size bytes, or another number where R1 is a context. */

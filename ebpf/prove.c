@@ -5,6 +5,7 @@
 #include "ebpf/prove.h"
 
 #include "ebpf/err.h"
+#include "ebpf/extend.h"
 #include "ebpf/fill.h"
 #include "ebpf/map.h"
 
@@ -97,9 +98,31 @@ take_maps(const struct ebpf_link *link, struct ebpf_verify_env *env, struct ebpf
 	return 0;
 }
 
+/* And, for a program in the place of one, what that is entered with. */
+static int
+take_functions(const struct ebpf_extension *extension, struct ebpf_verify_env *env,
+	       struct ebpf_err *err)
+{
+	struct ebpf_verify_global *globals = calloc(extension->n_globals + 1, sizeof(*globals));
+
+	if (globals == NULL)
+		return ebpf_err_set(err, -ENOMEM, "verify: out of memory");
+	for (size_t i = 0; i < extension->n_globals; i++) {
+		globals[i].start = extension->globals[i].start;
+		memcpy(globals[i].args, extension->globals[i].args, sizeof(globals[i].args));
+	}
+	env->globals = globals;
+	env->n_globals = extension->n_globals;
+	env->entry_args = ebpf_extension_args(extension);
+	if (env->entry_args != NULL && env->n_ctx_fields == 0)
+		env->mem_size = (size_t)extension->dst->mem_size;
+	return 0;
+}
+
 int
-ebpf_prove_env(const struct ebpf_link *link, const struct ebpf_load_opts *opts,
-	       struct ebpf_verify_env *env, struct ebpf_err *err)
+ebpf_prove_env(const struct ebpf_link *link, const struct ebpf_extension *extension,
+	       const struct ebpf_load_opts *opts, struct ebpf_verify_env *env,
+	       struct ebpf_err *err)
 {
 	const struct ebpf_prog_type *type = &link->type;
 	int rc;
@@ -114,7 +137,8 @@ ebpf_prove_env(const struct ebpf_link *link, const struct ebpf_load_opts *opts,
 		.log = opts->log,
 		.log_arg = opts->log_arg,
 	};
-	if ((rc = take_helpers(type, env, err)) < 0 || (rc = take_maps(link, env, err)) < 0)
+	if ((rc = take_helpers(type, env, err)) < 0 || (rc = take_maps(link, env, err)) < 0 ||
+	    (extension != NULL && (rc = take_functions(extension, env, err)) < 0))
 		ebpf_prove_env_free(env);
 	return rc;
 }
@@ -124,8 +148,10 @@ ebpf_prove_env_free(struct ebpf_verify_env *env)
 {
 	free((void *)(uintptr_t)env->helpers);
 	free((void *)(uintptr_t)env->maps);
+	free((void *)(uintptr_t)env->globals);
 	env->helpers = NULL;
 	env->maps = NULL;
+	env->globals = NULL;
 }
 
 /*
@@ -133,11 +159,12 @@ ebpf_prove_env_free(struct ebpf_verify_env *env)
  * written, as the kernel lets those of its administrator: here they find 0.
  */
 int
-ebpf_prove(const struct ebpf_link *link, const struct ebpf_insn *insns, size_t n_insns,
-	   const struct ebpf_load_opts *opts, struct ebpf_proof *proof, struct ebpf_err *err)
+ebpf_prove(const struct ebpf_link *link, const struct ebpf_extension *extension,
+	   const struct ebpf_insn *insns, size_t n_insns, const struct ebpf_load_opts *opts,
+	   struct ebpf_proof *proof, struct ebpf_err *err)
 {
 	struct ebpf_verify_env env;
-	int rc = ebpf_prove_env(link, opts, &env, err);
+	int rc = ebpf_prove_env(link, extension, opts, &env, err);
 
 	proof->wants_fill = false;
 	if (rc < 0)

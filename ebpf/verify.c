@@ -325,21 +325,59 @@ walk_all(struct walk *w)
 	}
 }
 
-static int
-enter(struct walk *w)
+static void
+set_context(struct walk *w, unsigned regno)
 {
-	struct ebpf_reg *regs;
+	ebpf_reg_set_pointer(&ebpf_walk_regs(w)[regno],
+			     w->env->n_ctx_fields > 0 ? EBPF_REG_CTX : EBPF_REG_MEM);
+}
 
-	if (!ebpf_state_push_frame(&w->state, 0, 0, ebpf_walk_fill(w)))
+/* A function, its arguments any of these kinds; NULL: the program as its type enters it. */
+static int
+enter(struct walk *w, uint32_t start, const uint8_t args[5])
+{
+	ebpf_state_clear(&w->state);
+	memset(&w->state, 0, sizeof(w->state));
+	if (!ebpf_state_push_frame(&w->state, w->flow.func_of[start], 0, ebpf_walk_fill(w)))
 		return ebpf_walk_no_memory(w);
-	regs = ebpf_walk_regs(w);
-	if (w->env->n_ctx_fields > 0) {
-		ebpf_reg_set_pointer(&regs[EBPF_R1], EBPF_REG_CTX);
+	w->state.pc = start;
+	w->in_function = args != NULL;
+	if (args == NULL) {
+		set_context(w, EBPF_R1);
+		if (w->env->n_ctx_fields == 0)
+			ebpf_reg_set_scalar(&ebpf_walk_regs(w)[EBPF_R2],
+					    ebpf_scalar_const(w->env->mem_size));
 		return 0;
 	}
-	ebpf_reg_set_pointer(&regs[EBPF_R1], EBPF_REG_MEM);
-	ebpf_reg_set_scalar(&regs[EBPF_R2], ebpf_scalar_const(w->env->mem_size));
+	for (unsigned regno = EBPF_R1; regno <= EBPF_R5; regno++) {
+		if (args[regno - 1] == EBPF_ARG_CTX)
+			set_context(w, regno);
+		else if (args[regno - 1] == EBPF_ARG_SCALAR)
+			ebpf_reg_set_scalar(&ebpf_walk_regs(w)[regno], ebpf_scalar_unknown());
+	}
 	return 0;
+}
+
+static int
+walk_from(struct walk *w, uint32_t start, const uint8_t *args)
+{
+	int rc = enter(w, start, args);
+
+	return rc < 0 ? rc : walk_all(w);
+}
+
+/* The program, and each function that nobody is followed into. */
+static int
+walk_functions(struct walk *w)
+{
+	int rc = walk_from(w, 0, w->env->entry_args);
+
+	for (size_t i = 0; i < w->env->n_globals && rc == 0; i++) {
+		const struct ebpf_verify_global *g = &w->env->globals[i];
+
+		rc = walk_from(w, g->start, g->args);
+	}
+	return rc;
 }
 
 /* Of each chain of calls, the stacks together; calls do not recurse. */
@@ -373,6 +411,21 @@ check_stack_depth(struct walk *w)
 	if (total[0] > EBPF_STACK_SIZE)
 		return ebpf_err_set(w->err, -EACCES, "program: calls use %u bytes of stack together, limit is %d",
 				    total[0], EBPF_STACK_SIZE);
+	return 0;
+}
+
+/* Each is a function that something calls. */
+static int
+check_globals(const struct walk *w)
+{
+	for (size_t i = 0; i < w->env->n_globals; i++) {
+		uint32_t start = w->env->globals[i].start;
+
+		if (start == 0 || start >= w->flow.n_insns ||
+		    !(w->flow.marks[start] & EBPF_FLOW_FUNC))
+			return ebpf_err_set(w->err, -EINVAL,
+					    "insn %" PRIu32 ": not the first of a function", start);
+	}
 	return 0;
 }
 
@@ -459,7 +512,8 @@ ebpf_verify(const struct ebpf_insn *insns, size_t n, const struct ebpf_verify_en
 		goto out;
 	}
 	fill_functions(w);
-	if ((rc = enter(w)) < 0 || (rc = walk_all(w)) < 0 || (rc = check_stack_depth(w)) < 0)
+	if ((rc = check_globals(w)) < 0 || (rc = walk_functions(w)) < 0 ||
+	    (rc = check_stack_depth(w)) < 0)
 		goto out;
 	w->result.n_visited = w->n_visited;
 	if (out != NULL)

@@ -36,6 +36,15 @@ struct ebpf_verify_map {
 	uint32_t n_values;      /* reachable from that address, one after another */
 };
 
+/*
+ * A function that another program may take the place of: it is called with any
+ * arguments of these kinds, returns a number, and is verified by itself.
+ */
+struct ebpf_verify_global {
+	uint32_t start;         /* slot */
+	uint8_t args[5];        /* EBPF_ARG_NONE, EBPF_ARG_SCALAR or EBPF_ARG_CTX; R1 first */
+};
+
 struct ebpf_verify_state;
 
 /* Zero is the default of what is not needed. */
@@ -66,6 +75,10 @@ struct ebpf_verify_env {
 	size_t n_helpers;
 	const struct ebpf_verify_map *maps;
 	size_t n_maps;
+	const struct ebpf_verify_global *globals;
+	size_t n_globals;
+	/* The program stands for such a function: R1-R5 are these. */
+	const uint8_t *entry_args;
 
 	uint64_t max_visited;   /* instructions simulated at most; 0: 1,000,000 */
 	/*
@@ -82,9 +95,6 @@ struct ebpf_verify_env {
 	void (*observe)(void *observe_arg, size_t pc, const struct ebpf_verify_state *state);
 	void *observe_arg;
 };
-
-/* Functions in a program. */
-#define EBPF_MAX_FUNCS 256
 
 struct ebpf_verify_func {
 	uint32_t start;         /* slot */

@@ -170,12 +170,42 @@ ebpf_verify_helper_call(struct walk *w, const struct ebpf_insn *insn)
 
 /* ---- own functions ---- */
 
+/* Of what stands in the function's place, only what its arguments may be is known. */
+static int
+call_global(struct walk *w, const struct ebpf_verify_global *g)
+{
+	int rc;
+
+	for (unsigned regno = EBPF_R1; regno <= EBPF_R5; regno++) {
+		const struct ebpf_reg *r = &ebpf_walk_regs(w)[regno];
+		bool is_ctx = g->args[regno - 1] == EBPF_ARG_CTX;
+		struct ebpf_walk_text text;
+
+		if (g->args[regno - 1] == EBPF_ARG_NONE)
+			continue;
+		if ((rc = ebpf_walk_readable(w, regno)) < 0)
+			return rc;
+		if (is_ctx ? is_context(w, r) : r->kind == EBPF_REG_SCALAR)
+			continue;
+		text = ebpf_walk_reg(w, regno);
+		return ebpf_walk_refuse(w, -EACCES, "%s: the function wants %s", text.text,
+					is_ctx ? "the context" : "a number");
+	}
+	clobber_args(w);
+	ebpf_reg_set_scalar(&ebpf_walk_regs(w)[EBPF_R0], ebpf_scalar_unknown());
+	w->state.pc++;
+	return 0;
+}
+
 int
 ebpf_verify_local_call(struct walk *w, const struct ebpf_insn *insn)
 {
 	uint32_t target = (uint32_t)((int64_t)w->state.pc + 1 + insn->imm);
+	const struct ebpf_verify_global *g = ebpf_verify_global_of(w->env, target);
 	struct ebpf_reg *caller, *callee;
 
+	if (g != NULL)
+		return call_global(w, g);
 	if (w->state.n_frames == EBPF_MAX_FRAMES)
 		return ebpf_walk_refuse(w, -E2BIG, "calls nested deeper than %d frames",
 					EBPF_MAX_FRAMES);
@@ -242,7 +272,7 @@ ebpf_verify_packet_load(struct walk *w, const struct ebpf_insn *insn, enum ebpf_
 	struct ebpf_walk_text text;
 	int rc;
 
-	if (w->state.n_frames > 1)
+	if (w->state.n_frames > 1 || w->in_function)
 		return ebpf_walk_refuse(w, -EINVAL, "packet load in a called function");
 	if ((rc = ebpf_walk_readable(w, EBPF_R6)) < 0 ||
 	    (is_indirect && (rc = ebpf_walk_readable(w, insn->src_reg)) < 0))

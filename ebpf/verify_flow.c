@@ -20,6 +20,16 @@ ebpf_verify_helper_of(const struct ebpf_verify_env *env, int32_t id)
 	return NULL;
 }
 
+const struct ebpf_verify_global *
+ebpf_verify_global_of(const struct ebpf_verify_env *env, uint32_t start)
+{
+	for (size_t i = 0; i < env->n_globals; i++) {
+		if (env->globals[i].start == start)
+			return &env->globals[i];
+	}
+	return NULL;
+}
+
 unsigned
 ebpf_flow_next(const struct ebpf_insn *insns, uint32_t pc, uint32_t next[2])
 {
@@ -169,6 +179,22 @@ helper_reads(const struct ebpf_verify_env *env, int32_t id)
 	return reads;
 }
 
+/* A function that may be replaced is given all that it could read. */
+static uint16_t
+function_reads(const struct ebpf_flow *flow, uint32_t start, const struct ebpf_verify_env *env)
+{
+	const struct ebpf_verify_global *g = ebpf_verify_global_of(env, start);
+	uint16_t reads = 0;
+
+	if (g == NULL)
+		return flow->live[start] & ARGS;
+	for (unsigned i = 0; i < 5; i++) {
+		if (g->args[i] != EBPF_ARG_NONE)
+			reads |= REG(i + 1);
+	}
+	return reads;
+}
+
 /* What an instruction reads and writes; reading too much only costs time. */
 static void
 effects(const struct ebpf_flow *flow, const struct ebpf_insn *insns, uint32_t pc,
@@ -224,7 +250,7 @@ effects(const struct ebpf_flow *flow, const struct ebpf_insn *insns, uint32_t pc
 		*writes = REG(0) | ARGS;
 		break;
 	case EBPF_FORM_CALL_LOCAL:
-		*reads = flow->live[(int64_t)pc + 1 + insn->imm] & ARGS;
+		*reads = function_reads(flow, (uint32_t)((int64_t)pc + 1 + insn->imm), env);
 		*writes = REG(0) | ARGS;
 		break;
 	case EBPF_FORM_LDABS:

@@ -40,4 +40,8 @@ unsigned ebpf_flow_next(const struct ebpf_insn *insns, uint32_t pc, uint32_t nex
 const struct ebpf_verify_helper *ebpf_verify_helper_of(const struct ebpf_verify_env *env,
 						       int32_t id);
 
+/* The function at a slot, if it may be replaced; else NULL. */
+const struct ebpf_verify_global *ebpf_verify_global_of(const struct ebpf_verify_env *env,
+						       uint32_t start);
+
 #endif

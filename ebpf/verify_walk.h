@@ -29,6 +29,7 @@ struct walk {
 	const struct ebpf_verify_env *env;
 	struct ebpf_flow flow;
 	uint32_t at;                            /* slot of the current instruction */
+	bool in_function;                       /* the first frame is not the program's own */
 	struct ebpf_verify_state state;         /* the current path's */
 	struct ebpf_verify_state *pending;      /* the other ways of branches */
 	size_t n_pending, max_pending;

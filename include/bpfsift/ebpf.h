@@ -339,8 +339,9 @@ BPFSIFT_API int ebpf_map_lookup_percpu(struct ebpf_map *map, const void *key, si
  * ebpf_map_reap() or the end of the map.
  *
  * @param prog  the array takes a reference of its own.
- * @return 0; -E2BIG: index; -EINVAL: a program of another type; -ENOMEM;
- *         -EOPNOTSUPP: another kind of map.
+ * @return 0; -E2BIG: index; -EINVAL: a program of another type, or one for the
+ *         place of a function; -EBUSY: a function of the program is replaced;
+ *         -ENOMEM; -EOPNOTSUPP: another kind of map.
  */
 BPFSIFT_API int ebpf_map_set_prog(struct ebpf_map *map, uint32_t index, struct ebpf_prog *prog);
 
@@ -534,6 +535,18 @@ enum ebpf_verify_mode {
 	EBPF_VERIFY_NO_LEAKS = 2,
 };
 
+/**
+ * A function of a program whose place ebpf_prog_extend() can give to another
+ * program.  It is verified by itself, for any arguments of these kinds; what is
+ * known of its result is that it is a number.
+ */
+struct ebpf_func_opts {
+	size_t size;            /**< sizeof(struct ebpf_func_opts) */
+	uint32_t insn;          /**< the slot that it begins at; something calls it */
+	/** R1-R5: EBPF_ARG_NONE, EBPF_ARG_SCALAR, or EBPF_ARG_CTX, what R1 was at first. */
+	uint8_t args[5];
+};
+
 /** What a program is loaded with beyond its instructions.  Zero is none. */
 struct ebpf_load_opts {
 	size_t size;            /**< sizeof(struct ebpf_load_opts) */
@@ -562,6 +575,15 @@ struct ebpf_load_opts {
 	/** Called with the verifier's walk, one line without newline at a time; NULL: none. */
 	void (*log)(void *log_arg, const char *line);
 	void *log_arg;
+	/** Verified programs: functions that other programs can replace. */
+	const struct ebpf_func_opts *const *funcs;
+	size_t n_funcs;
+	/**
+	 * The program is to replace the function at slot extends_insn of this one,
+	 * one of its funcs: it is verified, and its R1-R5 are that function's.
+	 */
+	struct ebpf_prog *extends;
+	uint32_t extends_insn;
 };
 
 /**
@@ -585,6 +607,53 @@ BPFSIFT_API int ebpf_prog_load_opts(const struct ebpf_prog_type *type,
 				    const struct ebpf_insn *insns, size_t n_insns,
 				    const struct ebpf_load_opts *opts, struct ebpf_prog **out,
 				    struct ebpf_err *err);
+
+/**
+ * Put a program in the place of the function that it was loaded for
+ * (opts->extends): who calls the function from now on runs the program instead.
+ * The other program takes a reference to it.
+ *
+ * @param ext  once, then it is that function for as long as it lasts.
+ * @param err  receives one line; may be NULL.
+ * @return 0; -EINVAL: loaded for no function; -EBUSY: it was put in its place
+ *         before, the function is replaced already, or the other program is in
+ *         a program array, where how deep its calls nest must not change;
+ *         -E2BIG: calls would nest deeper than 8 frames; -ENOMEM.
+ * Thread-safe, while other threads run the programs as well.
+ */
+BPFSIFT_API int ebpf_prog_extend(struct ebpf_prog *ext, struct ebpf_err *err);
+
+/**
+ * Give a function of prog its own instructions back.  The program that stood in
+ * its place may be running: prog keeps it until ebpf_prog_reap() or its own end.
+ *
+ * @param insn  the slot that the function begins at.
+ * @return 0; -ENOENT: no function that is replaced.
+ * Thread-safe, while other threads run the programs as well.
+ */
+BPFSIFT_API int ebpf_prog_restore(struct ebpf_prog *prog, uint32_t insn);
+
+/** Free the programs that stood in for functions of prog, which is not running. */
+BPFSIFT_API void ebpf_prog_reap(struct ebpf_prog *prog);
+
+/**
+ * Have a program keep a map that its instructions do not name, for who asks
+ * ebpf_prog_map(): what describes a program can so live as long as it does.
+ *
+ * @param map  the program takes a reference of its own, once.
+ * @return 0, also if it has the map already; -ENOMEM.
+ * Thread-safe, while other threads run the program as well.
+ */
+BPFSIFT_API int ebpf_prog_bind_map(struct ebpf_prog *prog, struct ebpf_map *map);
+
+/**
+ * The i-th map of a program, 0 the first: those that it was loaded with in their
+ * order, then those bound to it.
+ *
+ * @return a reference to be given back with ebpf_map_put(); NULL: it has fewer.
+ * Thread-safe, while other threads run the program as well.
+ */
+BPFSIFT_API struct ebpf_map *ebpf_prog_map(const struct ebpf_prog *prog, size_t i);
 
 /** Take another reference to prog.  @return prog.  Thread-safe. */
 BPFSIFT_API struct ebpf_prog *ebpf_prog_get(struct ebpf_prog *prog);

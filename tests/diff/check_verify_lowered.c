@@ -64,7 +64,7 @@ verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t i
 		return;         /* a load that this target has not */
 	ck_assert_int_eq(ebpf_link_init(&link, is_packet ? sift_prog_type_packet()
 							 : ebpf_prog_type_raw(), &load, &err), 0);
-	ck_assert_int_eq(ebpf_prove_env(&link, &load, &env, &err), 0);
+	ck_assert_int_eq(ebpf_prove_env(&link, NULL, &load, &env, &err), 0);
 	env.mem_read_only = true;
 	env.rfc9669 = false;
 	if (jumps_back(&lowered))

@@ -54,4 +54,8 @@ check 'the core compiles for the sanitizer' build "$scratch/race" "$srcdir/tests
 for n in 1 2 4 8 16; do
 	check "$n threads" "$scratch/race" "$n"
 done
+# shellcheck disable=SC2086
+check 'and with what replaces functions' build "$scratch/race_extend" \
+	"$srcdir/tests/ebpf/race_extend.c" $sources
+check 'functions are replaced while they run' "$scratch/race_extend"
 finish
