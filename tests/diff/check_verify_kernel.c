@@ -156,7 +156,7 @@ explain(const char *why)
 START_TEST(agrees_with_the_running_kernel)
 {
 	static struct ebpf_gen_prog p;
-	const struct ebpf_gen_opts opts = { .is_socket = true };
+	const struct ebpf_gen_opts opts = { .entry = EBPF_GEN_SOCKET };
 	const struct ebpf_insn minimal[] = { { .code = 0xb7 }, { .code = 0x95 } };
 	uint64_t rng = suite_seed(20260130), table[2][2] = { { 0, 0 }, { 0, 0 } };
 	uint64_t n_unexplained = 0;

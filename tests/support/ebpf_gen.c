@@ -9,6 +9,7 @@
 
 #include "tests/support/suite.h"
 
+#include <stddef.h>
 #include <string.h>
 
 struct gen {
@@ -127,7 +128,15 @@ load_number(struct gen *g)
 	unsigned size, dst = number_reg(g);
 	uint8_t code;
 
-	if (g->opts->is_socket) {
+	if (g->opts->entry == EBPF_GEN_PACKET) {
+		code = size_code(g, &size);
+		if (size == 8)
+			code = EBPF_W, size = 4;
+		emit(g, EBPF_LDX | (one_in(g, 3) ? EBPF_MEMSX : EBPF_MEM) | code, dst, 6,
+		     (int)(size * below(g, 32 / size)), 0);
+		return;
+	}
+	if (g->opts->entry == EBPF_GEN_SOCKET) {
 		if (!g->in_callee && one_in(g, 3)) {
 			emit(g, EBPF_LD | EBPF_ABS | (uint8_t)(below(g, 3) * 8), 0, 0, 0,
 			     (int32_t)below(g, 64));
@@ -202,7 +211,8 @@ access_at(struct gen *g, unsigned base, int off, uint8_t code)
 static void
 variable_access(struct gen *g)
 {
-	bool on_stack = g->opts->is_socket || one_in(g, 3);
+	bool is_socket = g->opts->entry == EBPF_GEN_SOCKET;
+	bool on_stack = g->opts->entry != EBPF_GEN_MEMORY || one_in(g, 3);
 	uint32_t area = on_stack ? 64 : g->opts->mem_size, first, limit;
 	unsigned size;
 	uint8_t code = size_code(g, &size);
@@ -210,11 +220,11 @@ variable_access(struct gen *g)
 	if (area <= size)
 		return;
 	first = below(g, area - size);
-	if (g->opts->is_socket && !one_in(g, 20))
+	if (is_socket && !one_in(g, 20))
 		first &= ~(size - 1);   /* as the kernel wants stack accesses */
 	limit = area - size - first + 1;
 	bounded_number(g, limit);
-	if (g->opts->is_socket && size > 1 && !one_in(g, 20))
+	if (is_socket && size > 1 && !one_in(g, 20))
 		emit(g, EBPF_ALU64 | EBPF_AND | EBPF_K, 2, 0, 0, -(int32_t)size);
 	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 3, on_stack ? 10 : 6, 0, 0);
 	if (on_stack)
@@ -228,6 +238,14 @@ variable_access(struct gen *g)
 	}
 }
 
+#define POINTER_CODE (sizeof(void *) == 8 ? EBPF_DW : EBPF_W)
+
+static void
+load_field(struct gen *g, unsigned dst, size_t off, uint8_t code)
+{
+	emit(g, EBPF_LDX | EBPF_MEM | code, dst, 6, (int)off, 0);
+}
+
 /* The guard of our own lowering: length - x >= size. */
 static void
 remaining_access(struct gen *g)
@@ -235,15 +253,159 @@ remaining_access(struct gen *g)
 	unsigned size, x = number_reg(g);
 	uint8_t code = size_code(g, &size);
 
-	if (g->opts->is_socket)
+	if (g->opts->entry == EBPF_GEN_SOCKET)
 		return;
 	emit(g, EBPF_ALU | EBPF_MOV | EBPF_X, 2, x, 0, 0);
-	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 3, 0, 0, (int32_t)g->opts->mem_size);
+	if (g->opts->entry == EBPF_GEN_PACKET) {
+		load_field(g, 3, offsetof(struct ebpf_gen_ctx, len), EBPF_W);
+		load_field(g, 4, offsetof(struct ebpf_gen_ctx, data), POINTER_CODE);
+	} else {
+		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 3, 0, 0, (int32_t)g->opts->mem_size);
+		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 4, 6, 0, 0);
+	}
 	emit(g, EBPF_ALU64 | EBPF_SUB | EBPF_X, 3, 2, 0, 0);
 	emit(g, EBPF_JMP | EBPF_JSLT | EBPF_K, 3, 0, 2, (int32_t)(size - one_in(g, 10)));
-	emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_X, 2, 6, 0, 0);
+	emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_X, 2, 4, 0, 0);
 	access_at(g, 2, 0, code);
 	g->p->has_variable = true;
+}
+
+/* The packet, at a number that was checked and then against its end, or at a fixed offset. */
+static void
+packet_access(struct gen *g)
+{
+	bool is_fixed = one_in(g, 2);
+	unsigned size, at = below(g, 24), base = is_fixed ? 4 : 3;
+	uint8_t code = size_code(g, &size);
+
+	if (!is_fixed)
+		bounded_number(g, 1 + below(g, 200));
+	load_field(g, 3, offsetof(struct ebpf_gen_ctx, data), POINTER_CODE);
+	load_field(g, 5, offsetof(struct ebpf_gen_ctx, end), POINTER_CODE);
+	if (!is_fixed)
+		emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_X, 3, 2, 0, 0);
+	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 4, 3, 0, 0);
+	emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_K, 4, 0, 0, (int32_t)(at + size - one_in(g, 10)));
+	if (one_in(g, 2))
+		emit(g, EBPF_JMP | EBPF_JGT | EBPF_X, 4, 5, 1, 0);
+	else
+		emit(g, EBPF_JMP | EBPF_JLT | EBPF_X, 5, 4, 1, 0);
+	access_at(g, base == 4 ? 3 : base, (int)at, code);
+}
+
+/* The packet, guarded by its length. */
+static void
+length_access(struct gen *g)
+{
+	unsigned size, at = below(g, 60);
+	uint8_t code = size_code(g, &size);
+
+	load_field(g, 3, offsetof(struct ebpf_gen_ctx, len), EBPF_W);
+	load_field(g, 2, offsetof(struct ebpf_gen_ctx, data), POINTER_CODE);
+	emit(g, (one_in(g, 2) ? EBPF_JMP : EBPF_JMP32) | EBPF_JLT | EBPF_K, 3, 0, 1,
+	     (int32_t)(at + size - one_in(g, 10)));
+	access_at(g, 2, (int)at, code);
+}
+
+static void
+load_map(struct gen *g, unsigned dst, unsigned src, int32_t map, int32_t off)
+{
+	emit(g, EBPF_LD | EBPF_IMM | EBPF_DW, dst, src, 0, map);
+	emit(g, 0, 0, 0, 0, off);
+}
+
+/* A value that was looked up, or the one with an address; at a number that was checked. */
+static void
+value_access(struct gen *g)
+{
+	bool is_direct = one_in(g, 3);
+	unsigned size, first = below(g, 48);
+	uint8_t code = size_code(g, &size);
+	size_t at = 0;
+
+	if (is_direct) {
+		bounded_number(g, EBPF_GEN_VALUE - first - size + 1);
+		load_map(g, 4, 2, EBPF_GEN_DIRECT, (int32_t)first);
+		emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_X, 4, 2, 0, 0);
+		access_at(g, 4, 0, code);
+		return;
+	}
+	emit(g, EBPF_STX | EBPF_MEM | EBPF_W, 10, number_reg(g), -4, 0);
+	if (one_in(g, 2))
+		emit(g, EBPF_ST | EBPF_MEM | EBPF_W, 10, 0, -4, (int32_t)below(g, 5));
+	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 2, 10, 0, 0);
+	emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_K, 2, 0, 0, -4);
+	load_map(g, 1, 1, EBPF_GEN_ARRAY, 0);
+	emit(g, EBPF_JMP | EBPF_CALL, 0, 0, 0, 1);
+	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 4, 0, 0, 0);
+	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 0, 0, 0, constant(g));
+	if (!one_in(g, 12)) {
+		at = g->p->n;
+		emit(g, EBPF_JMP | EBPF_JEQ | EBPF_K, 4, 0, 0, 0);
+	}
+	bounded_number(g, EBPF_GEN_VALUE - first - size + 1);
+	emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_X, 4, 2, 0, 0);
+	access_at(g, 4, (int)first, code);
+	if (at != 0 && at < g->p->n)
+		g->p->insns[at].off = (int16_t)(g->p->n - at - 1);
+}
+
+/* A helper gets part of the stack, of the packet or of a value, its size a checked number. */
+static void
+helper_call(struct gen *g)
+{
+	bool fills = one_in(g, 2);
+	uint32_t first = below(g, 32), room = 64 - first;
+	size_t at = 0;
+
+	bounded_number(g, room + 1);
+	switch (below(g, 3)) {
+	case 0:
+		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 1, 10, 0, 0);
+		emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_K, 1, 0, 0, (int32_t)first - 64);
+		break;
+	case 1:
+		load_map(g, 1, 2, EBPF_GEN_DIRECT, (int32_t)first);
+		break;
+	case 2:
+		load_field(g, 1, offsetof(struct ebpf_gen_ctx, data), POINTER_CODE);
+		load_field(g, 3, offsetof(struct ebpf_gen_ctx, len), EBPF_W);
+		at = g->p->n;
+		emit(g, EBPF_JMP | EBPF_JLT | EBPF_K, 3, 0, 0, (int32_t)(64 - one_in(g, 10)));
+		emit(g, EBPF_ALU64 | EBPF_ADD | EBPF_K, 1, 0, 0, (int32_t)first);
+		break;
+	}
+	if (fills && !one_in(g, 10)) {
+		emit(g, EBPF_JMP | EBPF_JNE | EBPF_K, 2, 0, 1, 0);
+		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 2, 0, 0, 1);
+	}
+	emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 3, 0, 0, constant(g));
+	emit(g, EBPF_JMP | EBPF_CALL, 0, 0, 0, fills ? EBPF_GEN_FILL : EBPF_GEN_SUM);
+	if (at != 0 && at < g->p->n)
+		g->p->insns[at].off = (int16_t)(g->p->n - at - 1);
+}
+
+static void
+reach_out(struct gen *g)
+{
+	switch (below(g, 6)) {
+	case 0:
+		packet_access(g);
+		break;
+	case 1:
+		length_access(g);
+		break;
+	case 2:
+	case 3:
+		value_access(g);
+		break;
+	case 4:
+		helper_call(g);
+		break;
+	case 5:
+		emit(g, EBPF_STX | EBPF_MEM | EBPF_W, 6, number_reg(g), 16 + 4 * (int)below(g, 5), 0);
+		break;
+	}
 }
 
 static void
@@ -276,7 +438,7 @@ spill_and_fill(struct gen *g)
 	}
 	emit(g, EBPF_STX | EBPF_MEM | EBPF_DW, 10, 6, off, 0);
 	emit(g, EBPF_LDX | EBPF_MEM | EBPF_DW, 4, 10, off, 0);
-	if (g->opts->is_socket)
+	if (g->opts->entry != EBPF_GEN_MEMORY)
 		emit(g, EBPF_LDX | EBPF_MEM | EBPF_W, number_reg(g), 4, 0, 0);
 	else
 		emit(g, EBPF_LDX | EBPF_MEM | EBPF_B, number_reg(g), 4,
@@ -356,6 +518,10 @@ loop(struct gen *g)
 static void
 piece(struct gen *g)
 {
+	if (g->opts->entry == EBPF_GEN_PACKET && one_in(g, 3)) {
+		reach_out(g);
+		return;
+	}
 	switch (below(g, g->depth < 3 ? 16 : 12)) {
 	case 0:
 	case 1:
@@ -391,7 +557,7 @@ piece(struct gen *g)
 		condition(g);
 		break;
 	case 15:
-		if (one_in(g, 2))
+		if (g->opts->entry == EBPF_GEN_PACKET || one_in(g, 2))
 			loop(g);
 		break;
 	}
