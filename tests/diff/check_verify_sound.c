@@ -498,7 +498,7 @@ run_on_packet(const struct subject *s, struct watch *w, const struct guarded g[2
 		struct ebpf_gen_ctx ctx;
 		uint8_t packet[MAX_MEM];
 	} block, input;
-	uint32_t len = rng_below(rng, MAX_MEM + 1);
+	uint32_t len = rng_below(rng, rng_below(rng, 2) ? MAX_MEM + 1 : 40);
 	struct ebpf_gen_ctx *ctx = (void *)guarded_at(&g[0], sizeof(*ctx), rng_below(rng, 2));
 	uint8_t *packet = guarded_at(&g[1], len, rng_below(rng, 2));
 	struct values values, after, fast;

@@ -186,7 +186,7 @@ bounded_number(struct gen *g, uint32_t limit)
 		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 2, 0, 0, 0);
 		break;
 	case 5:
-		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 3, 0, 0, (int32_t)last);
+		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_K, 3, 0, 0, (int32_t)(last + slip));
 		emit(g, EBPF_JMP | (one_in(g, 2) ? EBPF_JGE : EBPF_JSGE) | EBPF_X, 3, 2, 1, 0);
 		emit(g, EBPF_ALU64 | EBPF_MOV | EBPF_X, 2, 3, 0, 0);
 		break;
