@@ -2,8 +2,6 @@
 /*
  * The program object: from instructions to something that runs.
  *
- * The part that a run reads lies in whole pages of its own, so that it shares
- * a page with nothing else and can be made read-only; the rest is on the heap.
  * A program is complete and immutable when its loader returns it, but for the
  * entry: whether runs are counted can change at any time.  To set it, its page
  * is opened for writing while entry_lock is held, written once, and closed; who
@@ -25,6 +23,7 @@
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
 #include "ebpf/link.h"
+#include "ebpf/prog_alloc.h"
 #include "ebpf/prove.h"
 #include "ebpf/sized.h"
 
@@ -33,77 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
-
-/* What an untrusted program has in place of the fast interpreter. */
-static uint64_t
-run_refused(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
-{
-	(void)prog;
-	(void)r1;
-	(void)r2;
-	return 0;
-}
-
-static size_t
-round_to_pages(size_t n_bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (n_bytes + page - 1) / page * page;
-}
-
-static void
-aux_free(struct ebpf_prog_aux *aux)
-{
-	ebpf_counters_destroy(&aux->counters);
-	pthread_mutex_destroy(&aux->entry_lock);
-	ebpf_extension_destroy(&aux->extension);
-	ebpf_text_destroy(&aux->text);
-	ebpf_link_free(&aux->link);
-	free(aux->insns);
-	free(aux);
-}
-
-static void
-prog_free(struct ebpf_prog *prog)
-{
-	struct ebpf_prog_aux *aux = prog->aux;
-
-	munmap(prog, aux->n_bytes);
-	aux_free(aux);
-}
-
-static struct ebpf_prog_aux *
-aux_new(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_insns)
-{
-	struct ebpf_prog_aux *aux = calloc(1, sizeof(*aux));
-
-	if (aux == NULL)
-		return NULL;
-	aux->insns = calloc(n_insns, sizeof(*insns));
-	if (aux->insns == NULL)
-		goto fail;
-	if (pthread_mutex_init(&aux->entry_lock, NULL) != 0)
-		goto fail;
-	if (ebpf_extension_init(&aux->extension) < 0)
-		goto fail_lock;
-	if (ebpf_counters_init(&aux->counters) < 0)
-		goto fail_extension;
-	memcpy(aux->insns, insns, n_insns * sizeof(*insns));
-	aux->n_insns = n_insns;
-	aux->type = type;
-	atomic_init(&aux->n_refs, 1);
-	return aux;
-fail_extension:
-	ebpf_extension_destroy(&aux->extension);
-fail_lock:
-	pthread_mutex_destroy(&aux->entry_lock);
-fail:
-	free(aux->insns);
-	free(aux);
-	return NULL;
-}
 
 /* Whether it may run again before it is done: by a helper, or by one of what it goes on to. */
 static bool
@@ -124,34 +52,6 @@ may_reenter(const struct ebpf_prog_aux *aux)
 			return true;
 	}
 	return false;
-}
-
-/*
- * The object for a complete aux, without a runtime; NULL: out of memory, and
- * aux is the caller's still.  A text has at most 8 * EBPF_MAXINSNS slots: no
- * product wraps.
- */
-static struct ebpf_prog *
-prog_new(struct ebpf_prog_aux *aux, uint32_t n_frames, uint64_t mem_size, void *env)
-{
-	size_t n_insns = aux->text.insns != NULL ? aux->text.n : aux->n_insns;
-	size_t n_bytes = round_to_pages(sizeof(struct ebpf_prog) +
-					(n_insns + 1) * sizeof(struct ebpf_decoded));
-	struct ebpf_prog *prog;
-
-	prog = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (prog == MAP_FAILED)
-		return NULL;
-	aux->n_bytes = n_bytes;
-	atomic_init(&prog->run, run_refused);
-	prog->uncounted = prog->engine = run_refused;
-	prog->helpers = aux->link.type.helpers;
-	prog->env = env != NULL ? env : &aux->link.env;
-	prog->aux = aux;
-	prog->n_insns = (uint32_t)n_insns;
-	prog->n_frames = n_frames;
-	prog->mem_size = mem_size;
-	return prog;
 }
 
 /* ---- code ---- */
@@ -353,7 +253,7 @@ int
 ebpf_prog_count(struct ebpf_prog *prog, int on, struct ebpf_err *err)
 {
 	struct ebpf_prog_aux *aux = prog->aux;
-	size_t page = round_to_pages(1);
+	size_t page = ebpf_round_to_pages(1);
 	ebpf_run_fn entry = aux->may_reenter ? run_guarded_counted : run_counted;
 	int rc;
 
@@ -462,6 +362,21 @@ has_atomics(const struct ebpf_prog_aux *aux)
 	return false;
 }
 
+/* As large as what runs is. */
+static int
+grow(struct ebpf_prog **prog, struct ebpf_err *err)
+{
+	const struct ebpf_prog_aux *aux = (*prog)->aux;
+	struct ebpf_prog *grown;
+
+	if (aux->text.insns == NULL)
+		return 0;
+	if ((grown = ebpf_prog_realloc(*prog, aux->text.n)) == NULL)
+		return out_of_memory(aux->n_insns, err);
+	*prog = grown;
+	return 0;
+}
+
 /* All that can be said against the instructions; what stands that runs without tests. */
 static int
 check(struct ebpf_prog_aux *aux, const struct ebpf_load_opts *opts, uint32_t *n_frames,
@@ -522,37 +437,33 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
 	struct ebpf_policy policy;
 	struct ebpf_prog_aux *aux;
 	struct ebpf_prog *prog;
-	uint32_t n_frames = 0;
 	int rc;
 
 	if ((rc = read_opts(caller_opts, &opts, err)) < 0 ||
 	    (rc = read_policy(opts.policy, &policy, err)) < 0 ||
 	    (rc = check_length(n_insns, err)) < 0)
 		return rc;
-	if ((aux = aux_new(type, insns, n_insns)) == NULL)
+	if ((prog = ebpf_prog_alloc(type, insns, n_insns)) == NULL)
 		return out_of_memory(n_insns, err);
+	aux = prog->aux;
 	aux->is_own = is_own;
 	aux->verify = opts.verify;
 	set_policy(aux, &policy);
 	if ((rc = ebpf_link_init(&aux->link, type, &opts, err)) < 0 ||
 	    (rc = ebpf_extension_take(&aux->extension, type, &opts, err)) < 0 ||
-	    (rc = check(aux, &opts, &n_frames, &proof, err)) < 0 ||
-	    (rc = rewrite(aux, &proof, err)) < 0)
+	    (rc = check(aux, &opts, &prog->n_frames, &proof, err)) < 0 ||
+	    (rc = rewrite(aux, &proof, err)) < 0 || (rc = grow(&prog, err)) < 0)
 		goto fail;
 	aux->may_reenter = may_reenter(aux);
-	prog = prog_new(aux, n_frames, verified_size(aux, &opts), env);
-	if (prog == NULL) {
-		rc = out_of_memory(n_insns, err);
+	prog->mem_size = verified_size(aux, &opts);
+	prog->helpers = aux->link.type.helpers;
+	prog->env = env != NULL ? env : &aux->link.env;
+	if ((rc = ebpf_prog_select_runtime(prog, err)) < 0)
 		goto fail;
-	}
-	if ((rc = ebpf_prog_select_runtime(prog, err)) < 0) {
-		prog_free(prog);
-		return rc;
-	}
 	*out = prog;
 	return 0;
 fail:
-	aux_free(aux);
+	ebpf_prog_free(prog);
 	return rc;
 }
 
@@ -619,7 +530,7 @@ ebpf_prog_put(struct ebpf_prog *prog)
 		return;
 	/* Release: uses before this put; acquire: all of them before the free. */
 	if (atomic_fetch_sub_explicit(&prog->aux->n_refs, 1, memory_order_acq_rel) == 1)
-		prog_free(prog);
+		ebpf_prog_free(prog);
 }
 
 const struct ebpf_insn *

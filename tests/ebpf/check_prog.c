@@ -4,6 +4,7 @@
 
 #include "ebpf/insn.h"
 #include "ebpf/prog.h"
+#include "ebpf/prog_alloc.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* ---- allocations fail on request: -Wl,--wrap=calloc,--wrap=realloc,--wrap=mmap[64] ---- */
+/* ---- allocations fail on request: -Wl,--wrap=calloc, realloc, mmap[64], mremap ---- */
 
 /* Where off_t is made to have 64 bits, mmap() has another name. */
 #ifdef _FILE_OFFSET_BITS
@@ -24,6 +25,9 @@ void *__real_realloc(void *p, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+
+void *__real_mremap(void *addr, size_t old_len, size_t len, int flags, ...);
+void *__wrap_mremap(void *addr, size_t old_len, size_t len, int flags, ...);
 
 static long fail_after = -1;    /* allocations that still work; -1: all */
 
@@ -49,6 +53,12 @@ void *
 __wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return fails() ? MAP_FAILED : __real_mmap(addr, len, prot, flags, fd, off);
+}
+
+void *
+__wrap_mremap(void *addr, size_t old_len, size_t len, int flags, ...)
+{
+	return fails() ? MAP_FAILED : __real_mremap(addr, old_len, len, flags);
 }
 
 #define K(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
@@ -269,6 +279,37 @@ START_TEST(unstructured_programs_are_not_trusted)
 }
 END_TEST
 
+/* Slots that fit the pages, more than those, and fewer again. */
+START_TEST(growth_keeps_what_is_there)
+{
+	static const size_t sizes[] = { 2, 30, 100000, 30 };
+	struct ebpf_prog *prog = ebpf_prog_alloc(ebpf_prog_type_raw(), small, 2), *moved;
+
+	ck_assert_ptr_nonnull(prog);
+	prog->n_frames = 3;
+	for (size_t i = 0; i < 3; i++)
+		prog->code[i].imm = 100 + (int32_t)i;
+	for (size_t n = 0; n < N_ELEMS(sizes); n++) {
+		bool fits = ebpf_round_to_pages(sizeof(*prog) + (sizes[n] + 1) *
+						sizeof(struct ebpf_decoded)) == prog->aux->n_bytes;
+
+		moved = ebpf_prog_realloc(prog, sizes[n]);
+		ck_assert_ptr_nonnull(moved);
+		ck_assert(!fits || moved == prog);
+		prog = moved;
+		ck_assert_uint_eq(prog->n_insns, sizes[n]);
+		ck_assert_uint_eq(prog->n_frames, 3);
+		for (size_t i = 0; i <= sizes[n]; i++)
+			ck_assert_int_eq(prog->code[i].imm, i < 3 ? 100 + (int32_t)i : 0);
+	}
+	fail_after = 0;
+	ck_assert_ptr_null(ebpf_prog_realloc(prog, 200000));
+	fail_after = -1;
+	ck_assert_uint_eq(prog->n_insns, 30);
+	ebpf_prog_free(prog);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -283,6 +324,7 @@ suite(void)
 	tcase_add_loop_test(tc, malformed_programs_are_refused_by_both_loaders, 0,
 			    N_ELEMS(malformed));
 	tcase_add_loop_test(tc, unstructured_programs_are_not_trusted, 0, N_ELEMS(unstructured));
+	tcase_add_test(tc, growth_keeps_what_is_there);
 	suite_add_tcase(s, tc);
 	return s;
 }
