@@ -403,7 +403,8 @@ reach_out(struct gen *g)
 		helper_call(g);
 		break;
 	case 5:
-		emit(g, EBPF_STX | EBPF_MEM | EBPF_W, 6, number_reg(g), 16 + 4 * (int)below(g, 5), 0);
+		emit(g, EBPF_STX | EBPF_MEM | EBPF_W, 6, number_reg(g),
+		     16 + 4 * (int)below(g, 5), 0);
 		break;
 	}
 }
