@@ -163,11 +163,11 @@ run_guarded_counted(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2)
 	return r0;
 }
 
-void
-ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
-		   uint32_t *results)
+/* Apart from the way of a single run, which then has no frame of its own. */
+__attribute__((noinline)) static void
+run_several(const struct ebpf_prog *prog, ebpf_run_fn run, const void *ctxs, size_t stride,
+	    size_t n, uint32_t *results)
 {
-	ebpf_run_fn run = atomic_load_explicit(&prog->run, memory_order_relaxed);
 	bool is_counted = false;
 	uint64_t start = 0;
 
@@ -185,6 +185,18 @@ ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride
 	}
 	if (is_counted)
 		ebpf_counters_add(&prog->aux->counters, n, ebpf_clock_ns() - start, 0);
+}
+
+void
+ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
+		   uint32_t *results)
+{
+	ebpf_run_fn run = atomic_load_explicit(&prog->run, memory_order_relaxed);
+
+	if (n == 1)
+		results[0] = (uint32_t)run(prog, (uintptr_t)ctxs, 0);
+	else
+		run_several(prog, run, ctxs, stride, n, results);
 }
 
 static int
