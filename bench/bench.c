@@ -116,8 +116,14 @@ counts_agree(void *const states[N_ENGINES], const struct packets *p, const char 
 	return 1;
 }
 
+/* Over the filters that an engine takes. */
+struct mean {
+	double log_sum[N_ENGINES];
+	unsigned n[N_ENGINES];
+};
+
 static int
-bench_filter(size_t i, const struct packets *p, size_t runs, double log_ratio[N_ENGINES])
+bench_filter(size_t i, const struct packets *p, size_t runs, struct mean *mean)
 {
 	char buf[4096];
 	const char *expr = expression(i, buf, sizeof(buf));
@@ -140,8 +146,13 @@ bench_filter(size_t i, const struct packets *p, size_t runs, double log_ratio[N_
 	if (ok) {
 		time_engines(states, p, runs, ns);
 		for (size_t e = 0; e < N_ENGINES; e++) {
+			if (states[e] == NULL) {
+				printf(" %13s", "refused");
+				continue;
+			}
 			printf(" %7.1f %5.2f", ns[e], ns[0] / ns[e]);
-			log_ratio[e] += log(ns[0] / ns[e]) / N_FILTERS;
+			mean->log_sum[e] += log(ns[0] / ns[e]);
+			mean->n[e]++;
 		}
 		printf("\n");
 	}
@@ -156,7 +167,7 @@ bench_filter(size_t i, const struct packets *p, size_t runs, double log_ratio[N_
 static int
 bench_set(const char *title, size_t n, size_t runs)
 {
-	double log_ratio[N_ENGINES] = { 0 };
+	struct mean mean = { { 0 }, { 0 } };
 	struct packets p;
 	int ok = 1;
 
@@ -170,10 +181,10 @@ bench_set(const char *title, size_t n, size_t runs)
 		printf(" %13s", engines[e]->name);
 	printf("\n");
 	for (size_t i = 0; i < N_FILTERS && ok; i++)
-		ok = bench_filter(i, &p, runs, log_ratio);
+		ok = bench_filter(i, &p, runs, &mean);
 	printf("%-43s", "geometric mean");
 	for (size_t e = 0; e < N_ENGINES; e++)
-		printf(" %7s %5.2f", "", exp(log_ratio[e]));
+		printf(" %7s %5.2f", "", exp(mean.log_sum[e] / mean.n[e]));
 	printf("\n\n");
 	packets_free(&p);
 	return ok;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 60, MEDIUM = 590, LARGE = 1514 };
+enum { SMALL = 60, MEDIUM = 590, LARGE = PACKETS_MAX_LEN };
 
 /* splitmix64 */
 static uint64_t
@@ -168,6 +168,7 @@ packets_make(struct packets *p, size_t n, uint64_t seed)
 	}
 	for (size_t i = 0; i < n; i++) {
 		uint32_t len = imix[below(&rng, 12)];
+		uint64_t before;
 
 		if (at + 16 + len > total)
 			len = SMALL;
@@ -176,6 +177,8 @@ packets_make(struct packets *p, size_t n, uint64_t seed)
 			p->n = i;
 			break;
 		}
+		before = len;
+		memcpy(p->bytes + at - sizeof(before), &before, sizeof(before));
 		frame(&rng, p->bytes + at, len);
 		sift_view_init(&p->views[i], DLT_EN10MB, p->bytes + at, len, len);
 		at += len;

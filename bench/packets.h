@@ -5,6 +5,10 @@
 
 #include <bpfsift/filter.h>
 
+/* Before each frame stands its length, as an uint64_t. */
+#define PACKETS_LEN_SIZE 8
+#define PACKETS_MAX_LEN 1514
+
 struct packets {
 	uint8_t *bytes;
 	struct sift_view *views;
