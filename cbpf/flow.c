@@ -309,6 +309,21 @@ drop_phis(struct opt *o)
 	return dropped;
 }
 
+/* More bytes than any packet has. */
+#define TOO_MANY (1u << 31)
+
+static void
+settle_effect(const struct opt *o, struct opt_effect *e)
+{
+	uint32_t k;
+
+	e->base = opt_real(o, e->base);
+	if (e->kind != OPT_EFFECT_GUARD || !opt_is_const(o, e->base, &k))
+		return;
+	e->base = OPT_NONE;
+	e->n = k < TOO_MANY && e->n < TOO_MANY - k ? e->n + k : TOO_MANY;
+}
+
 /* Aliases reach operands, so that values may be compared by their numbers. */
 static void
 settle_values(struct opt *o)
@@ -322,12 +337,13 @@ settle_values(struct opt *o)
 			value->a = opt_real(o, value->a);
 		if (value->b != 0)
 			value->b = opt_real(o, value->b);
+		opt_fold(o, (uint32_t)v);
 	}
 	for (size_t i = 0; i < o->n_order; i++) {
 		struct opt_block *b = &o->blocks[o->order[i]];
 
 		for (uint32_t j = 0; j < b->n_effects; j++)
-			b->effects[j].base = opt_real(o, b->effects[j].base);
+			settle_effect(o, &b->effects[j]);
 	}
 }
 

@@ -192,6 +192,8 @@ uint32_t opt_tagged(struct opt *o, uint32_t off, uint32_t tag_at);
 uint32_t opt_phi(struct opt *o, uint32_t block);
 uint32_t opt_call(struct opt *o, int32_t helper, uint32_t a, uint32_t x);
 
+void opt_fold(struct opt *o, uint32_t v);
+
 /* What a value is by now. */
 static inline uint32_t
 opt_real(const struct opt *o, uint32_t v)

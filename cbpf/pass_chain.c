@@ -32,6 +32,7 @@ struct chain {
 	const uint32_t *uses;
 	uint32_t head, value;
 	uint32_t *blocks;       /* the head first */
+	uint32_t *ways;         /* the edge from each to the next one */
 	size_t n;
 	struct { uint32_t phi, arg, seen; size_t at; } phis[MAX_PHIS];
 	size_t n_phis;
@@ -123,6 +124,7 @@ walk(struct chain *c)
 	c->n_phis = 0;
 	c->blocks[c->n++] = c->head;
 	while (c->budget > 0 && (edge = way_on(c, b)) != OPT_NO_EDGE) {
+		c->ways[c->n - 1] = edge;
 		c->blocks[c->n++] = c->o->edges[edge].to;
 		c->budget--;
 		b = &c->o->blocks[c->o->edges[edge].to];
@@ -131,31 +133,35 @@ walk(struct chain *c)
 
 /* ---- phis that others use ---- */
 
+/* A use of a phi that was taken in not before the block at from. */
 static void
-see(struct chain *c, uint32_t v)
+see(struct chain *c, uint32_t v, size_t from)
 {
 	for (size_t i = 0; i < c->n_phis; i++) {
-		if (c->phis[i].phi == v)
+		if (c->phis[i].phi == v && c->phis[i].at >= from)
 			c->phis[i].seen++;
 	}
 }
 
 static void
-see_block(struct chain *c, const struct opt_block *b)
+see_block(struct chain *c, const struct opt_block *b, size_t from)
 {
-	see(c, b->a);
+	see(c, b->a, from);
 	for (uint32_t i = 0; i < b->n_edges; i++) {
 		const struct opt_edge *e = &c->o->edges[b->edges[i]];
 		const struct opt_block *to = &c->o->blocks[e->to];
 
 		for (uint32_t j = 0; j < to->n_phis; j++) {
 			if (c->uses[to->phis[j]] > 0)
-				see(c, opt_real(c->o, e->args[j]));
+				see(c, opt_real(c->o, e->args[j]), from);
 		}
 	}
 }
 
-/* The chain ends before a block whose phis are used outside of it. */
+/*
+ * The chain ends before a block whose phis are used outside of it.  Outside is
+ * also what has other ways in: it stays, and is entered from the chain too.
+ */
 static void
 shorten(struct chain *c)
 {
@@ -165,8 +171,12 @@ shorten(struct chain *c)
 		is_shorter = false;
 		for (size_t i = 0; i < c->n_phis; i++)
 			c->phis[i].seen = 0;
-		for (size_t i = 1; i < c->n; i++)
-			see_block(c, &c->o->blocks[c->blocks[i]]);
+		for (size_t i = 1, from = 1; i < c->n; i++) {
+			const struct opt_block *b = &c->o->blocks[c->blocks[i]];
+
+			from = b->n_in == 1 ? from : i;
+			see_block(c, b, from);
+		}
 		for (size_t i = 0; i < c->n_phis; i++) {
 			if (c->phis[i].seen == c->uses[c->phis[i].phi])
 				continue;
@@ -239,7 +249,7 @@ read_tests(struct chain *c)
 		const struct opt_block *b = &o->blocks[c->blocks[i]];
 		/* the edges are looked up before others are made, which moves them */
 		uint32_t yes = b->edges[0], no = b->edges[1];
-		bool goes_on_yes = i + 1 < c->n && o->edges[no].to != c->blocks[i + 1];
+		bool goes_on_yes = i + 1 < c->n && c->ways[i] == yes;
 		int64_t k = o->values[b->b].k, above = b->test == EBPF_JGT ? k + 1 : k;
 
 		if (b->test == EBPF_JEQ) {
@@ -534,6 +544,7 @@ opt_pass_chain(struct opt *o)
 
 	c.uses = opt_count_uses(o);
 	c.blocks = opt_alloc(o, o->n_order + 1, sizeof(*c.blocks));
+	c.ways = opt_alloc(o, o->n_order + 1, sizeof(*c.ways));
 	if (o->failed)
 		return -ENOMEM;
 	for (size_t i = 0; i < o->n_order && rc == 0; i++) {

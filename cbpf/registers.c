@@ -40,7 +40,7 @@ struct allocation {
 	size_t n_spans;
 	uint8_t *place;         /* by virtual register - LIR_VIRTUAL */
 	struct span *in[EBPF_MAX_REG];
-	uint32_t slot_end[N_SLOTS];     /* 0: free */
+	uint32_t slot_end[N_SLOTS];     /* position of its last mention */
 	bool spills, keeps_scratch;
 	int failed;
 };
@@ -222,12 +222,13 @@ hinted(const struct allocation *a, const struct span *s)
 	return reg < EBPF_R10 ? reg : EBPF_R10;
 }
 
+/* What leaves its register is on the stack from its start on, which is past. */
 static void
 to_stack(struct allocation *a, const struct span *s)
 {
 	a->spills = true;
 	for (unsigned slot = 0; slot < N_SLOTS; slot++) {
-		if (a->slot_end[slot] != 0)
+		if (a->slot_end[slot] >= s->start)
 			continue;
 		a->slot_end[slot] = s->end;
 		a->place[s->reg - LIR_VIRTUAL] = (uint8_t)(PLACE_STACK + slot);
@@ -282,15 +283,8 @@ place_all(struct allocation *a)
 	memset(a->slot_end, 0, sizeof(a->slot_end));
 	a->spills = false;
 	a->failed = 0;
-	for (size_t i = 0; i < a->n_spans && a->failed == 0; i++) {
-		struct span *s = &a->spans[i];
-
-		for (unsigned slot = 0; slot < N_SLOTS; slot++) {
-			if (a->slot_end[slot] != 0 && a->slot_end[slot] < s->start)
-				a->slot_end[slot] = 0;
-		}
-		place(a, s);
-	}
+	for (size_t i = 0; i < a->n_spans && a->failed == 0; i++)
+		place(a, &a->spans[i]);
 }
 
 static void

@@ -352,6 +352,20 @@ start_with(struct selection *s, uint32_t v, uint32_t dst)
 		mov32(s, dst, reg_of(s, v));
 }
 
+/*
+ * Constants that came late may be none that the machine takes: a divisor of 0,
+ * which has a test before it that fails, and counts above 31.
+ */
+static void
+put_alu_k(struct selection *s, uint8_t op, uint32_t dst, uint32_t k)
+{
+	if (op == EBPF_LSH || op == EBPF_RSH)
+		k &= 31;
+	if (k == 0 && (op == EBPF_DIV || op == EBPF_MOD))
+		op = EBPF_AND;
+	put(s, insn_alu32_k(op, 0, k), dst, LIR_NO_REG);
+}
+
 static void
 put_alu(struct selection *s, uint8_t op, const struct opt_value *v, uint32_t dst)
 {
@@ -361,7 +375,7 @@ put_alu(struct selection *s, uint8_t op, const struct opt_value *v, uint32_t dst
 	if (op == EBPF_NEG)
 		put(s, insn_alu32_k(EBPF_NEG, 0, 0), dst, LIR_NO_REG);
 	else if (opt_is_const(s->o, v->b, &k))
-		put(s, insn_alu32_k(op, 0, k), dst, LIR_NO_REG);
+		put_alu_k(s, op, dst, k);
 	else
 		put(s, insn_alu32_x(op, 0, 0), dst, reg_of(s, v->b));
 }
@@ -618,12 +632,8 @@ room(struct selection *s, uint32_t base)
 static void
 guard(struct selection *s, const struct opt_effect *e)
 {
-	uint32_t k;
-
 	if (e->base == OPT_NONE)
 		jump_k(s, EBPF_JLT, needed_reg(s, s->o->hlen), e->n, zero_label(s));
-	else if (opt_is_const(s->o, e->base, &k))
-		jump_k(s, EBPF_JLT, needed_reg(s, s->o->hlen), k + e->n, zero_label(s));
 	else
 		jump_k(s, EBPF_JSLT, room(s, e->base), e->n, zero_label(s));
 }

@@ -428,6 +428,32 @@ opt_window(struct opt *o, uint32_t sum)
 					     .bits = UINT32_MAX });
 }
 
+/*
+ * Operands have changed: what has become a constant is one from now on, in
+ * its place, so that operands still come before what is computed from them.
+ */
+void
+opt_fold(struct opt *o, uint32_t v)
+{
+	struct opt_value *value = &o->values[v];
+	uint32_t ka, kb = 0;
+
+	if (!opt_is_const(o, value->a, &ka))
+		return;
+	if (value->op == OPT_LOAD || value->op == OPT_RAW) {
+		/* a sum that wraps has a guard before it that fails */
+		value->k += ka;
+		value->a = OPT_NONE;
+		return;
+	}
+	if (value->op < OPT_ADD || value->op > OPT_NEG ||
+	    (value->op != OPT_NEG && !opt_is_const(o, value->b, &kb)))
+		return;
+	ka = compute((enum opt_op)value->op, ka, kb);
+	*value = (struct opt_value){ .op = OPT_CONST, .k = ka, .max = ka, .bits = ka,
+				     .block = value->block, .origin = value->origin };
+}
+
 /* ---- what is known of values ---- */
 
 void

@@ -368,7 +368,7 @@ count(struct diff_tally *tally, const struct trial *t)
 	}
 }
 
-/* A buffer is all of its packet. */
+/* A buffer is all of its packet, and its headers are where Ethernet has them. */
 static int
 compare_buffer(const struct comparison *cmp, const struct diff_case *c, struct trial *t)
 {
@@ -378,6 +378,8 @@ compare_buffer(const struct comparison *cmp, const struct diff_case *c, struct t
 	for (size_t i = 0; i < t->n; i++) {
 		whole[i] = t->packets[i];
 		whole[i].view.wirelen = whole[i].view.caplen;
+		whole[i].view.mac_off = 0;
+		whole[i].view.net_off = 14;
 	}
 	t->packets = whole;
 	rc = ask_oracle(cmp, t);
