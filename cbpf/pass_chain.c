@@ -326,6 +326,25 @@ lay_over(struct chain *c, struct opt_range *ranges)
 	return n;
 }
 
+/* Edges that only shadowed tests would have taken are none. */
+static void
+drop_unused_edges(struct chain *c, struct opt_range *ranges, uint32_t n, uint32_t *renumbered)
+{
+	size_t n_used = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		renumbered[ranges[i].edge] = 1;
+	for (size_t i = 0; i < c->n_edges; i++) {
+		if (renumbered[i] == 0)
+			continue;
+		renumbered[i] = (uint32_t)n_used;
+		c->edges[n_used++] = c->edges[i];
+	}
+	c->n_edges = n_used;
+	for (uint32_t i = 0; i < n; i++)
+		ranges[i].edge = renumbered[ranges[i].edge];
+}
+
 /* The head becomes the search. */
 static int
 replace(struct chain *c)
@@ -333,7 +352,7 @@ replace(struct chain *c)
 	struct opt *o = c->o;
 	struct opt_range *ranges = opt_alloc(o, 3 * c->n + 3, sizeof(*ranges));
 	struct opt_block *head;
-	uint32_t n;
+	uint32_t n, *renumbered;
 
 	c->singles = opt_alloc(o, c->n, sizeof(*c->singles));
 	c->cuts = opt_alloc(o, c->n + 1, sizeof(*c->cuts));
@@ -342,9 +361,11 @@ replace(struct chain *c)
 		return -ENOMEM;
 	c->n_singles = c->n_cuts = c->n_edges = 0;
 	read_tests(c);
+	renumbered = opt_alloc(o, c->n_edges, sizeof(*renumbered));
 	if (o->failed)
 		return -ENOMEM;
 	n = lay_over(c, ranges);
+	drop_unused_edges(c, ranges, n, renumbered);
 	head = &o->blocks[c->head];
 	head->end = OPT_END_SWITCH;
 	head->a = c->value;
