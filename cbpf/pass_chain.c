@@ -15,7 +15,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MIN_TESTS 3
+#define MIN_TESTS 4
+/* The same where blocks have phis, which a search does away with. */
+#define MIN_TESTS_OF_PHIS 2
 /* Phis of a chain's blocks that are kept track of. */
 #define MAX_PHIS 32
 /* Ends of a chain that are looked at for one like a new one. */
@@ -522,6 +524,7 @@ split_halves(struct opt *o, uint32_t block, size_t n_halves)
 
 /* ---- the pass ---- */
 
+/* c->n is the number of blocks that it took, 0: there is no chain. */
 static int
 chain_at(struct chain *c, uint32_t block)
 {
@@ -537,8 +540,10 @@ chain_at(struct chain *c, uint32_t block)
 	c->value = b->a;
 	walk(c);
 	shorten(c);
-	if (c->n < MIN_TESTS)
+	if (c->n < (c->n_phis > 0 ? MIN_TESTS_OF_PHIS : MIN_TESTS)) {
+		c->n = 0;
 		return 0;
+	}
 	if ((rc = replace(c)) < 0 || o->blocks[block].end != OPT_END_SWITCH)
 		return rc;
 	n = count_halves(o, &o->blocks[block], &n_halves);
@@ -572,7 +577,7 @@ opt_pass_chain(struct opt *o)
 		uint32_t block = o->order[i];
 
 		c.n = 0;
-		if (!taken[block] && (rc = chain_at(&c, block)) == 0 && c.n >= MIN_TESTS)
+		if (!taken[block] && (rc = chain_at(&c, block)) == 0)
 			mark_taken(&c, taken);
 	}
 	return rc;

@@ -790,17 +790,21 @@ select_singles(struct selection *s, const struct opt_block *b, uint32_t a,
 	       const struct opt_range *r, size_t n, uint32_t common, bool last)
 {
 	const struct opt_block *other = target(s, b, common);
+	bool is_near = last && is_next(s, other);
+	uint32_t k;
 	size_t left = 0;
+
+	/* what all others do costs no further jump if it stands here */
+	is_near = is_near || is_plain_ret(s, other, &k);
 
 	for (size_t i = 0; i < n; i++)
 		left += r[i].edge != common;
 	for (size_t i = 0; i < n; i++) {
 		const struct opt_block *to = target(s, b, r[i].edge);
-		bool falls_to_other = last && is_next(s, other);
 
 		if (r[i].edge == common)
 			continue;
-		if (--left > 0 || falls_to_other) {
+		if (--left > 0 || is_near) {
 			jump_k(s, EBPF_JEQ, a, r[i].last, label_of(s, to));
 			continue;
 		}
@@ -817,17 +821,26 @@ select_ranges(struct selection *s, const struct opt_block *b, uint32_t a,
 	      const struct opt_range *r, size_t n, uint64_t first, bool last)
 {
 	uint32_t common = common_edge(r, n), right;
-	size_t half = n / 2;
+	size_t half = n / 2, rest = n - half;
 
 	if (is_few_singles(r, n, first, common)) {
 		select_singles(s, b, a, r, n, common, last);
 		return;
 	}
-	right = new_label(s);
-	jump_k(s, EBPF_JGT, a, r[half - 1].last, right);
-	select_ranges(s, b, a, r, half, first, false);
-	put_label(s, right);
-	select_ranges(s, b, a, r + half, n - half, (uint64_t)r[half - 1].last + 1, last);
+	if (rest == 1) {
+		jump_k(s, EBPF_JGT, a, r[0].last, label_of(s, target(s, b, r[1].edge)));
+		go_to(s, target(s, b, r[0].edge), last);
+		return;
+	}
+	if (half == 1) {
+		jump_k(s, EBPF_JLE, a, r[0].last, label_of(s, target(s, b, r[0].edge)));
+	} else {
+		right = new_label(s);
+		jump_k(s, EBPF_JGT, a, r[half - 1].last, right);
+		select_ranges(s, b, a, r, half, first, false);
+		put_label(s, right);
+	}
+	select_ranges(s, b, a, r + half, rest, (uint64_t)r[half - 1].last + 1, last);
 }
 
 static void
