@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Lowering, level 0: each classic instruction becomes the same few extended
- * ones wherever it stands.  cbpf_lower() at the end tells the order of things.
+ * ones wherever it stands.  cbpf_lower() at the end tells the order of things,
+ * and which level a program gets.
  *
  * In: a checked program.  Out: a program that ends on every path, jumps only
  * forward (dialect pcap: backward too, on a budget), reads no register or
@@ -11,6 +12,7 @@
 #include "cbpf/lower.h"
 
 #include "cbpf/insn.h"
+#include "cbpf/opt.h"
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
 
@@ -75,8 +77,8 @@ is_ancillary(const struct cbpf_insn *insn)
  * Whether a load ends the program whatever the packet, and so goes on nowhere:
  * its offset is in no window, or past any packet's end.
  */
-static bool
-always_fails(const struct lowering *l, const struct cbpf_insn *insn)
+bool
+lower_always_fails(const struct lowering *l, const struct cbpf_insn *insn)
 {
 	uint32_t k = insn->k, ad = k - (uint32_t)CBPF_AD_OFF, off;
 	bool is_pcap = l->dialect == CBPF_DIALECT_PCAP;
@@ -123,7 +125,7 @@ successors(const struct lowering *l, size_t pc, size_t next[2])
 {
 	const struct cbpf_insn *insn = &l->insns[pc];
 
-	if (always_fails(l, insn))
+	if (lower_always_fails(l, insn))
 		return 0;
 	switch (CBPF_CLASS(insn->code)) {
 	case CBPF_RET:
@@ -211,7 +213,7 @@ find_loads(struct lowering *l, struct survey *s)
 		int op = cbpf_op_of(insn->code);
 		enum cbpf_shape shape = (enum cbpf_shape)cbpf_ops[op].shape;
 
-		if (!s->reachable[pc] || always_fails(l, insn))
+		if (!s->reachable[pc] || lower_always_fails(l, insn))
 			continue;
 		if (shape == CBPF_SHAPE_IND || shape == CBPF_SHAPE_MSH ||
 		    (shape == CBPF_SHAPE_ABS && !is_ancillary(insn)))
@@ -383,7 +385,7 @@ lower_insn(struct lowering *l, const struct cbpf_insn *insn)
 	struct emit *e = &l->e;
 	uint32_t k = insn->k;
 
-	if (always_fails(l, insn)) {
+	if (lower_always_fails(l, insn)) {
 		lower_ret_k(l, 0);
 		return 0;
 	}
@@ -580,6 +582,42 @@ choose_target(struct lowering *l, enum cbpf_target target)
 	return ebpf_err_set(l->err, -EINVAL, "no target %d", (int)target);
 }
 
+static int
+lower_plain(struct lowering *l, const struct survey *s, struct cbpf_lowered *out)
+{
+	int rc;
+
+	emit_init(&l->e, l->n_insns);
+	if ((rc = lower_all(l, s)) == 0)
+		rc = emit_link(&l->e, l->cpu, out, l->err);
+	emit_fini(&l->e);
+	return rc;
+}
+
+/*
+ * What jumps backward gets level 0, and so does what would become longer than
+ * is good for anybody.
+ */
+static int
+lower_at_level(struct lowering *l, const struct survey *s, struct cbpf_lowered *out)
+{
+	int rc = OPT_GIVE_UP;
+
+	switch (l->opts->level) {
+	case CBPF_LEVEL_0:
+		break;
+	case CBPF_LEVEL_1:
+	case CBPF_LEVEL_DEFAULT:
+	case CBPF_LEVEL_2:
+		if (l->target->opt != NULL && !s->backward)
+			rc = opt_lower(l, l->opts->level == CBPF_LEVEL_1 ? 1 : 2, out);
+		break;
+	default:
+		return ebpf_err_set(l->err, -EINVAL, "no level %d", (int)l->opts->level);
+	}
+	return rc == OPT_GIVE_UP ? lower_plain(l, s, out) : rc;
+}
+
 int
 cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	   const struct cbpf_lower_opts *opts, struct cbpf_lowered *out, struct ebpf_err *err)
@@ -598,13 +636,11 @@ cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	l.cpu = l.opts->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : l.opts->cpu;
 	if ((rc = choose_target(&l, target)) < 0)
 		return rc;
-	emit_init(&l.e, l.n_insns);
 	if ((rc = survey(&l, &s)) < 0)
 		ebpf_err_set(err, rc, "out of memory");
-	else if ((rc = lower_all(&l, &s)) == 0)
-		rc = emit_link(&l.e, l.cpu, out, err);
+	else
+		rc = lower_at_level(&l, &s, out);
 	free(s.reachable);
-	emit_fini(&l.e);
 	return rc;
 }
 

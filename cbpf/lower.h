@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lowering, level 0: what its parts share.
+ * Lowering, level 0: what its parts share.  opt.h takes over from level 1 on.
  *
  * Registers keep the roles that the kernel's conversion gives them:
  *
@@ -32,6 +32,7 @@ enum {
 enum lower_window { WINDOW_DATA, WINDOW_NET, WINDOW_LL, WINDOW_NONE };
 
 struct lowering;
+struct opt_target;
 
 /*
  * How a target reaches packet bytes and metadata.  Loads that fail whatever
@@ -53,6 +54,7 @@ struct lower_target {
 	void (*ind)(struct lowering *l, uint32_t k, uint8_t size);
 	/* A = ancillary data at a known offset from CBPF_AD_OFF, ALU_XOR_X apart. */
 	int (*ancillary)(struct lowering *l, uint32_t ad);
+	const struct opt_target *opt;   /* opt.h; NULL: it has level 0 alone */
 };
 
 extern const struct lower_target lower_packet, lower_buffer;
@@ -75,6 +77,9 @@ void lower_ret_k(struct lowering *l, uint32_t k);
 /* Refuse the load at pc: "insn 3: <what>", -EINVAL. */
 int lower_refuse(struct lowering *l, const char *what);
 
+/* Whether a load ends the program whatever the packet. */
+bool lower_always_fails(const struct lowering *l, const struct cbpf_insn *insn);
+
 /* The window of an offset, and what is left of it inside. */
 enum lower_window lower_window(const struct lowering *l, uint32_t k, uint32_t *off);
 
@@ -95,6 +100,9 @@ typedef void lower_base_fn(struct lowering *l, enum lower_window window, uint8_t
  */
 int lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst,
 		     lower_base_fn *base);
+
+/* Refuse the load at pc: the target knows no headers.  -EINVAL. */
+int lower_refuse_header(struct lowering *l);
 
 /* A = size bytes at X + k; without base, a negative sum ends the program. */
 void lower_linear_ind(struct lowering *l, uint32_t k, uint8_t size, lower_base_fn *base);

@@ -6,7 +6,7 @@
  * load that asks for a header is refused where it can be seen in the program,
  * and ends it where the offset is computed.
  */
-#include "cbpf/lower.h"
+#include "cbpf/opt.h"
 
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_QINQ 0x88a8
@@ -94,4 +94,5 @@ const struct lower_target lower_buffer = {
 	.abs = load_abs,
 	.ind = load_ind,
 	.ancillary = ancillary,
+	.opt = &opt_buffer,
 };

@@ -58,6 +58,13 @@ load_at_tmp(struct lowering *l, uint8_t size, uint8_t dst)
 }
 
 int
+lower_refuse_header(struct lowering *l)
+{
+	return lower_refuse(l, "a load from the link- or network-layer header: "
+			       "target buffer needs a link type to find it");
+}
+
+int
 lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst, lower_base_fn *base)
 {
 	uint32_t off;
@@ -70,8 +77,7 @@ lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst, lowe
 	case WINDOW_NET:
 	case WINDOW_LL:
 		if (base == NULL)
-			return lower_refuse(l, "a load from the link- or network-layer header: "
-					       "target buffer needs a link type to find it");
+			return lower_refuse_header(l);
 		base(l, window, REG_TMP);
 		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, (int32_t)off));
 		load_at_tmp(l, size, dst);

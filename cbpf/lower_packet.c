@@ -5,7 +5,7 @@
  * A header that a packet has not is at offset UINT32_MAX, beyond any packet:
  * loads from it fail by the same guard as those past the end.
  */
-#include "cbpf/lower.h"
+#include "cbpf/opt.h"
 
 static void
 load_field(struct lowering *l, enum cbpf_field field, uint8_t dst)
@@ -156,4 +156,5 @@ const struct lower_target lower_packet = {
 	.abs = load_abs,
 	.ind = load_ind,
 	.ancillary = ancillary,
+	.opt = &opt_packet,
 };

@@ -27,6 +27,7 @@ struct lesson {
 	struct walk *w;
 	const struct ebpf_reg *from;
 	int64_t room;
+	int64_t packet_min;     /* what room says of the packet itself */
 };
 
 static bool
@@ -48,17 +49,24 @@ teach_copy(struct ebpf_reg *r, void *arg)
 	ebpf_deps_add(&r->deps, &from->deps);
 }
 
-/* Bytes are in the packet from start + (number with id) on. */
+/* Bytes are in the packet from start + (number with id) on, and up to there. */
 static void
 teach_room(struct ebpf_reg *r, void *arg)
 {
-	const struct lesson *l = arg;
+	struct lesson *l = arg;
 
 	if ((r->kind != EBPF_REG_PACKET && r->kind != EBPF_REG_SCALAR) ||
 	    r->id != l->from->rel.minus)
 		return;
 	if (l->room > 0 && l->room > r->room)
 		r->room = l->room;
+	/* its own offset may be a constant by now, and then has no room */
+	if (r->kind == EBPF_REG_SCALAR && r->var.r64.smin >= 0 && l->room > 0 &&
+	    ebpf_scalar_is_const(&r->var) && r->var.r64.smin <= INT32_MAX - l->room) {
+		ebpf_walk_precise(l->w, r);
+		if (l->room + r->var.r64.smin > l->packet_min)
+			l->packet_min = l->room + r->var.r64.smin;
+	}
 	ebpf_deps_add(&r->deps, &l->from->deps);
 }
 
@@ -81,7 +89,7 @@ teach_difference(struct ebpf_reg *r, void *arg)
 static void
 learn_from_relation(struct walk *w, struct ebpf_verify_state *s, const struct ebpf_reg *r)
 {
-	struct lesson lesson = { w, r, 0 };
+	struct lesson lesson = { .w = w, .from = r };
 	int64_t room = r->var.r64.smin - r->rel.delta;
 
 	if (r->rel.kind == EBPF_RELATION_CONST) {
@@ -92,9 +100,11 @@ learn_from_relation(struct walk *w, struct ebpf_verify_state *s, const struct eb
 		return;
 	ebpf_walk_precise(w, r);
 	lesson.room = room;
-	if (r->rel.minus != 0)
+	if (r->rel.minus != 0) {
 		ebpf_state_each(s, teach_room, &lesson);
-	else if (room > s->packet_min)
+		room = lesson.packet_min;
+	}
+	if (room > s->packet_min)
 		s->packet_min = room;
 }
 
@@ -104,7 +114,7 @@ learn(struct walk *w, struct ebpf_verify_state *s, unsigned regno, const struct 
       const struct ebpf_deps *deps)
 {
 	struct ebpf_reg *r = &ebpf_state_frame(s)->regs[regno];
-	struct lesson lesson = { w, r, 0 };
+	struct lesson lesson = { .w = w, .from = r };
 
 	r->var = *var;
 	ebpf_deps_add(&r->deps, deps);
@@ -123,7 +133,7 @@ learn_bound_by_length(struct walk *w, struct ebpf_verify_state *s, unsigned smal
 {
 	struct ebpf_reg *regs = ebpf_state_frame(s)->regs;
 	struct ebpf_reg from = regs[big];
-	struct lesson lesson = { w, &from, less - from.rel.delta };
+	struct lesson lesson = { .w = w, .from = &from, .room = less - from.rel.delta };
 
 	if (from.kind != EBPF_REG_SCALAR || from.rel.kind != EBPF_RELATION_LEN ||
 	    from.rel.minus != 0 || from.var.r64.smin < 0 || regs[small].var.r64.smin < 0 ||

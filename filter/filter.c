@@ -34,12 +34,13 @@ copy_cbpf(const struct cbpf_prog *prog, struct cbpf_prog **out, struct ebpf_err 
 
 /* The extended program: every instruction that our engines know may be used. */
 static int
-make_ebpf(struct sift_filter *f, const struct ebpf_policy *policy, struct ebpf_err *err)
+make_ebpf(struct sift_filter *f, const struct sift_filter_opts *known, struct ebpf_err *err)
 {
 	struct cbpf_lower_opts opts = {
 		.size = sizeof(opts),
 		.cpu = CBPF_CPU_V4,
 		.layout = sift_packet_layout(),
+		.level = known->level,
 	};
 	struct cbpf_lowered lowered = { NULL, 0, NULL };
 	int rc = cbpf_lower(f->cbpf, CBPF_TARGET_PACKET, &opts, &lowered, err);
@@ -47,7 +48,7 @@ make_ebpf(struct sift_filter *f, const struct ebpf_policy *policy, struct ebpf_e
 	if (rc < 0)
 		return rc;
 	rc = ebpf_prog_load_trusted_by(sift_prog_type_packet(), lowered.insns, lowered.n_insns,
-				       &f->env, policy, &f->ebpf, err);
+				       &f->env, known->policy, &f->ebpf, err);
 	cbpf_lowered_free(&lowered);
 	return rc;
 }
@@ -70,7 +71,7 @@ sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opt
 	f->env.random_seed = known.random_seed;
 	atomic_init(&f->env.draws, 0);
 	if ((rc = copy_cbpf(prog, &f->cbpf, err)) < 0 ||
-	    (rc = make_ebpf(f, opts != NULL ? opts->policy : NULL, err)) < 0) {
+	    (rc = make_ebpf(f, &known, err)) < 0) {
 		sift_filter_free(f);
 		return rc;
 	}

@@ -44,7 +44,9 @@ static const char help_text[] =
 	"  -y LINKTYPE           link type of the packets (default EN10MB)\n"
 	"  -s SNAPLEN            what an expression returns for packets that it accepts\n"
 	"                        (default 262144)\n"
-	"  -O LEVEL              0: instruction by instruction; the one there is yet\n"
+	"  -O LEVEL              0: instruction by instruction; 1: optimised in linear\n"
+	"                        time; 2 (default): all that is known\n"
+	"  --trace-passes        write the program to standard error after each pass\n"
 	"  --dialect=DIALECT     kernel (default), pcap: whose rules the program obeys\n"
 	"  --from=FORM           auto (default), expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw\n"
 	"  --target=TARGET       packet (default), buffer: how packet bytes are reached\n"
@@ -127,6 +129,10 @@ static const struct choice cpus[] = {
 	{ "v4", CBPF_CPU_V4 }, { NULL, 0 },
 };
 
+static const struct choice levels[] = {
+	{ "0", CBPF_LEVEL_0 }, { "1", CBPF_LEVEL_1 }, { "2", CBPF_LEVEL_2 }, { NULL, 0 },
+};
+
 struct options {
 	int dlt;
 	uint32_t snaplen;
@@ -135,6 +141,8 @@ struct options {
 	enum cbpf_target target;
 	int to; /* enum cbpf_form or TO_* */
 	enum cbpf_cpu cpu;
+	enum cbpf_level level;
+	bool trace_passes;
 	bool no_pcap_opt;
 	const char *expression; /* NULL: none on the command line */
 	const char *in;         /* NULL: standard input */
@@ -311,10 +319,17 @@ load(const struct options *o)
 
 /* ---- extended programs ---- */
 
+static void
+trace_line(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
 static struct cbpf_lowered
 lower(const struct options *o, const struct cbpf_prog *prog)
 {
-	struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = o->cpu };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = o->cpu, .level = o->level };
 	struct cbpf_lowered lowered;
 	struct cbpf_net_base base;
 	struct ebpf_err err;
@@ -323,6 +338,8 @@ lower(const struct options *o, const struct cbpf_prog *prog)
 		opts.layout = sift_packet_layout();
 	else if (sift_linktype_net_base(o->dlt, &base) == 0)
 		opts.net_base = &base;
+	if (o->trace_passes)
+		opts.trace = trace_line;
 	if (cbpf_lower(prog, o->target, &opts, &lowered, &err) < 0)
 		die("%s: %s", input_name(o), err.text);
 	return lowered;
@@ -635,6 +652,7 @@ enum {
 	OPT_TO,
 	OPT_CPU,
 	OPT_NO_PCAP_OPT,
+	OPT_TRACE_PASSES,
 	OPT_VERSION,
 };
 
@@ -645,6 +663,7 @@ static const struct option long_options[] = {
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "no-pcap-opt", no_argument, NULL, OPT_NO_PCAP_OPT },
+	{ "trace-passes", no_argument, NULL, OPT_TRACE_PASSES },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -688,15 +707,6 @@ parse_snaplen(const char *text)
 }
 
 static void
-check_level(const char *text)
-{
-	if (strcmp(text, "1") == 0 || strcmp(text, "2") == 0)
-		usage("-O: level %s does not exist yet, only 0", text);
-	if (strcmp(text, "0") != 0)
-		usage("-O: '%s' is no level, 0 is", text);
-}
-
-static void
 set_option(struct options *o, int option, const char *arg)
 {
 	switch (option) {
@@ -707,7 +717,7 @@ set_option(struct options *o, int option, const char *arg)
 		o->snaplen = parse_snaplen(arg);
 		break;
 	case 'O':
-		check_level(arg);
+		o->level = (enum cbpf_level)choose("-O", levels, arg);
 		break;
 	case 'f':
 		o->in = arg;
@@ -729,6 +739,9 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_CPU:
 		o->cpu = (enum cbpf_cpu)choose("--cpu", cpus, arg);
+		break;
+	case OPT_TRACE_PASSES:
+		o->trace_passes = true;
 		break;
 	case OPT_NO_PCAP_OPT:
 		o->no_pcap_opt = true;

@@ -49,6 +49,7 @@ struct options {
 	uint32_t wire_len;
 	enum cbpf_target target;
 	enum cbpf_dialect dialect;
+	enum cbpf_level level;
 };
 
 /* ---- messages ---- */
@@ -510,7 +511,8 @@ read_cbpf(enum cbpf_dialect dialect)
 static uint32_t
 run_on_packet(const struct cbpf_prog *cbpf, const struct sift_view *view, const struct options *o)
 {
-	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &o->policy };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &o->policy,
+					 .level = o->level };
 	struct sift_filter *filter;
 	struct ebpf_err err;
 	uint32_t verdict;
@@ -542,7 +544,8 @@ run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct
 	      const struct options *o)
 {
 	struct cbpf_net_base base = { .off = view->net_off };
-	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &base };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &base,
+					.level = o->level };
 	struct cbpf_lowered lowered;
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
@@ -687,8 +690,8 @@ set_option(struct options *o, int option, const char *arg)
 		o->dialect = choice("--dialect", arg, "kernel", "pcap") == 0 ? CBPF_DIALECT_KERNEL
 									     : CBPF_DIALECT_PCAP;
 		break;
-	case 'O':       /* level 0, which all levels begin with, is what there is */
-		number("-O", arg, 2);
+	case 'O':
+		o->level = (enum cbpf_level)(CBPF_LEVEL_0 + number("-O", arg, 2));
 		break;
 	case OPT_HELP:
 		fputs(usage_text, stdout);

@@ -205,6 +205,14 @@ enum cbpf_cpu {
 	CBPF_CPU_V4 = 4,
 };
 
+/** How much the lowering does to make a program shorter and faster. */
+enum cbpf_level {
+	CBPF_LEVEL_DEFAULT = 0, /**< level 2 */
+	CBPF_LEVEL_0 = 1,       /**< each classic instruction by itself, as the kernel does it */
+	CBPF_LEVEL_1 = 2,       /**< passes that take linear time */
+	CBPF_LEVEL_2 = 3,       /**< all passes */
+};
+
 /** Where the network layer starts in a frame, for targets without metadata. */
 struct cbpf_net_base {
 	/** Bytes before the network layer, at most INT32_MAX; UINT32_MAX: there is none. */
@@ -264,6 +272,17 @@ struct cbpf_lower_opts {
 	const struct cbpf_packet_layout *layout;
 	/** BUFFER: NULL where no link type is known; borrowed for the call. */
 	const struct cbpf_net_base *net_base;
+	/**
+	 * Programs of level 2 compare numbers as they lie in the memory of this
+	 * host: they are for machines of its byte order.
+	 */
+	enum cbpf_level level;
+	/**
+	 * NULL, or receives the program after each pass of levels 1 and 2, as
+	 * text, a line a call, without newline.
+	 */
+	void (*trace)(void *trace_arg, const char *line);
+	void *trace_arg;
 };
 
 /** A lowered program: the instructions, and where each came from. */
@@ -278,8 +297,8 @@ struct cbpf_lowered {
 };
 
 /**
- * Lower a checked classic program to eBPF, one instruction after the other,
- * as the kernel's own conversion does.
+ * Lower a checked classic program to eBPF.  Its verdicts are the same at each
+ * level, for every packet.  Programs that jump backward get level 0.
  *
  * @param prog    accepted by cbpf_check(); borrowed for the call.
  * @param target  how packet bytes are reached.

@@ -150,6 +150,7 @@ struct sift_filter_opts {
 	size_t size;            /**< sizeof(struct sift_filter_opts) */
 	uint64_t random_seed;   /**< of the ancillary load 'random'; a filter's sequence repeats */
 	const struct ebpf_policy *policy;       /**< of the extended program; may be NULL */
+	enum cbpf_level level;  /**< of the lowering */
 };
 
 /**
@@ -160,7 +161,7 @@ struct sift_filter_opts {
  * @param out   on success receives the filter, which the caller frees with
  *              sift_filter_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
- * @return 0; -EINVAL: opts->size is too small; -E2BIG: too long once expanded;
+ * @return 0; -EINVAL: opts->size is too small, or no such level; -E2BIG: too long once expanded;
  *         -ENOMEM; what ebpf_prog_load_by() returns for the policy.  Thread-safe.
  */
 BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,

@@ -44,7 +44,8 @@ static struct cbpf_lowered
 lower(const struct cbpf_insn *insns, size_t n, enum cbpf_dialect dialect, enum cbpf_target target,
       enum cbpf_cpu cpu)
 {
-	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = cpu, .layout = &layout };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = cpu, .layout = &layout,
+					      .level = CBPF_LEVEL_0 };
 	struct cbpf_lowered out = { 0 };
 	struct cbpf_prog *prog = NULL;
 	struct ebpf_err err = { "" };
@@ -612,6 +613,7 @@ START_TEST(lowers_to_exactly_this)
 		.cpu = listings[_i].cpu,
 		.layout = &layout,
 		.net_base = listings[_i].with_link_type ? &ethernet : NULL,
+		.level = CBPF_LEVEL_0,
 	};
 	const char *classic = listings[_i].classic, *expected = listings[_i].extended;
 	struct cbpf_lowered p = { 0 };
@@ -788,7 +790,7 @@ START_TEST(too_long_a_program_is_refused)
 {
 	enum { N = 100000 };
 	struct cbpf_insn *insns = calloc(N, sizeof(*insns));
-	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = &layout };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = CBPF_LEVEL_0 };
 	struct cbpf_lowered out;
 	struct ebpf_err err;
 	struct cbpf_prog *prog;

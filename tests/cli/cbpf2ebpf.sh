@@ -194,7 +194,7 @@ with open("json.asm", "w") as f:
             f.write("%4d: %s\n" % (slot, i["asm"]))
 origins = [i["origin"] for i in j["ebpf"]]
 assert set(o for o in origins if o is not None) <= set(range(len(j["cbpf"]))), origins
-assert {0, 3, 9, 12} <= set(origins), origins
+assert {0, 3, 12} <= set(origins), origins
 END
 	check 'the JSON form is JSON, of the schema' python3 read_json.py
 	for form in ddd raw asm; do
@@ -233,7 +233,14 @@ check_same '-s is what an expression returns' '(000) ret      #96' "$("$tool" -s
 check_same '-s 0 is the most' '(000) ret      #262144' "$("$tool" -s 0 --to=d '')"
 check_same '-y is the link type' '(000) ldb      [0]' \
 	"$("$tool" -y RAW --to=d ip | head -n 1)"
-check_same '-O 0 is the level' "$("$tool" tcp)" "$("$tool" -O 0 tcp)"
+check_same '-O 2 is the level' "$("$tool" tcp)" "$("$tool" -O 2 tcp)"
+n0=$("$tool" -O 0 tcp | wc -l)
+n1=$("$tool" -O 1 tcp | wc -l)
+n2=$("$tool" -O 2 tcp | wc -l)
+check 'each level is shorter than the one before' test "$n0" -gt "$n1" -a "$n1" -gt "$n2"
+"$tool" --trace-passes -O 2 -o /dev/null tcp 2>stderr
+check_same '--trace-passes shows each pass' 'build guard thread guard wide chain swap' \
+	"$(sed -n 's/^pass \([a-z]*\):.*/\1/p' stderr | tr '\n' ' ' | sed 's/ $//')"
 
 # ---- what differs by dialect and target ----
 
@@ -313,9 +320,7 @@ refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x
 refuses 2 "-y: 'x' is no link type" -y x
 refuses 2 "-s: '-1' is no number from 0 to 2147483647" -s -1
 refuses 2 "-s: '2147483648' is no number from 0 to 2147483647" -s 2147483648
-refuses 2 '-O: level 1 does not exist yet, only 0' -O 1
-refuses 2 '-O: level 2 does not exist yet, only 0' -O 2
-refuses 2 "-O: 'x' is no level, 0 is" -O x
+refuses 2 "-O: 'x' is none of 0, 1, 2" -O x
 refuses 2 'an expression or -f, not both' -f in tcp
 refuses 2 "'tcp' is an expression, but --from=d has no such thing" --from=d tcp
 "$tool" --nonsense >stdout 2>stderr

@@ -46,10 +46,11 @@ struct counts {
 };
 
 static void
-verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t index,
-	       struct counts *counts)
+verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, enum cbpf_level level,
+	       uint64_t index, struct counts *counts)
 {
-	struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = sift_packet_layout() };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .layout = sift_packet_layout(),
+					.level = level };
 	bool is_packet = target == CBPF_TARGET_PACKET;
 	struct ebpf_load_opts load = { .size = sizeof(load), .mem_size = 1 + index % 1500,
 				       .verify = EBPF_VERIFY_NO_LEAKS };
@@ -79,8 +80,9 @@ verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t i
 	}
 	if (rc < 0) {
 		dump(&lowered);
-		ck_abort_msg("case %" PRIu64 ", target %d, memory %zu: %s", index, (int)target,
-			     (size_t)load.mem_size, err.text);
+		ck_abort_msg("case %" PRIu64 ", target %d, level %d, memory %zu: %s", index,
+			     (int)target, (int)level - (int)CBPF_LEVEL_0, (size_t)load.mem_size,
+			     err.text);
 	}
 	counts->n_accepted++;
 	counts->n_insns += lowered.n_insns;
@@ -88,9 +90,17 @@ verify_lowered(const struct cbpf_prog *prog, enum cbpf_target target, uint64_t i
 	cbpf_lowered_free(&lowered);
 }
 
+static const struct {
+	enum cbpf_dialect dialect;
+	enum cbpf_level level;
+} kinds[] = {
+	{ CBPF_DIALECT_KERNEL, CBPF_LEVEL_0 }, { CBPF_DIALECT_PCAP, CBPF_LEVEL_0 },
+	{ CBPF_DIALECT_KERNEL, CBPF_LEVEL_1 }, { CBPF_DIALECT_PCAP, CBPF_LEVEL_1 },
+	{ CBPF_DIALECT_KERNEL, CBPF_LEVEL_2 }, { CBPF_DIALECT_PCAP, CBPF_LEVEL_2 },
+};
+
 START_TEST(lowered_programs_are_accepted)
 {
-	static const enum cbpf_dialect dialects[] = { CBPF_DIALECT_KERNEL, CBPF_DIALECT_PCAP };
 	uint64_t seed = suite_seed(20260120);
 	struct counts counts[2] = { { 0, 0, 0, 0 }, { 0, 0, 0, 0 } };
 
@@ -99,18 +109,18 @@ START_TEST(lowered_programs_are_accepted)
 		struct diff_case c;
 		struct ebpf_err err;
 
-		diff_case_init(&c, dialects[_i], seed, i);
-		if (cbpf_check(c.insns, c.n_insns, dialects[_i], &prog, &err) == 0) {
-			verify_lowered(prog, CBPF_TARGET_PACKET, i, &counts[0]);
-			verify_lowered(prog, CBPF_TARGET_BUFFER, i, &counts[1]);
+		diff_case_init(&c, kinds[_i].dialect, seed, i);
+		if (cbpf_check(c.insns, c.n_insns, kinds[_i].dialect, &prog, &err) == 0) {
+			verify_lowered(prog, CBPF_TARGET_PACKET, kinds[_i].level, i, &counts[0]);
+			verify_lowered(prog, CBPF_TARGET_BUFFER, kinds[_i].level, i, &counts[1]);
 			cbpf_prog_free(prog);
 		}
 		diff_case_fini(&c);
 	}
 	for (int t = 0; t < 2; t++) {
-		printf("verify: target %s: %" PRIu64 " accepted, %" PRIu64 " instructions, %" PRIu64
+		printf("verify: level %d, target %s: %" PRIu64 " accepted, %" PRIu64 " instructions, %" PRIu64
 		       " visited, %" PRIu64 " with backward jumps refused\n",
-		       t == 0 ? "packet" : "buffer", counts[t].n_accepted,
+		       (int)kinds[_i].level - (int)CBPF_LEVEL_0, t == 0 ? "packet" : "buffer", counts[t].n_accepted,
 		       counts[t].n_insns, counts[t].n_visited, counts[t].n_loops);
 		ck_assert_uint_gt(counts[t].n_accepted, 0);
 	}
@@ -125,7 +135,7 @@ suite(void)
 	TCase *tc = tcase_create("random classic programs");
 
 	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, lowered_programs_are_accepted, 0, 2);
+	tcase_add_loop_test(tc, lowered_programs_are_accepted, 0, N_ELEMS(kinds));
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -16,9 +16,31 @@
 #define MINIMISE_MAX 2000
 
 /* Who disagrees with the oracle. */
-enum party { PARTY_REFERENCE, PARTY_FILTER, PARTY_BUFFER };
+enum party {
+	PARTY_REFERENCE,
+	PARTY_FILTER_0,
+	PARTY_FILTER_1,
+	PARTY_FILTER_2,
+	PARTY_BUFFER_0,
+	PARTY_BUFFER_1,
+	PARTY_BUFFER_2,
+	N_PARTIES
+};
 
-static const char *const party_names[] = { "reference", "sift_filter_batch", "target buffer" };
+static const char *const party_names[] = {
+	"reference",
+	"sift_filter_batch, level 0",
+	"sift_filter_batch, level 1",
+	"sift_filter_batch, level 2",
+	"target buffer, level 0",
+	"target buffer, level 1",
+	"target buffer, level 2",
+};
+
+static const enum cbpf_level party_levels[] = {
+	CBPF_LEVEL_DEFAULT, CBPF_LEVEL_0, CBPF_LEVEL_1, CBPF_LEVEL_2,
+	CBPF_LEVEL_0,       CBPF_LEVEL_1, CBPF_LEVEL_2,
+};
 
 struct comparison {
 	const struct diff_oracle *oracle;
@@ -62,12 +84,13 @@ ask_oracle(const struct comparison *cmp, struct trial *t)
 }
 
 static int
-ask_filter(const struct cbpf_prog *prog, const struct diff_packet *packets, size_t n,
-	   uint32_t *verdicts, struct ebpf_err *err)
+ask_filter(const struct cbpf_prog *prog, enum cbpf_level level, const struct diff_packet *packets,
+	   size_t n, uint32_t *verdicts, struct ebpf_err *err)
 {
+	const struct sift_filter_opts opts = { .size = sizeof(opts), .level = level };
 	struct sift_view views[DIFF_PACKETS];
 	struct sift_filter *filter;
-	int rc = sift_filter_new(prog, NULL, &filter, err);
+	int rc = sift_filter_new(prog, &opts, &filter, err);
 
 	if (rc < 0)
 		return rc;
@@ -101,11 +124,12 @@ run_buffer(const struct cbpf_lowered *lowered, const struct diff_packet *packets
 
 /* -ENOTSUP: the program asks for what a buffer has not. */
 static int
-ask_buffer(const struct cbpf_prog *prog, const struct diff_packet *packets, size_t n,
-	   uint32_t *verdicts, struct ebpf_err *err)
+ask_buffer(const struct cbpf_prog *prog, enum cbpf_level level, const struct diff_packet *packets,
+	   size_t n, uint32_t *verdicts, struct ebpf_err *err)
 {
 	static const struct cbpf_net_base ethernet = { .off = 14 };
-	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &ethernet };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &ethernet,
+					.level = level };
 	struct cbpf_lowered lowered = { NULL, 0, NULL };
 	int rc = cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &lowered, err);
 
@@ -131,10 +155,10 @@ ask(const struct comparison *cmp, enum party party, const struct trial *t, uint3
 	}
 	if ((rc = cbpf_check(t->insns, t->n_insns, cmp->oracle->dialect, &prog, cmp->err)) < 0)
 		return rc;
-	if (party == PARTY_FILTER)
-		rc = ask_filter(prog, t->packets, t->n, verdicts, cmp->err);
+	if (party < PARTY_BUFFER_0)
+		rc = ask_filter(prog, party_levels[party], t->packets, t->n, verdicts, cmp->err);
 	else
-		rc = ask_buffer(prog, t->packets, t->n, verdicts, cmp->err);
+		rc = ask_buffer(prog, party_levels[party], t->packets, t->n, verdicts, cmp->err);
 	cbpf_prog_free(prog);
 	return rc;
 }
@@ -319,7 +343,7 @@ agrees(const struct comparison *cmp, const struct diff_case *c, const struct tri
 		report(cmp, c, t, i, party, verdicts[i]);
 		return false;
 	}
-	if (party == PARTY_BUFFER)
+	if (party == PARTY_BUFFER_2)
 		cmp->tally->n_buffer += t->n;
 	return true;
 }
@@ -344,7 +368,7 @@ count(struct diff_tally *tally, const struct trial *t)
 	}
 }
 
-/* A buffer is all of its packet. */
+/* A buffer is all of its packet, and its headers are where Ethernet has them. */
 static int
 compare_buffer(const struct comparison *cmp, const struct diff_case *c, struct trial *t)
 {
@@ -354,10 +378,15 @@ compare_buffer(const struct comparison *cmp, const struct diff_case *c, struct t
 	for (size_t i = 0; i < t->n; i++) {
 		whole[i] = t->packets[i];
 		whole[i].view.wirelen = whole[i].view.caplen;
+		whole[i].view.mac_off = 0;
+		whole[i].view.net_off = 14;
 	}
 	t->packets = whole;
-	if ((rc = ask_oracle(cmp, t)) == 0)
-		agrees(cmp, c, t, PARTY_BUFFER);
+	rc = ask_oracle(cmp, t);
+	for (enum party p = PARTY_BUFFER_0; p < N_PARTIES && rc == 0; p++) {
+		if (!agrees(cmp, c, t, p))
+			break;
+	}
 	return rc;
 }
 
@@ -375,10 +404,11 @@ compare_case(const struct comparison *cmp, struct diff_case *c)
 		return rc;
 	cmp->tally->n_cases++;
 	count(cmp->tally, &t);
-	if (agrees(cmp, c, &t, PARTY_REFERENCE) && agrees(cmp, c, &t, PARTY_FILTER) &&
-	    c->index % BUFFER_EVERY == 0)
-		return compare_buffer(cmp, c, &t);
-	return 0;
+	for (enum party p = PARTY_REFERENCE; p < PARTY_BUFFER_0; p++) {
+		if (!agrees(cmp, c, &t, p))
+			return 0;
+	}
+	return c->index % BUFFER_EVERY == 0 ? compare_buffer(cmp, c, &t) : 0;
 }
 
 int

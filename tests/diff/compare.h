@@ -34,7 +34,8 @@ struct diff_oracle {
 		     uint32_t *verdicts, struct ebpf_err *err);
 };
 
-extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference;
+extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference,
+	diff_oracle_reference_kernel;
 
 #define DIFF_STEPS 1024
 

@@ -168,6 +168,7 @@ parse(char **argv, struct campaign *c)
 #endif
 		&diff_oracle_kernel,
 		&diff_oracle_reference,
+		&diff_oracle_reference_kernel,
 	};
 	uint64_t numbers[4];
 
@@ -203,7 +204,8 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (argc != 6 || !parse(argv, campaign)) {
-		fprintf(stderr, "usage: differential pcap|kernel PAIRS SEED OFFSET JOBS\n");
+		fprintf(stderr, "usage: differential ORACLE PAIRS SEED OFFSET JOBS, ORACLE pcap, kernel, "
+				"reference or reference-kernel\n");
 		return 2;
 	}
 	sigaction(SIGINT, &action, NULL);

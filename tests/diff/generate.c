@@ -453,6 +453,51 @@ idiom(struct maker *m)
 	put_test(m);
 }
 
+/*
+ * A field and many tests of it, most of them with one way out, as lists of
+ * hosts and ports are; some of the numbers near each other, some twice.
+ */
+static void
+list_of_numbers(struct maker *m)
+{
+	static const unsigned ops[] = { CBPF_JEQ, CBPF_JEQ, CBPF_JEQ,
+					CBPF_JEQ, CBPF_JGT, CBPF_JGE };
+	uint32_t n = 2 + below(m, 14), near = constant(m), out = below(m, 6);
+
+	put(m, CBPF_LD | any_size(m) | CBPF_ABS, offset(m));
+	if (chance(m, 20))
+		put(m, CBPF_ALU | CBPF_AND | CBPF_K, constant(m));
+	for (uint32_t i = 0; i < n && room(m) > n + 8; i++) {
+		uint32_t k = chance(m, 50) ? near + below(m, 12) : constant(m);
+		uint32_t jt = chance(m, 80) ? n - 1 - i + out : hop(m, 255);
+		uint32_t jf = chance(m, 95) ? 0 : hop(m, 4);
+
+		if (chance(m, 10))
+			put_jump(m, CBPF_JMP | CBPF_JGE | CBPF_K, jf, jt, k);
+		else
+			put_jump(m, CBPF_JMP | PICK(m, ops) | CBPF_K, jt, jf, k);
+	}
+}
+
+/* An address, compared piece by piece with what stands in a packet, or nearly. */
+static void
+address(struct maker *m)
+{
+	uint32_t size = 1u << below(m, 3), n = 2 + below(m, 4), out = below(m, 5);
+	uint32_t off = below(m, 40);
+	unsigned code = CBPF_LD | CBPF_ABS | (size == 4 ? CBPF_W : size == 2 ? CBPF_H : CBPF_B);
+
+	for (uint32_t i = 0; i < n && room(m) > 2 * n + 8; i++, off += size) {
+		uint32_t k = 0;
+
+		for (uint32_t j = 0; j < size && off + j < m->packet->len; j++)
+			k = k << 8 | m->packet->frame[off + j];
+		put(m, code, off);
+		put_jump(m, CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 2 * (n - 1 - i) + out,
+			 chance(m, 95) ? k : constant(m));
+	}
+}
+
 static void
 skip(struct maker *m)
 {
@@ -471,6 +516,10 @@ gadget(struct maker *m)
 
 	if (below(m, 60) == 0)
 		idiom(m);
+	else if (below(m, 40) == 0)
+		list_of_numbers(m);
+	else if (below(m, 60) == 0)
+		address(m);
 	else if (m->asks_metadata && below(m, m->dialect == CBPF_DIALECT_KERNEL ? 6 : 200) == 0)
 		metadata(m);
 	else

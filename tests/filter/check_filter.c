@@ -101,7 +101,7 @@ START_TEST(shows_its_programs)
 	ck_assert_uint_eq(n, 2);
 	ck_assert_int_eq(cbpf_prog_dialect(sift_filter_cbpf(f)), CBPF_DIALECT_KERNEL);
 	ck_assert_ptr_nonnull(ebpf_prog_insns(sift_filter_ebpf(f), &n));
-	ck_assert_uint_gt(n, 2);
+	ck_assert_uint_ge(n, 2);
 	sift_filter_free(f);
 	sift_filter_free(NULL);
 }

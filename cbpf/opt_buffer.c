@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Target buffer for the optimiser: R1 = data, R2 = its length. */
+#include "cbpf/opt.h"
+
+static void
+begin(struct opt *o)
+{
+	const struct cbpf_net_base *base = o->l->opts->net_base;
+
+	o->data = opt_entry(o, EBPF_R1);
+	o->hlen = opt_entry(o, EBPF_R2);
+	o->len = o->hlen;
+	if (base == NULL)
+		return;
+	o->ll = opt_const(o, 0);
+	o->net = base->vlan_at != 0 && base->off != UINT32_MAX
+			 ? opt_tagged(o, base->off, base->vlan_at)
+			 : opt_const(o, base->off);
+}
+
+static int
+ancillary(struct opt *o, uint32_t ad, uint32_t a, uint32_t x, uint32_t *value,
+	  struct opt_missing *missing)
+{
+	(void)a, (void)x, (void)value, (void)missing;
+	return o->l->target->ancillary(o->l, ad);       /* refuses it */
+}
+
+const struct opt_target opt_buffer = {
+	.begin = begin,
+	.ancillary = ancillary,
+};
