@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "bench/engine.h"
+#include "bench/filters.h"
 #include "bench/packets.h"
 
 #include <math.h>
@@ -21,21 +22,6 @@
 
 enum { ROUNDS = 9, SNAPLEN = 262144, IN_CACHE = 4096, RUNS_IN_CACHE = 40 };
 
-static const char *const filters[] = {
-	"ip",
-	"tcp port 80",
-	"host 192.168.1.1 and tcp port 443",
-	"tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 and not src and dst net 10.0.0.0/8",
-	"ip6 and udp port 53",
-	"udp and port 53",
-	"vlan and tcp port 80",
-	"icmp or icmp6 or arp",
-	"portrange 1000-2000",
-	NULL, /* fifty hosts */
-	"len > 1000 and ip[8] < 64 and tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420",
-};
-enum { N_FILTERS = sizeof(filters) / sizeof(filters[0]) };
-
 static const struct engine *const engines[] = {
 	&engine_libpcap, &engine_single, &engine_batch,
 #ifdef HAVE_DPDK
@@ -43,19 +29,6 @@ static const struct engine *const engines[] = {
 #endif
 };
 enum { N_ENGINES = sizeof(engines) / sizeof(engines[0]) };
-
-static const char *
-expression(size_t i, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	if (filters[i] != NULL)
-		return filters[i];
-	for (unsigned host = 0; host < 50; host++)
-		len += (size_t)snprintf(buf + len, size - len, "%shost 192.168.%u.%u",
-					host > 0 ? " or " : "", host % 3 + 1, host * 5 + 1);
-	return buf;
-}
 
 static double
 now_ns(void)
@@ -126,7 +99,7 @@ static int
 bench_filter(size_t i, const struct packets *p, size_t runs, struct mean *mean)
 {
 	char buf[4096];
-	const char *expr = expression(i, buf, sizeof(buf));
+	const char *expr = filter_expression(i, buf, sizeof(buf));
 	void *states[N_ENGINES] = { NULL };
 	double ns[N_ENGINES];
 	struct cbpf_insn *insns;

@@ -650,5 +650,6 @@ opt_build(struct opt *o)
 	o->block = 0;
 	o->l->target->opt->begin(o);
 	rc = build_all(&b);
+	o->changed = true;
 	return rc < 0 ? rc : o->failed ? -ENOMEM : 0;
 }

@@ -352,6 +352,7 @@ opt_flow(struct opt *o)
 {
 	struct visit *stack;
 
+	o->changed = false;
 	o->order = opt_alloc(o, o->n_blocks + 1, sizeof(*o->order));
 	stack = opt_alloc(o, o->n_blocks + 1, sizeof(*stack));
 	if (o->failed)

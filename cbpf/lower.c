@@ -583,15 +583,32 @@ choose_target(struct lowering *l, enum cbpf_target target)
 }
 
 static int
-lower_plain(struct lowering *l, const struct survey *s, struct cbpf_lowered *out)
+lower_plain(struct lowering *l, struct cbpf_lowered *out)
 {
-	int rc;
+	struct survey s = { 0 };
+	int rc = survey(l, &s);
 
-	emit_init(&l->e, l->n_insns);
-	if ((rc = lower_all(l, s)) == 0)
-		rc = emit_link(&l->e, l->cpu, out, l->err);
-	emit_fini(&l->e);
+	if (rc < 0) {
+		ebpf_err_set(l->err, rc, "out of memory");
+	} else {
+		emit_init(&l->e, l->n_insns);
+		if ((rc = lower_all(l, &s)) == 0)
+			rc = emit_link(&l->e, l->cpu, out, l->err);
+		emit_fini(&l->e);
+	}
+	free(s.reachable);
 	return rc;
+}
+
+static bool
+jumps_back(const struct lowering *l)
+{
+	for (size_t pc = 0; pc < l->n_insns; pc++) {
+		if (l->insns[pc].code == (CBPF_JMP | CBPF_JA) &&
+		    (uint32_t)(pc + 1 + l->insns[pc].k) <= pc)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -599,7 +616,7 @@ lower_plain(struct lowering *l, const struct survey *s, struct cbpf_lowered *out
  * is good for anybody.
  */
 static int
-lower_at_level(struct lowering *l, const struct survey *s, struct cbpf_lowered *out)
+lower_at_level(struct lowering *l, struct cbpf_lowered *out)
 {
 	int rc = OPT_GIVE_UP;
 
@@ -609,13 +626,13 @@ lower_at_level(struct lowering *l, const struct survey *s, struct cbpf_lowered *
 	case CBPF_LEVEL_1:
 	case CBPF_LEVEL_DEFAULT:
 	case CBPF_LEVEL_2:
-		if (l->target->opt != NULL && !s->backward)
+		if (l->target->opt != NULL && !jumps_back(l))
 			rc = opt_lower(l, l->opts->level == CBPF_LEVEL_1 ? 1 : 2, out);
 		break;
 	default:
 		return ebpf_err_set(l->err, -EINVAL, "no level %d", (int)l->opts->level);
 	}
-	return rc == OPT_GIVE_UP ? lower_plain(l, s, out) : rc;
+	return rc == OPT_GIVE_UP ? lower_plain(l, out) : rc;
 }
 
 int
@@ -624,7 +641,6 @@ cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 {
 	struct cbpf_lower_opts known = { .size = sizeof(known) };
 	struct lowering l = { .opts = &known, .err = err };
-	struct survey s = { 0 };
 	int rc;
 
 	if (opts != NULL &&
@@ -636,12 +652,7 @@ cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	l.cpu = l.opts->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : l.opts->cpu;
 	if ((rc = choose_target(&l, target)) < 0)
 		return rc;
-	if ((rc = survey(&l, &s)) < 0)
-		ebpf_err_set(err, rc, "out of memory");
-	else
-		rc = lower_at_level(&l, &s, out);
-	free(s.reachable);
-	return rc;
+	return lower_at_level(&l, out);
 }
 
 void

@@ -101,7 +101,10 @@ run_passes(struct opt *o)
 	for (size_t i = 0; i < N_PASSES && rc == 0; i++) {
 		if (passes[i].level > o->level)
 			continue;
-		if ((rc = passes[i].run(o)) == 0 && (rc = opt_flow(o)) == 0 && opts->trace != NULL)
+		rc = passes[i].run(o);
+		if (rc == 0 && o->changed)
+			rc = opt_flow(o);
+		if (rc == 0 && opts->trace != NULL)
 			opt_dump(o, passes[i].name, opts->trace, opts->trace_arg);
 	}
 	return rc;

@@ -16,8 +16,8 @@
  * A phi is the value that an edge brings along into a block; the edges' args
  * are in the order of the block's phis.
  *
- * Passes leave edges, aliases and unreachable blocks as it suits them;
- * opt_flow() puts the derived parts in order again.
+ * Passes leave edges, aliases and unreachable blocks as it suits them, and say
+ * so in changed; opt_flow() puts the derived parts in order again.
  */
 #ifndef BPFSIFT_CBPF_OPT_H
 #define BPFSIFT_CBPF_OPT_H
@@ -140,6 +140,7 @@ struct opt {
 	uint32_t origin;
 	bool has_calls;
 	bool has_random;                /* drawing numbers is seen from outside */
+	bool changed;                   /* edges or ends, since opt_flow() */
 	bool failed;                    /* out of memory */
 	/* What the target's begin() sets: values. */
 	uint32_t data, hlen, len, ctx;

@@ -368,6 +368,7 @@ replace(struct chain *c)
 		return -ENOMEM;
 	n = lay_over(c, ranges);
 	drop_unused_edges(c, ranges, n, renumbered);
+	o->changed = true;
 	head = &o->blocks[c->head];
 	head->end = OPT_END_SWITCH;
 	head->a = c->value;

@@ -236,6 +236,7 @@ shorten(struct guards *g)
 				return -ENOMEM;
 			b = &o->blocks[o->order[i]];
 			o->edges[edge].to = zero;
+			o->changed = true;
 		}
 	}
 	return 0;

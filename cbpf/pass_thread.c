@@ -223,6 +223,7 @@ redirect(struct opt *o, uint32_t edge, uint32_t on)
 		args[i] = opt_through(o, edge, opt_real(o, o->edges[on].args[i]));
 	o->edges[edge].to = o->edges[on].to;
 	o->edges[edge].args = args;
+	o->changed = true;
 	return 0;
 }
 
@@ -242,6 +243,7 @@ return_constant(struct opt *o, uint32_t edge)
 		return -ENOMEM;
 	o->edges[edge].to = block;
 	o->edges[edge].args = NULL;
+	o->changed = true;
 	return 0;
 }
 

@@ -133,6 +133,7 @@ widen(struct opt *o, uint32_t block)
 	o->edges[b->edges[0]].to = o->edges[next->edges[0]].to;
 	o->edges[b->edges[0]].args = o->edges[next->edges[0]].args;
 	next->n_in = 0;
+	o->changed = true;
 	set_test(o, block, &both);
 	return true;
 }
