@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { N_LEVELS = 3, N_COLUMNS = N_LEVELS + 1, CLANG = N_LEVELS, N_PACKETS = 4096, SNAPLEN = 262144 };
-enum { ROUNDS = 200 };
+enum { N_LEVELS = 3, N_COLUMNS = N_LEVELS + 1, CLANG = N_LEVELS };
+enum { N_PACKETS = 4096, SNAPLEN = 262144, ROUNDS = 200 };
 
 static const enum cbpf_level levels[N_LEVELS] = { CBPF_LEVEL_0, CBPF_LEVEL_1, CBPF_LEVEL_2 };
 
@@ -300,8 +300,9 @@ list_of_hosts(struct cbpf_insn *insns, size_t n)
 		insns[pc++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_W | CBPF_ABS,
 							  pc / 12 % 2 == 0 ? 26 : 30);
 		for (uint32_t i = 0; i < 10; i++)
-			insns[pc++] = (struct cbpf_insn)CBPF_JUMP(
-				CBPF_JMP | CBPF_JEQ | CBPF_K, (uint32_t)pc * 2654435761u, 10 - i, 0);
+			insns[pc++] = (struct cbpf_insn)CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K,
+								  (uint32_t)pc * 2654435761u,
+								  10 - i, 0);
 		insns[pc++] = (struct cbpf_insn)CBPF_JUMP(CBPF_JMP | CBPF_JA, 1, 0, 0);
 		insns[pc++] = (struct cbpf_insn)CBPF_STMT(CBPF_RET | CBPF_K, SNAPLEN);
 	}
