@@ -219,6 +219,8 @@ put_in_place(struct ebpf_prog *ext, struct ebpf_prog *dst, size_t index, struct 
 	if (atomic_load_explicit(&g->ext, memory_order_relaxed) != NULL)
 		return ebpf_err_set(err, -EBUSY, "the function at insn %" PRIu32
 				    " is replaced already", g->start);
+	if (ext->aux->runtime != dst->aux->runtime)
+		return ebpf_err_set(err, -EINVAL, "one program runs as machine code, one does not");
 	if (g->depth + ext->n_frames > EBPF_MAX_FRAMES)
 		return ebpf_err_set(err, -E2BIG,
 				    "%" PRIu32 " frames in place of a function below %" PRIu32

@@ -22,6 +22,7 @@
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
+#include "ebpf/jit/jit.h"
 #include "ebpf/link.h"
 #include "ebpf/prog_alloc.h"
 #include "ebpf/prove.h"
@@ -65,9 +66,8 @@ set_row(struct ebpf_decoded *d, const void *const *labels, uintptr_t row)
 		d->row = row;
 }
 
-/* 1 + which function that can be replaced begins at a slot of what runs; 0: none. */
-static int16_t
-global_index(const struct ebpf_prog_aux *aux, int64_t start)
+int16_t
+ebpf_prog_global_index(const struct ebpf_prog_aux *aux, int64_t start)
 {
 	if (aux->extension.n_globals == 0)
 		return 0;
@@ -94,7 +94,7 @@ ebpf_prog_decode(const struct ebpf_prog *prog, const void *const *labels,
 								 insns[pc].imm)
 					     : insns[pc].imm;
 		if (row == EBPF_OP_CALL_LOCAL)
-			d->off = global_index(prog->aux, (int64_t)pc + 1 + insns[pc].imm);
+			d->off = ebpf_prog_global_index(prog->aux, (int64_t)pc + 1 + insns[pc].imm);
 		if (is_wide) {
 			uint64_t v = ebpf_link_value(&prog->aux->link, &insns[pc],
 						     (enum ebpf_op)row, pc, prog->code);
@@ -177,8 +177,8 @@ run_several(const struct ebpf_prog *prog, ebpf_run_fn run, const void *ctxs, siz
 		is_counted = true;
 		start = ebpf_clock_ns();
 	}
-	if (run == ebpf_interp) {
-		ebpf_interp_many(prog, ctxs, stride, n, results);
+	if (run == prog->engine && prog->many != NULL && n > 0) {
+		prog->many(prog, ctxs, stride, n, results);
 	} else {
 		for (size_t i = 0; i < n; i++)
 			results[i] = (uint32_t)run(prog, (uintptr_t)ctxs + i * stride, 0);
@@ -205,6 +205,13 @@ protect(struct ebpf_prog *prog, size_t n_bytes, int prot)
 	return mprotect(prog, n_bytes, prot) == 0 ? 0 : -errno;
 }
 
+static void
+set_entries(struct ebpf_prog *prog)
+{
+	prog->uncounted = prog->aux->may_reenter ? run_guarded : prog->engine;
+	atomic_store_explicit(&prog->run, prog->uncounted, memory_order_relaxed);
+}
+
 /* Decoded for an engine, and entered as a program like this one is. */
 static int
 set_engine(struct ebpf_prog *prog, ebpf_run_fn engine)
@@ -215,8 +222,9 @@ set_engine(struct ebpf_prog *prog, ebpf_run_fn engine)
 	if (labels != NULL && fuse(prog, labels) < 0)
 		return -ENOMEM;
 	prog->engine = engine;
-	prog->uncounted = prog->aux->may_reenter ? run_guarded : engine;
-	atomic_store_explicit(&prog->run, prog->uncounted, memory_order_relaxed);
+	prog->inner = NULL;
+	prog->many = NULL;
+	set_entries(prog);
 	return 0;
 }
 
@@ -232,18 +240,35 @@ ebpf_prog_set_run(struct ebpf_prog *prog, ebpf_run_fn run)
 	return rc < 0 ? rc : sealed;
 }
 
+static int
+no_jit(const struct ebpf_prog_aux *aux, int rc, struct ebpf_err *err)
+{
+	if (!aux->is_trusted)
+		return ebpf_err_set(err, rc, "a JIT is required, but the program is not verified");
+	if (rc == -ENOTSUP)
+		return ebpf_err_set(err, rc, "no JIT for this machine, and one is required");
+	return ebpf_err_set(err, rc, "program of %zu instructions: %s", aux->n_insns,
+			    rc == -ENOMEM ? "out of memory" : strerror(-rc));
+}
+
 int
 ebpf_prog_select_runtime(struct ebpf_prog *prog, struct ebpf_err *err)
 {
 	struct ebpf_prog_aux *aux = prog->aux;
-	int rc = 0;
+	int rc = 0, jit = -ENOTSUP;
 
-	/* No machine has a JIT yet: what is requested falls back to what interprets. */
-	if (aux->jit_required)
-		return ebpf_err_set(err, -ENOTSUP, "no JIT for this machine, and one is required");
-	if (aux->is_trusted) {
+	if (aux->jit_requested && aux->is_trusted)
+		jit = ebpf_jit_compile(prog);
+	if (aux->jit_required && jit < 0)
+		return no_jit(aux, jit, err);
+	if (jit == 0) {
+		aux->runtime = EBPF_RUNTIME_JIT;
+		ebpf_prog_decode(prog, NULL, prog->code);
+		set_entries(prog);
+	} else if (aux->is_trusted) {
 		aux->runtime = EBPF_RUNTIME_INTERP;
 		rc = set_engine(prog, ebpf_interp);
+		prog->many = ebpf_interp_many;
 	} else {
 		aux->runtime = EBPF_RUNTIME_CHECKED;
 		ebpf_prog_decode(prog, NULL, prog->code);

@@ -91,6 +91,10 @@ struct ebpf_prog_type {
 /* How a program is run: the entry, chosen once it is loaded. */
 typedef uint64_t (*ebpf_run_fn)(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
 
+/* n runs, n at least 1, of one context after the other; see ebpf_prog_run_many(). */
+typedef void (*ebpf_many_fn)(const struct ebpf_prog *prog, const void *ctxs, size_t stride,
+			     size_t n, uint32_t *results);
+
 /*
  * An instruction as the interpreters want it.  Indices are those of the slots
  * that it was decoded from, so that displacements hold as they are; the second
@@ -166,6 +170,7 @@ struct ebpf_prog_aux {
 	struct ebpf_extension extension;
 	struct ebpf_insn *insns;        /* as they were loaded */
 	size_t n_insns;
+	struct ebpf_jit_text *jit;      /* its machine code, or NULL */
 	struct ebpf_text text;          /* as they run; insns NULL: as they were loaded */
 	size_t n_bytes;                 /* of the mapping that holds the program */
 	enum ebpf_verify_mode verify;   /* how it was */
@@ -198,6 +203,8 @@ struct ebpf_prog {
 	_Atomic(ebpf_run_fn) run;
 	ebpf_run_fn uncounted;  /* what run is while statistics are off */
 	ebpf_run_fn engine;     /* what executes it: the last of those entries */
+	const void *inner;      /* its first function, from within a run; machine code has it */
+	ebpf_many_fn many;      /* a batch of runs; NULL: one by one */
 	const struct ebpf_helper *helpers;
 	void *env;
 	struct ebpf_prog_aux *aux;
@@ -277,6 +284,9 @@ ebpf_prog_fits(const struct ebpf_prog *prog, uint64_t mem_size)
  */
 void ebpf_prog_run_many(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
 			uint32_t *results);
+
+/* 1 + which function that can be replaced begins at a slot of what runs; 0: none. */
+int16_t ebpf_prog_global_index(const struct ebpf_prog_aux *aux, int64_t start);
 
 /*
  * Choose what executes a program, and how it is entered, by its policy; then

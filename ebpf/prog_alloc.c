@@ -10,6 +10,7 @@
 #include "ebpf/prog_alloc.h"
 
 #include "ebpf/extend.h"
+#include "ebpf/jit/jit.h"
 #include "ebpf/link.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ bytes_for(size_t n_insns)
 static void
 aux_free(struct ebpf_prog_aux *aux)
 {
+	ebpf_jit_free(aux);
 	ebpf_counters_destroy(&aux->counters);
 	pthread_mutex_destroy(&aux->entry_lock);
 	ebpf_extension_destroy(&aux->extension);

@@ -297,12 +297,14 @@ dump(const struct run *run, struct ebpf_err *err)
 static int
 make_filter(struct run *run, struct ebpf_err *err)
 {
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = run->options->jit };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy };
 	struct cbpf_prog *prog;
 	int rc = cbpf_check(run->insns, run->n_insns, CBPF_DIALECT_PCAP, &prog, err);
 
 	if (rc < 0)
 		return rc;
-	rc = sift_filter_new(prog, NULL, &run->filter, err);
+	rc = sift_filter_new(prog, &opts, &run->filter, err);
 	cbpf_prog_free(prog);
 	return rc;
 }
@@ -520,16 +522,19 @@ static void
 print_stats(const struct run *run, const struct sift_pipeline_counters *counters)
 {
 	size_t n_ebpf;
+	bool is_jit;
 
 	ebpf_prog_insns(sift_filter_ebpf(run->filter), &n_ebpf);
+	is_jit = ebpf_prog_runtime(sift_filter_ebpf(run->filter)) == EBPF_RUNTIME_JIT;
 	fprintf(stderr,
 		"  filter            %s\n"
 		"  classic program   %zu instructions\n"
 		"  extended program  %zu instructions\n"
+		"  run by            %s\n"
 		"  packets in        %" PRIu64 "\n"
 		"  packets out       %" PRIu64 "\n",
 		run->expression != NULL ? run->expression : "(none: every packet)", run->n_insns,
-		n_ebpf, counters->seen, counters->matched);
+		n_ebpf, is_jit ? "machine code" : "the interpreter", counters->seen, counters->matched);
 }
 
 /* Move the packets; then say how many, also where something failed on the way. */

@@ -16,7 +16,7 @@ const char bpfsift_usage[] =
 	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
 	"\t\t[-r file] [-s snaplen] [-w file] [-y datalinktype]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
-	"\t\t[--engine auto|interp] [--reader auto|libpcap] [--threads 1]\n"
+	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads 1]\n"
 	"\t\t[--stats] [--version] [expression]\n";
 
 enum {
@@ -120,13 +120,19 @@ read_precision(const char *text, struct bpfsift_options *options, struct ebpf_er
 }
 
 static int
-read_engine(const char *text, struct ebpf_err *err)
+read_engine(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
-	if (strcmp(text, "auto") == 0 || strcmp(text, "interp") == 0)
-		return 0;
-	if (strcmp(text, "jit") == 0 || strcmp(text, "kernel") == 0)
+	if (strcmp(text, "kernel") == 0)
 		return refuse(err, "this build has no engine %s", text);
-	return refuse(err, "unknown engine %s", text);
+	if (strcmp(text, "auto") == 0)
+		options->jit = EBPF_JIT_ON;
+	else if (strcmp(text, "interp") == 0)
+		options->jit = EBPF_JIT_OFF;
+	else if (strcmp(text, "jit") == 0)
+		options->jit = EBPF_JIT_REQUIRED;
+	else
+		return refuse(err, "unknown engine %s", text);
+	return 0;
 }
 
 static int
@@ -211,7 +217,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		options->stats = true;
 		return 0;
 	case OPTION_ENGINE:
-		return read_engine(optarg, err);
+		return read_engine(optarg, options, err);
 	case OPTION_READER:
 		return read_reader(optarg, err);
 	case OPTION_THREADS:

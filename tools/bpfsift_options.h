@@ -24,6 +24,7 @@ struct bpfsift_options {
 	const char *filter_path;  /* -F */
 	uint64_t max_matched;     /* -c; 0: no limit */
 	uint32_t snaplen;         /* -s; 0: not asked for */
+	enum ebpf_jit jit;        /* --engine */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */

@@ -39,7 +39,7 @@ static const char usage_text[] =
 	"               [--engine=interp|jit] [--blind] [--trace] [--dump] < PROGRAM\n";
 
 struct options {
-	bool is_cbpf, is_elf, trace, dump, no_verify, log, wants_jit;
+	bool is_cbpf, is_elf, trace, dump, no_verify, log;
 	struct ebpf_policy policy;
 	const char *object;             /* NULL: the program is on stdin */
 	const char *mem;                /* NULL: none */
@@ -538,7 +538,7 @@ run_on_packet(const struct cbpf_prog *cbpf, const struct sift_view *view, const 
 	return verdict;
 }
 
-/* Target buffer: the lowered program on the bytes, each access tested. */
+/* Target buffer: the lowered program on the bytes, each access tested; as machine code if asked. */
 static uint32_t
 run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct bytes packet,
 	      const struct options *o)
@@ -546,22 +546,28 @@ run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct
 	struct cbpf_net_base base = { .off = view->net_off };
 	struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &base,
 					.level = o->level };
+	struct ebpf_load_opts load = load_opts(packet.n, o);
+	bool wants_jit = o->policy.jit == EBPF_JIT_REQUIRED;
 	struct cbpf_lowered lowered;
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
-	uint32_t verdict;
+	uint64_t r0;
 
 	if (cbpf_lower(cbpf, CBPF_TARGET_BUFFER, &opts, &lowered, &err) < 0)
 		die("%s", err.text);
-	if (ebpf_prog_load_by(ebpf_prog_type_raw(), lowered.insns, lowered.n_insns, &o->policy,
-			      &prog, &err) < 0)
+	load.verify = wants_jit ? EBPF_VERIFY_ON : EBPF_VERIFY_OFF;
+	if (ebpf_prog_load_opts(ebpf_prog_type_raw(), lowered.insns, lowered.n_insns, &load, &prog,
+				&err) < 0)
 		die("%s", err.text);
 	cbpf_lowered_free(&lowered);
 	if (o->dump)
 		dump(prog);
-	verdict = (uint32_t)run_checked(prog, packet.p, packet.n, o);
+	if (!wants_jit)
+		r0 = run_checked(prog, packet.p, packet.n, o);
+	else if (ebpf_prog_exec(prog, packet.p, packet.n, &r0, &err) < 0)
+		die("%s", err.text);
 	ebpf_prog_put(prog);
-	return verdict;
+	return (uint32_t)r0;
 }
 
 static void
@@ -643,7 +649,8 @@ set_option(struct options *o, int option, const char *arg)
 {
 	switch (option) {
 	case OPT_ENGINE:
-		o->wants_jit = choice("--engine", arg, "interp", "jit") == 1;
+		o->policy.jit = choice("--engine", arg, "interp", "jit") == 0 ? EBPF_JIT_OFF
+									  : EBPF_JIT_REQUIRED;
 		break;
 	case OPT_MEM:
 		o->mem = arg;
@@ -710,8 +717,9 @@ set_option(struct options *o, int option, const char *arg)
 static void
 check_options(const struct options *o)
 {
-	if (o->no_verify && o->wants_jit)
-		usage("--no-verify runs in the checked interpreter, not with --engine=jit");
+	if ((o->no_verify || o->trace) && o->policy.jit == EBPF_JIT_REQUIRED)
+		usage("%s runs in the checked interpreter, not with --engine=jit",
+		      o->no_verify ? "--no-verify" : "--trace");
 	if (o->no_verify && o->log)
 		usage("--log shows what the verifier does, not with --no-verify");
 	if (o->is_cbpf && o->log)
@@ -741,8 +749,6 @@ main(int argc, char **argv)
 	if (optind < argc)
 		usage("one argument too many: %s", argv[optind]);
 	check_options(&o);
-	if (o.wants_jit)
-		die("no JIT in this build");
 	if (o.is_cbpf)
 		run_cbpf(&o);
 	else

@@ -615,7 +615,8 @@ BPFSIFT_API int ebpf_prog_load_opts(const struct ebpf_prog_type *type,
  *
  * @param ext  once, then it is that function for as long as it lasts.
  * @param err  receives one line; may be NULL.
- * @return 0; -EINVAL: loaded for no function; -EBUSY: it was put in its place
+ * @return 0; -EINVAL: loaded for no function, or one of the programs runs as
+ *         machine code and the other does not; -EBUSY: it was put in its place
  *         before, the function is replaced already, or the other program is in
  *         a program array, where how deep its calls nest must not change;
  *         -E2BIG: calls would nest deeper than 8 frames; -ENOMEM.

@@ -44,6 +44,12 @@ gives 3 "$r0_is_r2" '0a 0b 0c'
 gives a "$first_byte" --mem 0a0b
 gives a "$first_byte" --mem 0a0b --no-verify
 gives a "$first_byte" --mem 0a0b --engine=interp
+if [ "$(uname -m)" = x86_64 ]; then
+	gives a "$first_byte" --mem 0a0b --engine=jit
+	gives ffffffffffffffff "$minus_one" --engine=jit --blind
+else
+	refuses 1 'no JIT for this machine, and one is required' "$minus_one" --engine=jit
+fi
 gives '   0: (71) r0 = *(u8 *)(r1 +0)
    1: (95) exit
 a' "$first_byte" --mem 0a --dump
@@ -68,9 +74,10 @@ gives ffffffffffffffff "$minus_one $exit_insn" --no-verify
 gives 0 "79a0f8ff00000000 $exit_insn"
 refuses 2 '--log shows what the verifier does, not with --no-verify' "$minus_one" --log --no-verify
 refuses 1 'insn 0: unknown code 0xff' ff00000000000000
-refuses 1 'no JIT in this build' "$minus_one" --engine=jit
 refuses 2 '--no-verify runs in the checked interpreter, not with --engine=jit' "$minus_one" \
 	--no-verify --engine=jit
+refuses 2 '--trace runs in the checked interpreter, not with --engine=jit' "$minus_one" \
+	--trace --engine=jit
 refuses 2 '--engine is interp or jit, not fast' "$minus_one" --engine=fast
 refuses 2 'one argument too many: 00' "$minus_one" 00 00
 refuses 2 '--packet, --meta and --wire-len need --cbpf' "$minus_one" --packet 00

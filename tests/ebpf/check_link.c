@@ -536,6 +536,8 @@ START_TEST(each_run_of_a_batch_begins_with_its_own_program)
 	ck_assert_int_eq(ebpf_prog_count(progs[1], 1, NULL), 0);
 	ebpf_prog_run_many(progs[0], ctxs, sizeof(ctxs[0]), N_ELEMS(ctxs), got);
 	ck_assert_mem_eq(got, expected, sizeof(expected));
+	for (size_t i = 0; i < N_ELEMS(progs); i++)
+		ck_assert_int_eq(ebpf_prog_set_run(progs[i], ebpf_interp), 0);
 	ebpf_interp_many(progs[0], ctxs, sizeof(ctxs[0]), N_ELEMS(ctxs), direct);
 	ck_assert_mem_eq(direct, expected, sizeof(expected));
 	/* Counted is what was entered, not what that went on to. */
@@ -734,7 +736,8 @@ START_TEST(an_embedders_helper_has_its_arguments_tested)
 	};
 	const struct ebpf_helper_opts *helpers[] = { &helper };
 	struct ebpf_load_opts opts = { .size = sizeof(opts), .helpers = helpers, .n_helpers = 1 };
-	static const struct ebpf_insn insns[] = { ADD_K(1, 2), CALL(5), LDXW(0, 1, -2), EXIT_ };
+	static const struct ebpf_insn insns[] = { MOV_X(6, 1), ADD_K(1, 2), CALL(5), LDXW(0, 6, 0),
+						 EXIT_ };
 	struct ebpf_helper_opts bad = helper;
 	struct ebpf_prog *prog = load(CHECKED, insns, N_ELEMS(insns), &opts), *none = NULL;
 	uint8_t mem[6] = { 0 };
@@ -743,7 +746,7 @@ START_TEST(an_embedders_helper_has_its_arguments_tested)
 	uint64_t r0;
 
 	ck_assert_int_eq(ebpf_prog_run_checked(prog, mem, 6, NULL, &r0, &err), -EFAULT);
-	ck_assert_str_eq(err.text, "insn 1: fill: r1 is no address of that many bytes");
+	ck_assert_str_eq(err.text, "insn 2: fill: r1 is no address of that many bytes");
 	ebpf_prog_put(prog);
 	prog = load(FAST, insns, N_ELEMS(insns), &opts);
 	r0 = ebpf_prog_run(prog, (uintptr_t)mem, 4);
@@ -755,8 +758,8 @@ START_TEST(an_embedders_helper_has_its_arguments_tested)
 	ebpf_prog_put(prog);
 	bad.id = EBPF_HELPER_TAIL_CALL;
 	helpers[0] = &bad;
-	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, 4, &opts, &none, &err),
-			 -EINVAL);
+	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
+					     &none, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "helper 12: without a function, or not a number for one");
 	ck_assert_ptr_null(none);
 }

@@ -2,6 +2,7 @@
 /* Statistics, runs inside of runs, and the memory that programs are sealed in. */
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
+#include "ebpf/jit/jit.h"
 #include "ebpf/prog.h"
 #include "tests/support/suite.h"
 
@@ -124,11 +125,11 @@ START_TEST(off_costs_nothing)
 	struct ebpf_prog *prog = load(leaf, 2, NULL);
 
 	/* No test, no indirection: who runs it calls the engine. */
-	ck_assert(atomic_load(&prog->run) == ebpf_interp);
+	ck_assert(atomic_load(&prog->run) == prog->engine);
 	ck_assert_int_eq(ebpf_prog_count(prog, 1, NULL), 0);
-	ck_assert(atomic_load(&prog->run) != ebpf_interp);
+	ck_assert(atomic_load(&prog->run) != prog->engine);
 	ck_assert_int_eq(ebpf_prog_count(prog, 0, NULL), 0);
-	ck_assert(atomic_load(&prog->run) == ebpf_interp);
+	ck_assert(atomic_load(&prog->run) == prog->engine);
 	ebpf_prog_put(prog);
 }
 END_TEST
@@ -347,7 +348,7 @@ START_TEST(threads_are_not_inside_of_each_other)
 {
 	struct work work = { load(idle, N_ELEMS(idle), NULL), suite_scaled(20000) };
 
-	ck_assert(atomic_load(&work.prog->run) != ebpf_interp);
+	ck_assert(atomic_load(&work.prog->run) != work.prog->engine);
 	ck_assert_int_eq(ebpf_prog_count(work.prog, 1, NULL), 0);
 	run_in_threads(8, run_many, &work);
 	ck_assert_uint_eq(stats_of(work.prog).runs, 8 * work.n_runs);
@@ -361,7 +362,7 @@ START_TEST(only_helpers_that_call_back_are_guarded_against)
 	static const struct ebpf_insn insns[] = { CALL_(2), EXIT_ };
 	struct ebpf_prog *prog = load(insns, 2, NULL);
 
-	ck_assert(atomic_load(&prog->run) == ebpf_interp);
+	ck_assert(atomic_load(&prog->run) == prog->engine);
 	ebpf_prog_put(prog);
 }
 END_TEST
@@ -415,25 +416,40 @@ END_TEST
 
 /* ---- the runtime ---- */
 
-START_TEST(the_fallback_to_the_interpreter_is_visible)
+START_TEST(the_runtime_is_visible)
 {
 	struct ebpf_policy policy = { .size = sizeof(policy) };
+	enum ebpf_runtime fast = EBPF_HAS_JIT ? EBPF_RUNTIME_JIT : EBPF_RUNTIME_INTERP;
 	struct ebpf_prog *prog = NULL;
 	struct ebpf_err err;
+	int rc;
 
 	ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, leaf, 2, NULL, &policy, &prog, NULL), 0);
 	ck_assert(prog->aux->jit_requested);
-	ck_assert_int_eq(ebpf_prog_runtime(prog), EBPF_RUNTIME_INTERP);
+	ck_assert_int_eq(ebpf_prog_runtime(prog), fast);
 	ebpf_prog_put(prog);
 	policy.jit = EBPF_JIT_OFF;
 	ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, leaf, 2, NULL, &policy, &prog, NULL), 0);
 	ck_assert(!prog->aux->jit_requested);
+	ck_assert_int_eq(ebpf_prog_runtime(prog), EBPF_RUNTIME_INTERP);
 	ebpf_prog_put(prog);
 	prog = NULL;
 	policy.jit = EBPF_JIT_REQUIRED;
-	ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, leaf, 2, NULL, &policy, &prog, &err),
+	rc = ebpf_prog_load_trusted_by(&type, leaf, 2, NULL, &policy, &prog, &err);
+	if (EBPF_HAS_JIT) {
+		ck_assert_int_eq(rc, 0);
+		ck_assert_int_eq(ebpf_prog_runtime(prog), EBPF_RUNTIME_JIT);
+		ebpf_prog_put(prog);
+		prog = NULL;
+	} else {
+		ck_assert_int_eq(rc, -ENOTSUP);
+		ck_assert_str_eq(err.text, "no JIT for this machine, and one is required");
+		ck_assert_ptr_null(prog);
+	}
+	/* what nobody has proven is run with tests only */
+	ck_assert_int_eq(ebpf_prog_load_by(ebpf_prog_type_raw(), leaf, 2, &policy, &prog, &err),
 			 -ENOTSUP);
-	ck_assert_str_eq(err.text, "no JIT for this machine, and one is required");
+	ck_assert_str_eq(err.text, "a JIT is required, but the program is not verified");
 	ck_assert_ptr_null(prog);
 }
 END_TEST
@@ -487,7 +503,7 @@ suite(void)
 	tc = tcase_create("runtime");
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_write_to_a_program_faults);
-	tcase_add_test(tc, the_fallback_to_the_interpreter_is_visible);
+	tcase_add_test(tc, the_runtime_is_visible);
 	tcase_add_loop_test(tc, what_is_not_a_policy_is_refused, 0, N_ELEMS(no_policies));
 	suite_add_tcase(s, tc);
 	return s;

@@ -42,7 +42,7 @@ export TSAN_OPTIONS
 check_same 'a race is seen' 66 $?
 
 sources=
-for source in "$srcdir"/ebpf/*.c; do
+for source in "$srcdir"/ebpf/*.c "$srcdir"/ebpf/jit/*.c; do
 	# Digests and object files want their libraries, and no thread shares them.
 	case ${source##*/} in
 	tag.c | object_elf.c | btf.c) ;;

@@ -28,6 +28,9 @@ static const struct ebpf_insn ext_insns[] = {
 static struct ebpf_prog *target;
 static struct ebpf_map *array, *maps[N_MAPS];
 
+/* The sanitizer does not see what machine code reads. */
+static const struct ebpf_policy interpreted = { .size = sizeof(interpreted), .jit = EBPF_JIT_OFF };
+
 static void
 die(const char *what)
 {
@@ -57,7 +60,8 @@ extend(void *arg)
 static void *
 replace(void *arg)
 {
-	struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON,
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &interpreted,
+				       .verify = EBPF_VERIFY_ON,
 				       .extends = target, .extends_insn = FUNC };
 
 	for (int i = 0; i < N_ROUNDS; i++) {
@@ -115,7 +119,8 @@ make(void)
 {
 	static const struct ebpf_func_opts func = { .size = sizeof(func), .insn = FUNC };
 	static const struct ebpf_func_opts *const funcs[] = { &func };
-	struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON,
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &interpreted,
+				       .verify = EBPF_VERIFY_ON,
 				       .funcs = funcs, .n_funcs = 1 };
 	struct ebpf_map_opts kind = { .size = sizeof(kind), .type = EBPF_MAP_PROG_ARRAY,
 				      .key_size = 4, .value_size = 4, .max_entries = 1 };

@@ -123,6 +123,14 @@ address(struct author *a, bool is_dst, struct ebpf_insn *insn)
 			     : (int16_t)(8 * rng_below(a->rng, RANDOM_PROG_MEM / 16));
 }
 
+/* What calls leave in the registers of arguments is nobody's. */
+static void
+after_call(struct author *a)
+{
+	for (uint8_t reg = EBPF_R1; reg <= EBPF_R5; reg++)
+		add_alu(a, EBPF_OP_MOV64_K, reg, 0, random_imm(a->rng));
+}
+
 /* Functions call only those behind them, which nest then MAX_FUNCS deep. */
 static void
 add_call(struct author *a)
@@ -135,8 +143,7 @@ add_call(struct author *a)
 		a->func + 1 + rng_below(a->rng, a->n_funcs - a->func - 1);
 	add(a, EBPF_OP_CALL_LOCAL);
 	a->is_start[a->p->n - 1] = 0;   /* not reached without its argument */
-	for (uint8_t reg = EBPF_R1; reg <= EBPF_R5; reg++)
-		add_alu(a, EBPF_OP_MOV64_K, reg, 0, random_imm(a->rng));
+	after_call(a);
 }
 
 static void
@@ -176,6 +183,7 @@ add_random(struct author *a)
 		break;
 	case EBPF_FORM_CALL:
 		add(a, row)->imm = HELPER_ID;
+		after_call(a);
 		break;
 	case EBPF_FORM_CALL_LOCAL:
 		add_call(a);

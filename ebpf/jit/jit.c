@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a program to machine code that runs: which back end, and what it needs at run time. */
+#include "config.h"
+
+#include "ebpf/jit/jit.h"
+
+#include "ebpf/map.h"
+#include "ebpf/random.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Code of a blinded program begins at an offset that nobody can tell. */
+#define MAX_PAD 256
+
+static int
+translate(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
+	  struct ebpf_jit_entries *entries)
+{
+#if defined(__x86_64__)
+	return ebpf_jit_x86_64(prog, code, n, entries);
+#else
+	(void)prog, (void)code, (void)n, (void)entries;
+	return -ENOTSUP;
+#endif
+}
+
+static size_t
+pad_of(const struct ebpf_prog_aux *aux)
+{
+	uint8_t pad = 0;
+
+	if (aux->blinding_requested)
+		ebpf_random(&pad, sizeof(pad));
+	return pad % MAX_PAD;
+}
+
+int
+ebpf_jit_compile(struct ebpf_prog *prog)
+{
+	struct ebpf_prog_aux *aux = prog->aux;
+	struct ebpf_jit_text text = { .group = NULL };
+	struct ebpf_jit_entries entries;
+	uint8_t *code = NULL;
+	size_t n = 0;
+	int rc = translate(prog, &code, &n, &entries);
+
+	if (rc == 0)
+		rc = ebpf_jit_text_new(&text, code, n, pad_of(aux));
+	free(code);
+	if (rc < 0)
+		return rc;
+	aux->jit = malloc(sizeof(*aux->jit));
+	if (aux->jit == NULL) {
+		ebpf_jit_text_free(&text);
+		return -ENOMEM;
+	}
+	*aux->jit = text;
+	prog->engine = (ebpf_run_fn)(uintptr_t)(text.code + entries.run);
+	prog->inner = text.code + entries.inner;
+	if (entries.many < n)
+		prog->many = (ebpf_many_fn)(uintptr_t)(text.code + entries.many);
+	return 0;
+}
+
+void
+ebpf_jit_free(struct ebpf_prog_aux *aux)
+{
+	if (aux->jit != NULL)
+		ebpf_jit_text_free(aux->jit);
+	free(aux->jit);
+	aux->jit = NULL;
+}
+
+/* By the rules of the interpreter, see there. */
+const void *
+ebpf_jit_tail_callee(const struct ebpf_map *map, uint32_t index, struct ebpf_jit_run *run)
+{
+	const struct ebpf_prog *to;
+
+	if (run->n_tail_calls == EBPF_MAX_TAIL_CALLS)
+		return NULL;
+	to = ebpf_prog_array_get(map, index);
+	if (to == NULL || to->inner == NULL || run->depth + to->n_frames > EBPF_MAX_FRAMES ||
+	    !ebpf_prog_fits(to, run->r2))
+		return NULL;
+	run->n_tail_calls++;
+	run->next_r2 = ebpf_prog_r2(to, run->r2);
+	return to->inner;
+}

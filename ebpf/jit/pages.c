@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Executable memory.  Programs are packed into groups of pages, with
+ * breakpoints around them.  No page can be written and executed: a group is a
+ * file in memory, mapped to be executed for good and to be written while code
+ * is copied; or, where there are no such files, pages of one program which
+ * change from the one to the other.
+ */
+#include "config.h"
+
+#include "ebpf/jit/jit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define GROUP_SIZE ((size_t)64 * 1024)
+#define ALIGN 32
+#define GUARD 32                /* breakpoints between programs, at least */
+#define BREAKPOINT 0xcc
+
+struct jit_group {
+	int fd;                 /* -1: pages of one program */
+	uint8_t *exec;
+	size_t size;
+	size_t used;            /* bytes given out, freed ones too */
+	size_t n_live;          /* programs in it */
+};
+
+/* Of the process: programs of all its threads share groups. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_once_t once;
+	struct jit_group *current;      /* the one that is being filled */
+} jit_pages = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_ONCE_INIT, NULL };
+
+/*
+ * A child process has the parent's groups, and would write where the parent
+ * writes: it begins one of its own.
+ */
+static void
+in_child(void)
+{
+	pthread_mutex_init(&jit_pages.lock, NULL);
+	jit_pages.current = NULL;
+}
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&jit_pages.lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&jit_pages.lock);
+}
+
+static void
+watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
+static size_t
+round_up(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static void
+group_free(struct jit_group *g)
+{
+	if (g->exec != MAP_FAILED)
+		munmap(g->exec, g->size);
+	if (g->fd >= 0)
+		close(g->fd);
+	free(g);
+}
+
+/* Write at an offset through a mapping that does not outlast it. */
+static int
+file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n, bool is_new)
+{
+	uint8_t *p = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	if (is_new)
+		memset(p, BREAKPOINT, g->size);
+	memcpy(p + at, code, n);
+	munmap(p, g->size);
+	return 0;
+}
+
+static struct jit_group *
+group_new(size_t size)
+{
+	struct jit_group *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->size = size;
+	g->exec = MAP_FAILED;
+	g->fd = memfd_create("bpfsift-jit", MFD_CLOEXEC);
+	if (g->fd >= 0 && ftruncate(g->fd, (off_t)size) == 0)
+		g->exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, g->fd, 0);
+	if (g->exec == MAP_FAILED) {
+		group_free(g);
+		return NULL;
+	}
+	return g;
+}
+
+/* Pages that are written once, and then executed. */
+static struct jit_group *
+sealed_new(const uint8_t *code, size_t n, size_t at)
+{
+	struct jit_group *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->fd = -1;
+	g->size = round_up(at + n + GUARD, (size_t)sysconf(_SC_PAGESIZE));
+	g->exec = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (g->exec == MAP_FAILED)
+		goto fail;
+	memset(g->exec, BREAKPOINT, g->size);
+	memcpy(g->exec + at, code, n);
+	if (mprotect(g->exec, g->size, PROT_READ | PROT_EXEC) == 0)
+		return g;
+fail:
+	group_free(g);
+	return NULL;
+}
+
+/* Room for n bytes at *at of a group that is a file; NULL: there are no files. */
+static struct jit_group *
+take_room(size_t n, size_t pad, size_t *at)
+{
+	size_t needed = n + pad + ALIGN + 2 * GUARD;
+	struct jit_group *g = jit_pages.current;
+
+	if (g == NULL || g->size - g->used < needed) {
+		if ((g = group_new(round_up(needed, GROUP_SIZE))) == NULL)
+			return NULL;
+		if (jit_pages.current != NULL && jit_pages.current->n_live == 0)
+			group_free(jit_pages.current);
+		jit_pages.current = g;
+	}
+	*at = round_up(g->used + GUARD, ALIGN) + pad;
+	return g;
+}
+
+static int
+text_in_file(struct ebpf_jit_text *text, const uint8_t *code, size_t n, size_t pad)
+{
+	size_t at;
+	struct jit_group *g = take_room(n, pad, &at);
+	int rc;
+
+	if (g == NULL)
+		return -ENOTSUP;
+	if ((rc = file_write(g, at, code, n, g->used == 0)) < 0)
+		return rc;
+	g->used = at + n;
+	g->n_live++;
+	*text = (struct ebpf_jit_text){ .group = g, .code = g->exec + at, .n = n };
+	return 0;
+}
+
+int
+ebpf_jit_text_new(struct ebpf_jit_text *text, const uint8_t *code, size_t n, size_t pad)
+{
+	struct jit_group *g;
+	int rc;
+
+	pthread_once(&jit_pages.once, watch_forks);
+	pthread_mutex_lock(&jit_pages.lock);
+	rc = text_in_file(text, code, n, pad);
+	pthread_mutex_unlock(&jit_pages.lock);
+	if (rc == 0)
+		return 0;
+	g = sealed_new(code, n, GUARD + pad);
+	if (g == NULL)
+		return -ENOTSUP;
+	g->n_live = 1;
+	*text = (struct ebpf_jit_text){ .group = g, .code = g->exec + GUARD + pad, .n = n };
+	return 0;
+}
+
+void
+ebpf_jit_text_free(struct ebpf_jit_text *text)
+{
+	struct jit_group *g = text->group;
+
+	if (g == NULL)
+		return;
+	pthread_mutex_lock(&jit_pages.lock);
+	if (--g->n_live == 0 && g != jit_pages.current)
+		group_free(g);
+	else if (g->n_live == 0)
+		g->used = 0;    /* filled again from its start */
+	pthread_mutex_unlock(&jit_pages.lock);
+	text->group = NULL;
+}

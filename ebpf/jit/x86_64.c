@@ -1,0 +1,1094 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The back end for x86-64.
+ *
+ * R0-R10 have a machine register each, those that helpers take where C
+ * functions take their arguments.  A program is translated several times:
+ * first with every jump long, then with the distances found, until nothing
+ * gets shorter.
+ */
+#include "config.h"
+
+#include "ebpf/jit/jit.h"
+
+#if defined(__x86_64__)
+
+#include "ebpf/helper.h"
+#include "ebpf/insn.h"
+#include "ebpf/jit/x86_64_emit.h"
+#include "ebpf/link.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+/*
+ * R9 and R11 are scratch within an instruction.  R12 is the run, in programs
+ * that may go on to another, and the context of the batch's loop.
+ */
+static const uint8_t machine_reg[EBPF_N_REGS] = {
+	[EBPF_R0] = RAX, [EBPF_R1] = RDI, [EBPF_R2] = RSI, [EBPF_R3] = RDX,
+	[EBPF_R4] = RCX, [EBPF_R5] = R8,  [EBPF_R6] = RBX, [EBPF_R7] = R13,
+	[EBPF_R8] = R14, [EBPF_R9] = R15, [EBPF_R10] = RBP, [EBPF_AX] = R10,
+};
+#define RUN R12
+
+/* A function of the program. */
+struct func {
+	uint32_t start, end;    /* slots */
+	uint32_t entry;         /* offset that it is called at, as the pass before found it */
+	uint8_t saved;          /* R6-R9 that it uses, bit 0 for R6 */
+	bool has_stack;         /* it names R10 */
+	bool has_calls;
+	bool has_may_goto;
+};
+
+/* Offsets of slots, and of the end: as the pass before found them, and as this one does. */
+struct copy {
+	uint32_t *prev, *now;
+};
+
+struct jit {
+	const struct ebpf_prog *prog;
+	const struct ebpf_insn *insns;
+	uint32_t n_insns;
+	struct func *funcs;
+	size_t n_funcs;
+	bool has_run;           /* RUN is kept: tail calls, functions that are replaced */
+	bool calls_helpers;
+	bool zeroes_args;       /* a helper takes whatever its registers hold */
+	struct copy all, many;  /* all functions; the first one again, for batches */
+	uint32_t next_turn;     /* where exits of the batch's copy lead */
+	struct x86_buf b;
+	const struct func *func;        /* the one that is emitted, into this copy */
+	const struct copy *copy;
+	bool in_many;
+};
+
+static unsigned
+reg_of(unsigned r)
+{
+	return machine_reg[r];
+}
+
+/* ---- what functions are like ---- */
+
+static bool
+is_call_local(const struct ebpf_insn *insn)
+{
+	return ebpf_op_of(insn) == EBPF_OP_CALL_LOCAL;
+}
+
+static uint8_t
+saved_bit(unsigned r)
+{
+	return r >= EBPF_R6 && r <= EBPF_R9 ? (uint8_t)(1u << (r - EBPF_R6)) : 0;
+}
+
+static const struct ebpf_helper *
+helper_of(const struct jit *j, const struct ebpf_insn *insn)
+{
+	return &j->prog->helpers[ebpf_helper_index(&j->prog->aux->link.type, insn->imm)];
+}
+
+static void
+look_at_helper(struct jit *j, const struct ebpf_helper *h)
+{
+	j->calls_helpers = true;
+	j->has_run |= h->fn == NULL;
+	for (unsigned i = 0; i < 5; i++)
+		j->zeroes_args |= h->args[i] == EBPF_ARG_ANYTHING;
+}
+
+static void
+look_at(struct jit *j, struct func *f)
+{
+	for (uint32_t pc = f->start; pc < f->end; pc++) {
+		const struct ebpf_insn *insn = &j->insns[pc];
+		int row = ebpf_op_of(insn);
+
+		f->saved |= saved_bit(insn->dst_reg) |
+			    (row != EBPF_OP_CALL_LOCAL ? saved_bit(insn->src_reg) : 0);
+		f->has_stack |= insn->dst_reg == EBPF_R10 || insn->src_reg == EBPF_R10;
+		f->has_calls |= row == EBPF_OP_CALL || row == EBPF_OP_CALL_LOCAL;
+		f->has_may_goto |= row == EBPF_OP_MAY_GOTO;
+		if (row == EBPF_OP_CALL)
+			look_at_helper(j, helper_of(j, insn));
+		pc += ebpf_code_is_wide(insn->code);
+	}
+}
+
+static int
+find_functions(struct jit *j)
+{
+	bool *starts = calloc(j->n_insns + 1, sizeof(*starts));
+
+	if (starts == NULL)
+		return -ENOMEM;
+	starts[0] = true;
+	for (uint32_t pc = 0; pc < j->n_insns; pc++) {
+		if (is_call_local(&j->insns[pc]))
+			starts[(int64_t)pc + 1 + j->insns[pc].imm] = true;
+		pc += ebpf_code_is_wide(j->insns[pc].code);
+	}
+	for (uint32_t pc = 0; pc < j->n_insns; pc++)
+		j->n_funcs += starts[pc];
+	j->funcs = calloc(j->n_funcs, sizeof(*j->funcs));
+	if (j->funcs != NULL) {
+		size_t f = 0;
+
+		for (uint32_t pc = 0; pc < j->n_insns; pc++) {
+			if (starts[pc])
+				j->funcs[f++].start = pc;
+		}
+		for (f = 0; f < j->n_funcs; f++) {
+			j->funcs[f].end = f + 1 < j->n_funcs ? j->funcs[f + 1].start : j->n_insns;
+			look_at(j, &j->funcs[f]);
+		}
+	}
+	free(starts);
+	return j->funcs != NULL ? 0 : -ENOMEM;
+}
+
+/* ---- entering and leaving a function ---- */
+
+static unsigned
+n_pushed(const struct jit *j)
+{
+	return j->func->has_stack + (unsigned)__builtin_popcount(j->func->saved);
+}
+
+/*
+ * Bytes below what was pushed: the program's stack, a counter of may_goto at the
+ * lower end, and what aligns calls to 16.  A call pushed 8 before.
+ */
+static int32_t
+frame_size(const struct jit *j)
+{
+	int32_t size = (j->func->has_stack ? EBPF_STACK_SIZE : 0) + (j->func->has_may_goto ? 8 : 0);
+	int32_t above = 8 * (int32_t)n_pushed(j) + (j->in_many ? 0 : 8);
+
+	return size + (j->func->has_calls && (size + above) % 16 != 0 ? 8 : 0);
+}
+
+static void
+enter(struct jit *j)
+{
+	int32_t size = frame_size(j);
+
+	if (j->func->has_stack)
+		x86_push(&j->b, RBP);
+	for (unsigned i = 0; i < 4; i++) {
+		if (j->func->saved >> i & 1)
+			x86_push(&j->b, reg_of(EBPF_R6 + i));
+	}
+	if (j->func->has_stack)
+		x86_mov(&j->b, true, RBP, RSP);
+	if (size > 0)
+		x86_alu_imm(&j->b, true, ALU_SUB, RSP, size);
+}
+
+static void
+leave(struct jit *j)
+{
+	int32_t size = frame_size(j);
+
+	if (size > 0)
+		x86_alu_imm(&j->b, true, ALU_ADD, RSP, size);
+	for (unsigned i = 4; i-- > 0;) {
+		if (j->func->saved >> i & 1)
+			x86_pop(&j->b, reg_of(EBPF_R6 + i));
+	}
+	if (j->func->has_stack)
+		x86_pop(&j->b, RBP);
+}
+
+/* What a frame begins with: its own turns of may_goto. */
+static void
+begin_frame(struct jit *j)
+{
+	if (j->func->has_may_goto) {
+		x86_rm(&j->b, true, 0xc7, 0, RSP, 0);
+		x86_le(&j->b, EBPF_MAX_LOOPS, 4);
+	}
+}
+
+/* ---- jumps ---- */
+
+/*
+ * Whether a jump that ends slot pc is short.  By the offsets of the pass before,
+ * all of them: so distances never grow from one pass to the next.
+ */
+static bool
+is_short(const struct jit *j, uint32_t pc, uint32_t to)
+{
+	return x86_is_8((int64_t)to - (int64_t)j->copy->prev[pc + 1]);
+}
+
+static void
+jump_to(struct jit *j, uint32_t pc, uint32_t to)
+{
+	bool short_one = is_short(j, pc, to);
+
+	x86_byte(&j->b, short_one ? 0xeb : 0xe9);
+	x86_le(&j->b, (uint64_t)to - (j->b.n + (short_one ? 1 : 4)), short_one ? 1 : 4);
+}
+
+static void
+jump_if(struct jit *j, enum x86_cc cc, uint32_t pc, uint32_t to)
+{
+	bool short_one = is_short(j, pc, to);
+
+	if (short_one) {
+		x86_byte(&j->b, 0x70 | cc);
+	} else {
+		x86_byte(&j->b, 0x0f);
+		x86_byte(&j->b, 0x80 | cc);
+	}
+	x86_le(&j->b, (uint64_t)to - (j->b.n + (short_one ? 1 : 4)), short_one ? 1 : 4);
+}
+
+static uint32_t
+slot_at(const struct jit *j, uint32_t pc, int32_t displacement)
+{
+	return j->copy->prev[(int64_t)pc + 1 + displacement];
+}
+
+static enum x86_cc
+condition_of(uint8_t op)
+{
+	switch (op) {
+	case EBPF_JEQ:
+		return CC_E;
+	case EBPF_JGT:
+		return CC_A;
+	case EBPF_JGE:
+		return CC_AE;
+	case EBPF_JLT:
+		return CC_B;
+	case EBPF_JLE:
+		return CC_BE;
+	case EBPF_JSGT:
+		return CC_G;
+	case EBPF_JSGE:
+		return CC_GE;
+	case EBPF_JSLT:
+		return CC_L;
+	case EBPF_JSLE:
+		return CC_LE;
+	default:        /* JNE, and JSET: not zero */
+		return CC_NE;
+	}
+}
+
+static void
+conditional(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+{
+	bool wide = EBPF_CLASS(insn->code) == EBPF_JMP;
+	bool is_test = (insn->code & 0xf0) == EBPF_JSET;
+	unsigned dst = reg_of(insn->dst_reg);
+
+	if ((insn->code & 0x08) == EBPF_X) {
+		if (is_test)
+			x86_rr(&j->b, wide, 0x85, reg_of(insn->src_reg), dst);
+		else
+			x86_alu(&j->b, wide, ALU_CMP, dst, reg_of(insn->src_reg));
+	} else if (is_test) {
+		x86_test_imm(&j->b, wide, dst, insn->imm);
+	} else if (insn->imm == 0 && ((insn->code & 0xf0) == EBPF_JEQ ||
+				      (insn->code & 0xf0) == EBPF_JNE)) {
+		x86_rr(&j->b, wide, 0x85, dst, dst);
+	} else {
+		x86_alu_imm(&j->b, wide, ALU_CMP, dst, insn->imm);
+	}
+	jump_if(j, condition_of(insn->code & 0xf0), pc, slot_at(j, pc, insn->off));
+}
+
+static void
+may_goto(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+{
+	size_t from;
+
+	/* One less, if there is one. */
+	x86_rm(&j->b, true, 0x83, ALU_SUB, RSP, 0);
+	x86_byte(&j->b, 1);
+	from = x86_jcc_forward(&j->b, CC_AE);
+	x86_rm(&j->b, true, 0xc7, 0, RSP, 0);
+	x86_le(&j->b, 0, 4);
+	jump_to(j, pc, slot_at(j, pc, insn->off));
+	x86_land(&j->b, from);
+}
+
+/* ---- arithmetic ---- */
+
+/*
+ * Division: RDX:RAX by R11.  R9 keeps R0 and the stack R3, where they are not
+ * what is divided.
+ */
+static void
+divide_unsigned(struct jit *j, bool wide, bool is_mod, unsigned dst)
+{
+	size_t done, zero;
+
+	x86_rr(&j->b, wide, 0x85, R11, R11);
+	zero = x86_jcc_forward(&j->b, CC_E);
+	x86_mov(&j->b, true, R9, RAX);
+	x86_push(&j->b, RDX);
+	if (dst != RAX)
+		x86_mov(&j->b, true, RAX, dst);
+	x86_rr(&j->b, false, 0x33, RDX, RDX);
+	x86_unary(&j->b, wide, UNARY_DIV, R11);
+	x86_mov(&j->b, wide, R11, is_mod ? RDX : RAX);
+	x86_pop(&j->b, RDX);
+	x86_mov(&j->b, true, RAX, R9);
+	x86_mov(&j->b, wide, dst, R11);
+	done = x86_jmp_forward(&j->b);
+	x86_land(&j->b, zero);
+	/* by 0: the quotient is 0, the remainder what was divided */
+	if (!is_mod)
+		x86_rr(&j->b, false, 0x33, dst, dst);
+	else if (!wide)
+		x86_mov(&j->b, false, dst, dst);
+	x86_land(&j->b, done);
+}
+
+static void
+divide_signed(struct jit *j, bool wide, bool is_mod, unsigned dst)
+{
+	size_t done, minus_one, not_minus_one, zero;
+
+	x86_rr(&j->b, wide, 0x85, R11, R11);
+	zero = x86_jcc_forward(&j->b, CC_E);
+	x86_alu_imm(&j->b, wide, ALU_CMP, R11, -1);
+	not_minus_one = x86_jcc_forward(&j->b, CC_NE);
+	/* by -1, which the machine cannot for the least number */
+	if (is_mod)
+		x86_rr(&j->b, false, 0x33, dst, dst);
+	else
+		x86_unary(&j->b, wide, UNARY_NEG, dst);
+	minus_one = x86_jmp_forward(&j->b);
+	x86_land(&j->b, not_minus_one);
+	x86_mov(&j->b, true, R9, RAX);
+	x86_push(&j->b, RDX);
+	if (dst != RAX)
+		x86_mov(&j->b, true, RAX, dst);
+	x86_rex(&j->b, wide, 0, 0, false);
+	x86_byte(&j->b, 0x99);          /* cdq, cqo */
+	x86_unary(&j->b, wide, UNARY_IDIV, R11);
+	x86_mov(&j->b, wide, R11, is_mod ? RDX : RAX);
+	x86_pop(&j->b, RDX);
+	x86_mov(&j->b, true, RAX, R9);
+	x86_mov(&j->b, wide, dst, R11);
+	done = x86_jmp_forward(&j->b);
+	x86_land(&j->b, zero);
+	if (!is_mod)
+		x86_rr(&j->b, false, 0x33, dst, dst);
+	else if (!wide)
+		x86_mov(&j->b, false, dst, dst);
+	x86_land(&j->b, minus_one);
+	x86_land(&j->b, done);
+}
+
+static void
+divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
+{
+	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
+	unsigned dst = reg_of(insn->dst_reg);
+
+	if ((insn->code & 0x08) == EBPF_X)
+		x86_mov(&j->b, true, R11, reg_of(insn->src_reg));
+	else
+		x86_mov_imm(&j->b, R11, (uint64_t)(int64_t)insn->imm);
+	if (insn->off == 1)
+		divide_signed(j, wide, is_mod, dst);
+	else
+		divide_unsigned(j, wide, is_mod, dst);
+}
+
+static void
+shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
+{
+	uint8_t op = insn->code & 0xf0;
+	enum x86_shift how = op == EBPF_LSH ? SHIFT_SHL : op == EBPF_RSH ? SHIFT_SHR : SHIFT_SAR;
+	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+
+	if ((insn->code & 0x08) != EBPF_X) {
+		unsigned n = (unsigned)insn->imm & (wide ? 63 : 31);
+
+		if (n != 0)
+			x86_shift_imm(&j->b, wide, how, dst, n);
+		else if (!wide)
+			x86_mov(&j->b, false, dst, dst);
+		return;
+	}
+	if (src == RCX && dst != RCX) {
+		x86_shift_cl(&j->b, wide, how, dst);
+		return;
+	}
+	/* The machine shifts by CL only. */
+	x86_mov(&j->b, true, R11, RCX);
+	if (src != RCX)
+		x86_mov(&j->b, false, RCX, src);
+	x86_shift_cl(&j->b, wide, how, dst == RCX ? R11 : dst);
+	if (dst == RCX && !wide)
+		x86_mov(&j->b, false, RCX, R11);
+	else
+		x86_mov(&j->b, true, RCX, R11);
+}
+
+static void
+multiply(struct jit *j, const struct ebpf_insn *insn, bool wide)
+{
+	unsigned dst = reg_of(insn->dst_reg);
+
+	if ((insn->code & 0x08) == EBPF_X) {
+		x86_0f_rr(&j->b, wide, 0xaf, dst, reg_of(insn->src_reg), false);
+	} else {
+		x86_rr(&j->b, wide, x86_is_8(insn->imm) ? 0x6b : 0x69, dst, dst);
+		x86_le(&j->b, (uint32_t)insn->imm, x86_is_8(insn->imm) ? 1 : 4);
+	}
+}
+
+static const enum x86_alu alu_ops[16] = {
+	[EBPF_ADD >> 4] = ALU_ADD, [EBPF_SUB >> 4] = ALU_SUB, [EBPF_OR >> 4] = ALU_OR,
+	[EBPF_AND >> 4] = ALU_AND, [EBPF_XOR >> 4] = ALU_XOR,
+};
+
+static void
+alu(struct jit *j, const struct ebpf_insn *insn)
+{
+	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
+	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+	bool is_x = (insn->code & 0x08) == EBPF_X;
+
+	switch (insn->code & 0xf0) {
+	case EBPF_MOV:
+		if (!is_x)
+			x86_mov_imm(&j->b, dst, wide ? (uint64_t)(int64_t)insn->imm
+						     : (uint32_t)insn->imm);
+		else if (!wide || dst != src)
+			x86_mov(&j->b, wide, dst, src);
+		break;
+	case EBPF_LSH:
+	case EBPF_RSH:
+	case EBPF_ARSH:
+		shift(j, insn, wide);
+		break;
+	case EBPF_MUL:
+		multiply(j, insn, wide);
+		break;
+	case EBPF_DIV:
+	case EBPF_MOD:
+		divide(j, insn, wide);
+		break;
+	default:
+		if (is_x)
+			x86_alu(&j->b, wide, alu_ops[insn->code >> 4], dst, src);
+		else
+			x86_alu_imm(&j->b, wide, alu_ops[insn->code >> 4], dst,
+				    insn->imm);
+	}
+}
+
+/* A register's low bytes, with sign. */
+static void
+sign_extend(struct jit *j, const struct ebpf_insn *insn)
+{
+	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
+	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+
+	if (insn->off == 32)
+		x86_rr(&j->b, true, 0x63, dst, src);
+	else
+		x86_0f_rr(&j->b, wide, insn->off == 8 ? 0xbe : 0xbf, dst, src, insn->off == 8);
+}
+
+static void
+swap_bytes(struct jit *j, unsigned dst, int32_t bits)
+{
+	if (bits == 16) {
+		x86_byte(&j->b, 0x66);
+		x86_shift_imm(&j->b, false, SHIFT_ROR, dst, 8);
+		x86_0f_rr(&j->b, false, 0xb7, dst, dst, false);
+		return;
+	}
+	x86_rex(&j->b, bits == 64, 0, dst, false);
+	x86_byte(&j->b, 0x0f);
+	x86_byte(&j->b, 0xc8 | (dst & 7));
+}
+
+/* On this machine little-endian is no change but for the width. */
+static void
+byte_order(struct jit *j, const struct ebpf_insn *insn)
+{
+	bool swaps = EBPF_CLASS(insn->code) == EBPF_ALU64 || (insn->code & 0x08) != 0;
+	unsigned dst = reg_of(insn->dst_reg);
+
+	if (swaps)
+		swap_bytes(j, dst, insn->imm);
+	else if (insn->imm == 16)
+		x86_0f_rr(&j->b, false, 0xb7, dst, dst, false);
+	else if (insn->imm == 32)
+		x86_mov(&j->b, false, dst, dst);
+}
+
+/* ---- memory ---- */
+
+static void
+load(struct jit *j, unsigned dst, unsigned base, int32_t off, uint8_t code)
+{
+	bool is_signed = (code & 0xe0) == EBPF_MEMSX;
+
+	switch (code & 0x18) {
+	case EBPF_B:
+		x86_0f_rm(&j->b, is_signed, is_signed ? 0xbe : 0xb6, dst, base, off);
+		break;
+	case EBPF_H:
+		x86_0f_rm(&j->b, is_signed, is_signed ? 0xbf : 0xb7, dst, base, off);
+		break;
+	case EBPF_W:
+		x86_rm(&j->b, is_signed, is_signed ? 0x63 : 0x8b, dst, base, off);
+		break;
+	case EBPF_DW:
+		x86_rm(&j->b, true, 0x8b, dst, base, off);
+		break;
+	}
+}
+
+static void
+store(struct jit *j, unsigned base, int32_t off, unsigned src, uint8_t code)
+{
+	if ((code & 0x18) == EBPF_B) {
+		x86_rex(&j->b, false, src, base, src >= RSP);
+		x86_byte(&j->b, 0x88);
+		x86_mem(&j->b, src, base, off);
+		return;
+	}
+	if ((code & 0x18) == EBPF_H)
+		x86_byte(&j->b, 0x66);
+	x86_rm(&j->b, (code & 0x18) == EBPF_DW, 0x89, src, base, off);
+}
+
+static void
+store_imm(struct jit *j, const struct ebpf_insn *insn)
+{
+	static const uint8_t widths[] = { 4, 2, 1, 4 };
+	uint8_t size = insn->code & 0x18;
+
+	if (size == EBPF_H)
+		x86_byte(&j->b, 0x66);
+	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, reg_of(insn->dst_reg),
+	       insn->off);
+	x86_le(&j->b, (uint32_t)insn->imm, widths[size >> 3]);
+}
+
+static void
+locked(struct jit *j)
+{
+	x86_byte(&j->b, 0xf0);
+}
+
+/* or, and, xor that return what was there: tried until nobody came between. */
+static void
+fetch_by_trying(struct jit *j, const struct ebpf_insn *insn, bool wide, enum x86_alu op)
+{
+	unsigned src = reg_of(insn->src_reg), operand = src == RAX ? R11 : src;
+	size_t again, from;
+
+	x86_rm(&j->b, true, 0x8d, R9, reg_of(insn->dst_reg), insn->off);
+	x86_mov(&j->b, true, R11, RAX);
+	x86_push(&j->b, R12);
+	x86_rm(&j->b, wide, 0x8b, RAX, R9, 0);
+	again = j->b.n;
+	x86_mov(&j->b, wide, R12, RAX);
+	x86_alu(&j->b, wide, op, R12, operand);
+	locked(j);
+	x86_0f_rm(&j->b, wide, 0xb1, R12, R9, 0);
+	from = x86_jcc_forward(&j->b, CC_NE);
+	if (j->b.bytes != NULL)
+		j->b.bytes[from - 1] = (uint8_t)(again - from);
+	x86_pop(&j->b, R12);
+	x86_mov(&j->b, wide, src, RAX);
+	if (src != RAX)
+		x86_mov(&j->b, true, RAX, R11);
+}
+
+static void
+atomic(struct jit *j, const struct ebpf_insn *insn)
+{
+	bool wide = (insn->code & 0x18) == EBPF_DW;
+	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+
+	switch (insn->imm) {
+	case EBPF_ADD:
+	case EBPF_OR:
+	case EBPF_AND:
+	case EBPF_XOR:
+		locked(j);
+		x86_rm(&j->b, wide, alu_ops[insn->imm >> 4] << 3 | 1, src, dst, insn->off);
+		break;
+	case EBPF_ADD | EBPF_FETCH:
+		locked(j);
+		x86_0f_rm(&j->b, wide, 0xc1, src, dst, insn->off);
+		break;
+	case EBPF_XCHG:
+		x86_rm(&j->b, wide, 0x87, src, dst, insn->off);
+		break;
+	case EBPF_CMPXCHG:
+		locked(j);
+		x86_0f_rm(&j->b, wide, 0xb1, src, dst, insn->off);
+		if (!wide)
+			x86_mov(&j->b, false, RAX, RAX);
+		break;
+	case EBPF_OR | EBPF_FETCH:
+		fetch_by_trying(j, insn, wide, ALU_OR);
+		break;
+	case EBPF_AND | EBPF_FETCH:
+		fetch_by_trying(j, insn, wide, ALU_AND);
+		break;
+	case EBPF_XOR | EBPF_FETCH:
+		fetch_by_trying(j, insn, wide, ALU_XOR);
+		break;
+	}
+}
+
+/* ---- calls ---- */
+
+/* Where a helper takes whatever is in its registers, that is nothing of the host's. */
+static void
+zero_args(struct jit *j)
+{
+	for (unsigned r = EBPF_R1; r <= EBPF_R5 && j->zeroes_args; r++)
+		x86_rr(&j->b, false, 0x33, reg_of(r), reg_of(r));
+}
+
+/* And those that a program is not entered with. */
+static void
+zero_further_args(struct jit *j)
+{
+	for (unsigned r = EBPF_R3; r <= EBPF_R5 && j->calls_helpers; r++)
+		x86_rr(&j->b, false, 0x33, reg_of(r), reg_of(r));
+}
+
+static void
+call_c(struct jit *j, uintptr_t fn)
+{
+	x86_mov_imm(&j->b, RAX, fn);
+	x86_call_reg(&j->b, RAX);
+}
+
+static void
+tail_call(struct jit *j)
+{
+	size_t from;
+
+	x86_rm(&j->b, true, 0x89, RAX, RUN, offsetof(struct ebpf_jit_run, saved_r0));
+	x86_rm(&j->b, true, 0x89, RDI, RUN, offsetof(struct ebpf_jit_run, saved_r1));
+	x86_mov(&j->b, true, RDI, RSI);
+	x86_mov(&j->b, false, RSI, RDX);
+	x86_mov(&j->b, true, RDX, RUN);
+	call_c(j, (uintptr_t)ebpf_jit_tail_callee);
+	x86_mov(&j->b, true, R11, RAX);
+	x86_rm(&j->b, true, 0x8b, RAX, RUN, offsetof(struct ebpf_jit_run, saved_r0));
+	x86_rm(&j->b, true, 0x8b, RDI, RUN, offsetof(struct ebpf_jit_run, saved_r1));
+	x86_rr(&j->b, true, 0x85, R11, R11);
+	from = x86_jcc_forward(&j->b, CC_E);
+	x86_rm(&j->b, true, 0x8b, RSI, RUN, offsetof(struct ebpf_jit_run, next_r2));
+	leave(j);
+	x86_jmp_reg(&j->b, R11);
+	x86_land(&j->b, from);
+	zero_args(j);
+}
+
+static void
+helper_call(struct jit *j, const struct ebpf_insn *insn)
+{
+	const struct ebpf_helper *h = helper_of(j, insn);
+
+	if (h->fn == NULL) {
+		tail_call(j);
+		return;
+	}
+	x86_mov_imm(&j->b, R9, (uintptr_t)(h->env != NULL ? h->env : j->prog->env));
+	call_c(j, (uintptr_t)h->fn);
+	zero_args(j);
+}
+
+static void
+count_frames(struct jit *j, bool is_call)
+{
+	if (!j->has_run)
+		return;
+	/* inc, dec */
+	x86_rm(&j->b, false, 0xff, is_call ? 0 : 1, RUN, offsetof(struct ebpf_jit_run, depth));
+}
+
+static void
+call_function(struct jit *j, uint32_t start)
+{
+	size_t f = 0;
+
+	while (j->funcs[f].start != start)
+		f++;
+	x86_byte(&j->b, 0xe8);
+	x86_le(&j->b, (uint64_t)j->funcs[f].entry - (j->b.n + 4), 4);
+}
+
+static void
+local_call(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+{
+	uint32_t start = (uint32_t)((int64_t)pc + 1 + insn->imm);
+	int16_t index = ebpf_prog_global_index(j->prog->aux, start);
+	struct ebpf_global *globals = j->prog->aux->extension.globals;
+	size_t own, done;
+
+	count_frames(j, true);
+	if (index == 0) {
+		call_function(j, start);
+	} else {
+		x86_mov_imm(&j->b, R11, (uintptr_t)&globals[index - 1].ext);
+		x86_rm(&j->b, true, 0x8b, R11, R11, 0);
+		x86_rr(&j->b, true, 0x85, R11, R11);
+		own = x86_jcc_forward(&j->b, CC_E);
+		x86_rm(&j->b, true, 0x8b, R11, R11, offsetof(struct ebpf_prog, inner));
+		x86_call_reg(&j->b, R11);
+		done = x86_jmp_forward(&j->b);
+		x86_land(&j->b, own);
+		call_function(j, start);
+		x86_land(&j->b, done);
+	}
+	count_frames(j, false);
+	zero_args(j);
+}
+
+static void
+leave_function(struct jit *j, uint32_t pc)
+{
+	if (!j->in_many) {
+		leave(j);
+		x86_byte(&j->b, 0xc3);
+	} else if (j->next_turn != j->copy->prev[pc + 1]) {
+		jump_to(j, pc, j->next_turn);
+	}
+}
+
+/* ---- all instructions ---- */
+
+static void
+wide_load(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+{
+	enum ebpf_op row = (enum ebpf_op)ebpf_op_of(insn);
+
+	x86_mov_imm(&j->b, reg_of(insn->dst_reg),
+		    ebpf_link_value(&j->prog->aux->link, insn, row, pc, j->prog->code));
+}
+
+static void
+translate(struct jit *j, uint32_t pc)
+{
+	const struct ebpf_insn *insn = &j->insns[pc];
+	int row = ebpf_op_of(insn);
+
+	switch ((enum ebpf_form)ebpf_ops[row].form) {
+	case EBPF_FORM_ALU_K:
+	case EBPF_FORM_ALU_X:
+		alu(j, insn);
+		break;
+	case EBPF_FORM_NEG:
+		x86_unary(&j->b, EBPF_CLASS(insn->code) == EBPF_ALU64, UNARY_NEG,
+			  reg_of(insn->dst_reg));
+		break;
+	case EBPF_FORM_MOVSX:
+		sign_extend(j, insn);
+		break;
+	case EBPF_FORM_END:
+		byte_order(j, insn);
+		break;
+	case EBPF_FORM_JMP_K:
+	case EBPF_FORM_JMP_X:
+		conditional(j, insn, pc);
+		break;
+	case EBPF_FORM_JA:
+		if (row == EBPF_OP_MAY_GOTO)
+			may_goto(j, insn, pc);
+		else
+			jump_to(j, pc, slot_at(j, pc, insn->off));
+		break;
+	case EBPF_FORM_JA32:
+		jump_to(j, pc, slot_at(j, pc, insn->imm));
+		break;
+	case EBPF_FORM_CALL:
+		helper_call(j, insn);
+		break;
+	case EBPF_FORM_CALL_LOCAL:
+		local_call(j, insn, pc);
+		break;
+	case EBPF_FORM_EXIT:
+		leave_function(j, pc);
+		break;
+	case EBPF_FORM_LDX:
+	case EBPF_FORM_LOAD_ACQ:
+		load(j, reg_of(insn->dst_reg), reg_of(insn->src_reg), insn->off, insn->code);
+		break;
+	case EBPF_FORM_ST:
+		store_imm(j, insn);
+		break;
+	case EBPF_FORM_STX:
+	case EBPF_FORM_STORE_REL:
+		store(j, reg_of(insn->dst_reg), insn->off, reg_of(insn->src_reg), insn->code);
+		break;
+	case EBPF_FORM_ATOMIC:
+	case EBPF_FORM_FETCH:
+	case EBPF_FORM_XCHG:
+	case EBPF_FORM_CMPXCHG:
+		atomic(j, insn);
+		break;
+	case EBPF_FORM_LDDW:
+		wide_load(j, insn, pc);
+		break;
+	case EBPF_FORM_LDABS:   /* the loader has made other instructions of them */
+	case EBPF_FORM_LDIND:
+		break;
+	}
+}
+
+static void
+translate_body(struct jit *j)
+{
+	for (uint32_t pc = j->func->start; pc < j->func->end; pc++) {
+		j->copy->now[pc] = (uint32_t)j->b.n;
+		translate(j, pc);
+		if (ebpf_code_is_wide(j->insns[pc].code))
+			j->copy->now[++pc] = (uint32_t)j->b.n;
+	}
+	j->copy->now[j->func->end] = (uint32_t)j->b.n;
+}
+
+/* ---- entries ---- */
+
+static void
+landing_pad(struct jit *j)
+{
+	x86_le(&j->b, 0xfa1e0ff3, 4);   /* endbr64 */
+}
+
+/* Where a host's call of C becomes one of the program's. */
+static void
+emit_run(struct jit *j)
+{
+	enum { ROOM = (sizeof(struct ebpf_jit_run) + 15) / 16 * 16 };
+
+	landing_pad(j);
+	if (j->has_run) {
+		x86_push(&j->b, RUN);
+		x86_alu_imm(&j->b, true, ALU_SUB, RSP, ROOM);
+		x86_mov(&j->b, true, RUN, RSP);
+		x86_rm(&j->b, true, 0x89, RDX, RUN, offsetof(struct ebpf_jit_run, r2));
+		x86_rr(&j->b, false, 0x33, RAX, RAX);
+		x86_rm(&j->b, false, 0x89, RAX, RUN, offsetof(struct ebpf_jit_run, n_tail_calls));
+		x86_rm(&j->b, false, 0x89, RAX, RUN, offsetof(struct ebpf_jit_run, depth));
+	}
+	x86_mov(&j->b, true, RDI, RSI);
+	x86_mov(&j->b, true, RSI, RDX);
+	zero_further_args(j);
+	if (j->has_run) {
+		call_function(j, 0);
+		x86_alu_imm(&j->b, true, ALU_ADD, RSP, ROOM);
+		x86_pop(&j->b, RUN);
+		x86_byte(&j->b, 0xc3);
+	}
+	/* else the first function follows */
+}
+
+static void
+emit_functions(struct jit *j)
+{
+	j->copy = &j->all;
+	j->in_many = false;
+	for (size_t f = 0; f < j->n_funcs; f++) {
+		j->func = &j->funcs[f];
+		j->funcs[f].entry = (uint32_t)j->b.n;
+		enter(j);
+		begin_frame(j);
+		translate_body(j);
+	}
+}
+
+/* What the batch's loop keeps on the stack; RUN points to it. */
+struct turns {
+	const uint8_t *ctx;
+	size_t stride;
+	size_t left;
+	uint32_t *result;
+};
+
+/* As many turns ahead as the interpreter. */
+#define AHEAD 8
+
+static void
+prefetch(struct jit *j)
+{
+	const struct ebpf_prog_type *type = j->prog->aux->type;
+	size_t from;
+
+	if (!type->has_data)
+		return;
+	x86_rm(&j->b, true, 0x83, ALU_CMP, RUN, offsetof(struct turns, left));
+	x86_byte(&j->b, AHEAD);
+	from = x86_jcc_forward(&j->b, CC_BE);
+	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, stride));
+	x86_shift_imm(&j->b, true, SHIFT_SHL, R9, 3);
+	x86_alu(&j->b, true, ALU_ADD, R9, RDI);
+	x86_rm(&j->b, true, 0x8b, R9, R9, type->data_off);
+	x86_0f_rm(&j->b, false, 0x18, 1, R9, 0);
+	x86_0f_rm(&j->b, false, 0x18, 1, R9, 63);
+	x86_land(&j->b, from);
+}
+
+static void
+emit_turns(struct jit *j)
+{
+	size_t turn;
+
+	x86_rm(&j->b, true, 0x89, RSI, RUN, offsetof(struct turns, ctx));
+	x86_rm(&j->b, true, 0x89, RDX, RUN, offsetof(struct turns, stride));
+	x86_rm(&j->b, true, 0x89, RCX, RUN, offsetof(struct turns, left));
+	x86_rm(&j->b, true, 0x89, R8, RUN, offsetof(struct turns, result));
+	enter(j);
+	turn = j->b.n;
+	begin_frame(j);
+	x86_rm(&j->b, true, 0x8b, RDI, RUN, offsetof(struct turns, ctx));
+	x86_rr(&j->b, false, 0x33, RSI, RSI);
+	prefetch(j);
+	zero_further_args(j);
+	translate_body(j);
+	j->next_turn = (uint32_t)j->b.n;
+	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, result));
+	x86_rm(&j->b, false, 0x89, RAX, R9, 0);
+	x86_rm(&j->b, true, 0x83, ALU_ADD, RUN, offsetof(struct turns, result));
+	x86_byte(&j->b, sizeof(uint32_t));
+	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, stride));
+	x86_rm(&j->b, true, 0x01, R9, RUN, offsetof(struct turns, ctx));
+	x86_rm(&j->b, true, 0xff, 1, RUN, offsetof(struct turns, left));
+	x86_byte(&j->b, 0x0f);
+	x86_byte(&j->b, 0x80 | CC_NE);
+	x86_le(&j->b, turn - (j->b.n + 4), 4);
+	leave(j);
+}
+
+/*
+ * The first function again, in a loop over contexts: no packet is called for.
+ * Those that keep a run begin with a new one for each packet and have no loop.
+ */
+static void
+emit_many(struct jit *j)
+{
+	enum { ROOM = 48 };     /* with the return address and RUN a multiple of 16 */
+
+	_Static_assert(sizeof(struct turns) <= ROOM, "room for it");
+	j->func = &j->funcs[0];
+	j->copy = &j->many;
+	j->in_many = true;
+	landing_pad(j);
+	x86_push(&j->b, RUN);
+	x86_alu_imm(&j->b, true, ALU_SUB, RSP, ROOM);
+	x86_mov(&j->b, true, RUN, RSP);
+	emit_turns(j);
+	x86_alu_imm(&j->b, true, ALU_ADD, RSP, ROOM);
+	x86_pop(&j->b, RUN);
+	x86_byte(&j->b, 0xc3);
+}
+
+/* This pass is the one before now; whether they agree. */
+static bool
+turn_over(struct copy *c, size_t n)
+{
+	bool agree = memcmp(c->prev, c->now, n * sizeof(*c->now)) == 0;
+	uint32_t *prev = c->prev;
+
+	c->prev = c->now;
+	c->now = prev;
+	return agree;
+}
+
+/* The whole once, into bytes or counted; whether all is where the pass before had it. */
+static bool
+pass(struct jit *j, uint8_t *bytes, struct ebpf_jit_entries *entries)
+{
+	uint32_t next_turn = j->next_turn;
+	bool agree;
+
+	j->b = (struct x86_buf){ .bytes = bytes };
+	entries->run = 0;
+	emit_run(j);
+	entries->inner = j->b.n;
+	emit_functions(j);
+	while (j->b.n % 16 != 0)
+		x86_byte(&j->b, 0xcc);
+	entries->many = j->b.n;
+	agree = turn_over(&j->all, (size_t)j->n_insns + 1);
+	if (j->has_run)
+		return agree;
+	emit_many(j);
+	return turn_over(&j->many, (size_t)j->funcs[0].end + 1) && agree &&
+	       next_turn == j->next_turn;
+}
+
+/* ---- the whole ---- */
+
+/* More bytes than any instruction takes: jumps are long at first. */
+#define FAR 256
+
+static int
+make_room(struct jit *j)
+{
+	size_t n = (size_t)j->n_insns + 1;
+	uint32_t *all = calloc(4 * n, sizeof(*all));
+
+	if (all == NULL)
+		return -ENOMEM;
+	j->all = (struct copy){ .prev = all, .now = all + n };
+	j->many = (struct copy){ .prev = all + 2 * n, .now = all + 3 * n };
+	for (size_t pc = 0; pc < n; pc++)
+		j->all.prev[pc] = j->many.prev[pc] = (uint32_t)pc * FAR;
+	j->next_turn = (uint32_t)n * FAR;
+	return 0;
+}
+
+static int
+emit(struct jit *j, uint8_t **code, size_t *n, struct ebpf_jit_entries *entries)
+{
+	while (!pass(j, NULL, entries))
+		;
+	if (j->b.n > INT32_MAX)
+		return -E2BIG;
+	*n = j->b.n;
+	*code = malloc(*n);
+	if (*code == NULL)
+		return -ENOMEM;
+	pass(j, *code, entries);
+	return 0;
+}
+
+int
+ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
+		struct ebpf_jit_entries *entries)
+{
+	struct jit j = { .prog = prog, .insns = ebpf_prog_running(prog),
+			 .n_insns = prog->n_insns,
+			 .has_run = prog->aux->extension.n_globals > 0 };
+	int rc;
+
+	if ((rc = find_functions(&j)) < 0)
+		return rc;
+	if ((rc = make_room(&j)) == 0) {
+		uint32_t *all = j.all.prev;
+
+		rc = emit(&j, code, n, entries);
+		free(all);
+	}
+	free(j.funcs);
+	return rc;
+}
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Machine code against the interpreter, with all registers seen at the end; and
+ * the memory that it is executed in.  What single instructions do is tested in
+ * check_interp, what helpers, tail calls and replaced functions do in
+ * check_link and check_extend, which run what the loader makes.
+ */
+#include "ebpf/insn.h"
+#include "ebpf/jit/jit.h"
+#include "tests/support/random_prog.h"
+#include "tests/support/suite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOV_K(d, i) { .code = EBPF_ALU64 | EBPF_MOV, .dst_reg = (d), .imm = (i) }
+#define EXIT_ { .code = EBPF_JMP | EBPF_EXIT }
+
+static const struct ebpf_insn seven[] = { MOV_K(0, 7), EXIT_ };
+
+static struct ebpf_prog *
+load(const struct ebpf_insn *insns, size_t n, enum ebpf_jit jit, enum ebpf_blinding blinding)
+{
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = jit, .blinding = blinding };
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	ck_assert_msg(ebpf_prog_load_trusted_by(&random_prog_type, insns, n, NULL, &policy, &prog,
+						&err) == 0, "%s", err.text);
+	return prog;
+}
+
+static struct ebpf_prog *
+must_jit(const struct ebpf_insn *insns, size_t n)
+{
+	struct ebpf_prog *prog = load(insns, n, EBPF_JIT_REQUIRED, EBPF_BLINDING_OFF);
+
+	ck_assert_int_eq(ebpf_prog_runtime(prog), EBPF_RUNTIME_JIT);
+	return prog;
+}
+
+/* ---- it does what the interpreter does ---- */
+
+struct outcome {
+	uint64_t r0;
+	uint8_t mem[RANDOM_PROG_MEM];
+};
+
+static void
+run(const struct ebpf_prog *prog, uint64_t seed, struct outcome *out)
+{
+	static _Alignas(8) uint8_t mem[RANDOM_PROG_MEM];
+
+	for (size_t i = 0; i < sizeof(mem); i += 8) {
+		uint64_t v = rng_next(&seed) >> rng_below(&seed, 64);
+
+		memcpy(mem + i, &v, sizeof(v));
+	}
+	out->r0 = ebpf_prog_run(prog, (uintptr_t)mem, sizeof(mem));
+	memcpy(out->mem, mem, sizeof(mem));
+}
+
+/* Programs end by storing their registers. */
+START_TEST(all_registers_are_those_of_the_interpreter)
+{
+	enum { INPUTS = 50 };
+	static struct random_prog p;
+	uint64_t rng = suite_seed(0x717), n_programs = suite_scaled(4000);
+
+	for (uint64_t i = 0; i < n_programs; i++) {
+		struct ebpf_prog *jit, *interp;
+
+		random_prog(&p, 10 + rng_below(&rng, 60), &rng);
+		jit = must_jit(p.insns, p.n);
+		interp = load(p.insns, p.n, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+		ck_assert_int_eq(ebpf_prog_runtime(interp), EBPF_RUNTIME_INTERP);
+		for (int k = 0; k < INPUTS; k++) {
+			uint64_t seed = rng_next(&rng);
+			struct outcome a, b;
+
+			run(jit, seed, &a);
+			run(interp, seed, &b);
+			ck_assert_msg(a.r0 == b.r0, "program %" PRIu64 ", input %d: r0 %" PRIx64
+				      ", interpreter %" PRIx64, i, k, a.r0, b.r0);
+			for (size_t at = 0; at < RANDOM_PROG_MEM; at++)
+				ck_assert_msg(a.mem[at] == b.mem[at], "program %" PRIu64
+					      ", input %d: byte %zu is %02x, interpreter %02x", i, k,
+					      at, a.mem[at], b.mem[at]);
+		}
+		ebpf_prog_put(interp);
+		ebpf_prog_put(jit);
+	}
+	suite_pairs(n_programs * INPUTS);
+}
+END_TEST
+
+/* n slots in which each ten-thousandth leads past all, and each seventh to the next but one. */
+START_TEST(long_programs_have_their_jumps)
+{
+	enum { N = 100000 };
+	struct ebpf_insn *insns = calloc(N, sizeof(*insns));
+	static const struct ebpf_insn end[] = { MOV_K(0, 5), EXIT_ };
+	struct ebpf_prog *jit, *interp;
+	struct outcome a, b;
+
+	ck_assert_ptr_nonnull(insns);
+	insns[0] = (struct ebpf_insn)MOV_K(0, 0);
+	for (int pc = 1; pc < N - 2; pc++) {
+		insns[pc] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = pc };
+		if (pc % 7 == 0 && pc < N - 4)
+			insns[pc] = (struct ebpf_insn){ .code = EBPF_JMP | EBPF_JSET, .off = 1,
+							.imm = 64 };
+		if (pc % 10000 == 0)
+			insns[pc] = (struct ebpf_insn){ .code = EBPF_JMP32 | EBPF_JA, .imm = 8000 };
+	}
+	memcpy(&insns[N - 2], end, sizeof(end));
+	insns[N - 2] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 5 };
+	jit = must_jit(insns, N);
+	interp = load(insns, N, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+	run(jit, 1, &a);
+	run(interp, 1, &b);
+	ck_assert_uint_eq(a.r0, b.r0);
+	ck_assert_uint_ne(a.r0, 0);
+	ebpf_prog_put(jit);
+	ebpf_prog_put(interp);
+	free(insns);
+}
+END_TEST
+
+/* ---- the memory ---- */
+
+/* Mappings of this process that can be written and executed, or are executed by that name. */
+static void
+count_mappings(size_t *n_both, size_t *n_ours)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], mode[8];
+
+	*n_both = *n_ours = 0;
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		ck_assert_int_eq(sscanf(line, "%*s %7s", mode), 1);
+		*n_both += strchr(mode, 'w') != NULL && strchr(mode, 'x') != NULL;
+		*n_ours += strchr(mode, 'x') != NULL && strstr(line, "bpfsift-jit") != NULL;
+	}
+	fclose(maps);
+}
+
+START_TEST(no_page_is_written_and_executed)
+{
+	enum { N = 2000 };
+	static struct ebpf_prog *progs[N];
+	size_t n_both, n_ours;
+
+	for (int i = 0; i < N; i++) {
+		const struct ebpf_insn insns[] = { MOV_K(0, i), EXIT_ };
+
+		progs[i] = load(insns, 2, EBPF_JIT_REQUIRED,
+				i % 2 ? EBPF_BLINDING_ALWAYS : EBPF_BLINDING_OFF);
+	}
+	count_mappings(&n_both, &n_ours);
+	ck_assert_uint_eq(n_both, 0);
+	ck_assert_uint_gt(n_ours, 0);
+	ck_assert_uint_lt(n_ours, N / 50);      /* many to a group */
+	for (int i = 0; i < N; i++) {
+		ck_assert_uint_eq(ebpf_prog_run(progs[i], 0, 0), (unsigned)i);
+		ebpf_prog_put(progs[i]);
+	}
+	count_mappings(&n_both, &n_ours);
+	ck_assert_uint_eq(n_both, 0);
+	ck_assert_uint_le(n_ours, 1);           /* the one to be filled next */
+}
+END_TEST
+
+START_TEST(breakpoints_lie_around_each_program)
+{
+	struct ebpf_prog *a = must_jit(seven, 2), *b = must_jit(seven, 2);
+
+	for (int i = 0; i < 2; i++) {
+		const struct ebpf_jit_text *text = (i == 0 ? a : b)->aux->jit;
+
+		for (size_t at = 1; at <= 32; at++)
+			ck_assert_uint_eq(*(text->code - at), 0xcc);
+		ck_assert_uint_eq((uintptr_t)text->code % 32, 0);
+	}
+	ck_assert_uint_eq(a->aux->jit->code[a->aux->jit->n], 0xcc);
+	ebpf_prog_put(a);
+	ebpf_prog_put(b);
+}
+END_TEST
+
+/* A blinded program's code begins nobody knows where. */
+START_TEST(where_blinded_code_begins_is_random)
+{
+	bool differs = false;
+	uintptr_t first = 0;
+
+	for (int i = 0; i < 20; i++) {
+		struct ebpf_prog *prog = load(seven, 2, EBPF_JIT_REQUIRED, EBPF_BLINDING_ALWAYS);
+		uintptr_t at = (uintptr_t)prog->aux->jit->code;
+
+		differs |= i > 0 && at % 256 != first % 256;
+		first = i == 0 ? at : first;
+		ebpf_prog_put(prog);
+	}
+	ck_assert(differs);
+}
+END_TEST
+
+/* Where no file in memory can be had, pages change from the one to the other. */
+START_TEST(without_files_pages_are_sealed)
+{
+	struct rlimit none, before;
+	struct ebpf_prog *prog;
+	size_t n_both, n_ours;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	prog = must_jit(seven, 2);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_uint_eq(ebpf_prog_run(prog, 0, 0), 7);
+	count_mappings(&n_both, &n_ours);
+	ck_assert_uint_eq(n_both, 0);
+	ck_assert_uint_eq(n_ours, 0);
+	ebpf_prog_put(prog);
+}
+END_TEST
+
+/* What a child makes does not stand where its parent's next program will. */
+START_TEST(a_child_has_groups_of_its_own)
+{
+	struct ebpf_prog *before = must_jit(seven, 2), *after;
+	int status;
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		const struct ebpf_insn insns[] = { MOV_K(0, 9), EXIT_ };
+		struct ebpf_prog *own = must_jit(insns, 2);
+
+		_exit(ebpf_prog_run(own, 0, 0) == 9 && ebpf_prog_run(before, 0, 0) == 7 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	after = must_jit(seven, 2);
+	ck_assert_uint_eq(ebpf_prog_run(after, 0, 0), 7);
+	ck_assert_uint_eq(ebpf_prog_run(before, 0, 0), 7);
+	ebpf_prog_put(before);
+	ebpf_prog_put(after);
+}
+END_TEST
+
+#if !EBPF_HAS_JIT
+START_TEST(there_is_none)
+{
+	suite_skip("no JIT for this machine");
+}
+END_TEST
+#endif
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("ebpf/jit");
+	TCase *tc = tcase_create("machine code");
+
+	tcase_set_timeout(tc, 300);
+#if EBPF_HAS_JIT
+	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
+	tcase_add_test(tc, long_programs_have_their_jumps);
+	tcase_add_test(tc, no_page_is_written_and_executed);
+	tcase_add_test(tc, breakpoints_lie_around_each_program);
+	tcase_add_test(tc, where_blinded_code_begins_is_random);
+	tcase_add_test(tc, without_files_pages_are_sealed);
+	tcase_add_test(tc, a_child_has_groups_of_its_own);
+#else
+	tcase_add_test(tc, there_is_none);
+#endif
+	suite_add_tcase(s, tc);
+	return s;
+}
