@@ -347,6 +347,23 @@ settle_values(struct opt *o)
 	}
 }
 
+/* Order blocks and link edges; whether phis were dropped, by which more ends may be settled. */
+static bool
+flow_once(struct opt *o, struct visit *stack)
+{
+	for (size_t i = 0; i < o->n_blocks; i++) {
+		o->blocks[i].place = OPT_NO_BLOCK;
+		o->blocks[i].first_in = OPT_NO_EDGE;
+		o->blocks[i].n_in = 0;
+	}
+	sort(o, stack);
+	link_edges(o);
+	if (!drop_phis(o))
+		return false;
+	settle_values(o);
+	return true;
+}
+
 int
 opt_flow(struct opt *o)
 {
@@ -357,19 +374,10 @@ opt_flow(struct opt *o)
 	stack = opt_alloc(o, o->n_blocks + 1, sizeof(*stack));
 	if (o->failed)
 		return -ENOMEM;
-	for (size_t i = 0; i < o->n_blocks; i++) {
-		o->blocks[i].place = OPT_NO_BLOCK;
-		o->blocks[i].first_in = OPT_NO_EDGE;
-		o->blocks[i].n_in = 0;
-	}
-	sort(o, stack);
-	link_edges(o);
-	if (drop_phis(o))
-		settle_values(o);
-	for (size_t i = 0; i < o->n_order; i++) {
-		settle_end(o, o->order[i]);
+	while (flow_once(o, stack))
+		;
+	for (size_t i = 0; i < o->n_order; i++)
 		find_idom(o, o->order[i]);
-	}
 	return o->failed ? -ENOMEM : 0;
 }
 
