@@ -28,6 +28,13 @@ dpdk_exec(const void *bpf, void *mem)
 	return rte_bpf_exec(bpf, mem);
 }
 
+uint64_t (*dpdk_jit(const void *bpf))(void *mem)
+{
+	struct rte_bpf_jit jit = { NULL, 0 };
+
+	return rte_bpf_get_jit(bpf, &jit) == 0 ? jit.func : NULL;
+}
+
 void
 dpdk_free(void *bpf)
 {

@@ -18,6 +18,9 @@ void *dpdk_load(const void *insns, uint32_t n, size_t size);
 /* One run, in the interpreter. */
 uint64_t dpdk_exec(const void *bpf, void *mem);
 
+/* The same as machine code; NULL: there is none. */
+uint64_t (*dpdk_jit(const void *bpf))(void *mem);
+
 void dpdk_free(void *bpf);
 
 #endif

@@ -14,9 +14,10 @@ struct engine {
 	void (*release)(void *state);
 };
 
-extern const struct engine engine_single, engine_batch, engine_libpcap;
+extern const struct engine engine_libpcap, engine_native, engine_native_loop;
+extern const struct engine engine_interp, engine_interp_batch, engine_jit, engine_jit_batch;
 #ifdef HAVE_DPDK
-extern const struct engine engine_dpdk;
+extern const struct engine engine_dpdk, engine_dpdk_jit;
 #endif
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Our own engine, one packet a call and in batches. */
+/* Our own engines, one packet a call and in batches. */
 #include "config.h"
 
 #include "bench/engine.h"
@@ -7,16 +7,30 @@
 enum { BATCH = 64 };
 
 static void *
-prepare(const struct cbpf_insn *insns, size_t n_insns)
+prepare(const struct cbpf_insn *insns, size_t n_insns, enum ebpf_jit jit)
 {
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = jit };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy };
 	struct sift_filter *filter = NULL;
 	struct cbpf_prog *prog;
 
 	if (cbpf_check(insns, n_insns, CBPF_DIALECT_PCAP, &prog, NULL) < 0)
 		return NULL;
-	sift_filter_new(prog, NULL, &filter, NULL);
+	sift_filter_new(prog, &opts, &filter, NULL);
 	cbpf_prog_free(prog);
 	return filter;
+}
+
+static void *
+prepare_interp(const struct cbpf_insn *insns, size_t n_insns)
+{
+	return prepare(insns, n_insns, EBPF_JIT_OFF);
+}
+
+static void *
+prepare_jit(const struct cbpf_insn *insns, size_t n_insns)
+{
+	return prepare(insns, n_insns, EBPF_JIT_REQUIRED);
 }
 
 static size_t
@@ -24,12 +38,8 @@ run_single(void *state, const struct sift_view *views, size_t n)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t verdict;
-
-		sift_filter_batch(state, &views[i], 1, &verdict);
-		kept += verdict != 0;
-	}
+	for (size_t i = 0; i < n; i++)
+		kept += sift_filter_match(state, &views[i]) != 0;
 	return kept;
 }
 
@@ -55,5 +65,7 @@ release(void *state)
 	sift_filter_free(state);
 }
 
-const struct engine engine_single = { "interp", prepare, run_single, release };
-const struct engine engine_batch = { "interp batch", prepare, run_batch, release };
+const struct engine engine_interp = { "interp", prepare_interp, run_single, release };
+const struct engine engine_interp_batch = { "interp batch", prepare_interp, run_batch, release };
+const struct engine engine_jit = { "jit", prepare_jit, run_single, release };
+const struct engine engine_jit_batch = { "jit batch", prepare_jit, run_batch, release };

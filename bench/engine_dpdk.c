@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DPDK's rte_bpf_exec().  Its programs have one argument: ours for target
+ * DPDK's rte_bpf_exec(), and its JIT.  Its programs have one argument: ours for target
  * buffer, which wants an address and a length, finds the length before the
  * packet's bytes.
  */
@@ -64,4 +64,16 @@ run(void *state, const struct sift_view *views, size_t n)
 	return kept;
 }
 
+static size_t
+run_jit(void *state, const struct sift_view *views, size_t n)
+{
+	uint64_t (*jit)(void *mem) = dpdk_jit(state);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		kept += (uint32_t)jit((void *)(uintptr_t)(views[i].data - PACKETS_LEN_SIZE)) != 0;
+	return kept;
+}
+
 const struct engine engine_dpdk = { "rte_bpf", prepare, run, dpdk_free };
+const struct engine engine_dpdk_jit = { "rte_bpf jit", prepare, run_jit, dpdk_free };

@@ -89,6 +89,12 @@ sift_filter_free(struct sift_filter *filter)
 	free(filter);
 }
 
+uint32_t
+sift_filter_match(const struct sift_filter *filter, const struct sift_view *view)
+{
+	return (uint32_t)ebpf_prog_run(filter->ebpf, (uintptr_t)view, 0);
+}
+
 void
 sift_filter_batch(const struct sift_filter *filter, const struct sift_view *views, size_t n,
 		  uint32_t *verdicts)

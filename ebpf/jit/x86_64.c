@@ -2,8 +2,7 @@
 /*
  * The back end for x86-64.
  *
- * R0-R10 have a machine register each, those that helpers take where C
- * functions take their arguments.  A program is translated several times:
+ * R0-R10 have a machine register each.  A program is translated several times:
  * first with every jump long, then with the distances found, until nothing
  * gets shorter.
  */
@@ -24,22 +23,30 @@
 
 /*
  * R9 and R11 are scratch within an instruction.  R12 is the run, in programs
- * that may go on to another, and the context of the batch's loop.
+ * that may go on to another.
  */
-static const uint8_t machine_reg[EBPF_N_REGS] = {
+#define RUN R12
+
+/* Arguments where helpers want them. */
+static const uint8_t calling[EBPF_N_REGS] = {
 	[EBPF_R0] = RAX, [EBPF_R1] = RDI, [EBPF_R2] = RSI, [EBPF_R3] = RDX,
 	[EBPF_R4] = RCX, [EBPF_R5] = R8,  [EBPF_R6] = RBX, [EBPF_R7] = R13,
 	[EBPF_R8] = R14, [EBPF_R9] = R15, [EBPF_R10] = RBP, [EBPF_AX] = R10,
 };
-#define RUN R12
+
+/* Without helpers: arguments where the host's call has them already. */
+static const uint8_t leaf[EBPF_N_REGS] = {
+	[EBPF_R0] = RAX, [EBPF_R1] = RSI, [EBPF_R2] = RDX, [EBPF_R3] = RDI,
+	[EBPF_R4] = RCX, [EBPF_R5] = R8,  [EBPF_R6] = RBX, [EBPF_R7] = R13,
+	[EBPF_R8] = R14, [EBPF_R9] = R15, [EBPF_R10] = RBP, [EBPF_AX] = R10,
+};
 
 /* A function of the program. */
 struct func {
 	uint32_t start, end;    /* slots */
 	uint32_t entry;         /* offset that it is called at, as the pass before found it */
-	uint8_t saved;          /* R6-R9 that it uses, bit 0 for R6 */
-	bool has_stack;         /* it names R10 */
-	bool has_calls;
+	uint32_t named, written;        /* registers, by number */
+	bool has_calls;         /* of helpers and functions */
 	bool has_may_goto;
 };
 
@@ -48,17 +55,27 @@ struct copy {
 	uint32_t *prev, *now;
 };
 
+/* Where the batch's loop has what it keeps. */
+struct turns {
+	uint8_t ctx, stride, end, result;       /* registers */
+	uint8_t n_pushed;
+	uint8_t pushed[4];                      /* those of them that are the host's */
+};
+
 struct jit {
 	const struct ebpf_prog *prog;
 	const struct ebpf_insn *insns;
 	uint32_t n_insns;
 	struct func *funcs;
 	size_t n_funcs;
+	bool has_many;          /* a loop for batches */
 	bool has_run;           /* RUN is kept: tail calls, functions that are replaced */
 	bool calls_helpers;
 	bool zeroes_args;       /* a helper takes whatever its registers hold */
 	struct copy all, many;  /* all functions; the first one again, for batches */
 	uint32_t next_turn;     /* where exits of the batch's copy lead */
+	const uint8_t *regs;    /* of the machine, for each of the program's */
+	struct turns turns;
 	struct x86_buf b;
 	const struct func *func;        /* the one that is emitted, into this copy */
 	const struct copy *copy;
@@ -66,9 +83,9 @@ struct jit {
 };
 
 static unsigned
-reg_of(unsigned r)
+reg_of(const struct jit *j, unsigned r)
 {
-	return machine_reg[r];
+	return j->regs[r];
 }
 
 /* ---- what functions are like ---- */
@@ -79,10 +96,10 @@ is_call_local(const struct ebpf_insn *insn)
 	return ebpf_op_of(insn) == EBPF_OP_CALL_LOCAL;
 }
 
-static uint8_t
-saved_bit(unsigned r)
+static bool
+is_named(const struct func *f, unsigned r)
 {
-	return r >= EBPF_R6 && r <= EBPF_R9 ? (uint8_t)(1u << (r - EBPF_R6)) : 0;
+	return f->named >> r & 1;
 }
 
 static const struct ebpf_helper *
@@ -107,9 +124,9 @@ look_at(struct jit *j, struct func *f)
 		const struct ebpf_insn *insn = &j->insns[pc];
 		int row = ebpf_op_of(insn);
 
-		f->saved |= saved_bit(insn->dst_reg) |
-			    (row != EBPF_OP_CALL_LOCAL ? saved_bit(insn->src_reg) : 0);
-		f->has_stack |= insn->dst_reg == EBPF_R10 || insn->src_reg == EBPF_R10;
+		f->written |= 1u << insn->dst_reg;
+		f->named |= 1u << insn->dst_reg |
+			    (row != EBPF_OP_CALL_LOCAL ? 1u << insn->src_reg : 0);
 		f->has_calls |= row == EBPF_OP_CALL || row == EBPF_OP_CALL_LOCAL;
 		f->has_may_goto |= row == EBPF_OP_MAY_GOTO;
 		if (row == EBPF_OP_CALL)
@@ -152,10 +169,18 @@ find_functions(struct jit *j)
 
 /* ---- entering and leaving a function ---- */
 
+/* Registers that a function pushes, the program's: the frame pointer first. */
+static const uint8_t kept[] = { EBPF_R10, EBPF_R6, EBPF_R7, EBPF_R8, EBPF_R9 };
+enum { N_KEPT = sizeof(kept) / sizeof(kept[0]) };
+
 static unsigned
 n_pushed(const struct jit *j)
 {
-	return j->func->has_stack + (unsigned)__builtin_popcount(j->func->saved);
+	unsigned n = j->in_many ? j->turns.n_pushed : 0;
+
+	for (unsigned i = 0; i < N_KEPT; i++)
+		n += is_named(j->func, kept[i]);
+	return n;
 }
 
 /*
@@ -165,8 +190,9 @@ n_pushed(const struct jit *j)
 static int32_t
 frame_size(const struct jit *j)
 {
-	int32_t size = (j->func->has_stack ? EBPF_STACK_SIZE : 0) + (j->func->has_may_goto ? 8 : 0);
-	int32_t above = 8 * (int32_t)n_pushed(j) + (j->in_many ? 0 : 8);
+	int32_t size = (is_named(j->func, EBPF_R10) ? EBPF_STACK_SIZE : 0) +
+		       (j->func->has_may_goto ? 8 : 0);
+	int32_t above = 8 * (int32_t)n_pushed(j) + 8;
 
 	return size + (j->func->has_calls && (size + above) % 16 != 0 ? 8 : 0);
 }
@@ -176,13 +202,11 @@ enter(struct jit *j)
 {
 	int32_t size = frame_size(j);
 
-	if (j->func->has_stack)
-		x86_push(&j->b, RBP);
-	for (unsigned i = 0; i < 4; i++) {
-		if (j->func->saved >> i & 1)
-			x86_push(&j->b, reg_of(EBPF_R6 + i));
+	for (unsigned i = 0; i < N_KEPT; i++) {
+		if (is_named(j->func, kept[i]))
+			x86_push(&j->b, reg_of(j, kept[i]));
 	}
-	if (j->func->has_stack)
+	if (is_named(j->func, EBPF_R10))
 		x86_mov(&j->b, true, RBP, RSP);
 	if (size > 0)
 		x86_alu_imm(&j->b, true, ALU_SUB, RSP, size);
@@ -195,12 +219,10 @@ leave(struct jit *j)
 
 	if (size > 0)
 		x86_alu_imm(&j->b, true, ALU_ADD, RSP, size);
-	for (unsigned i = 4; i-- > 0;) {
-		if (j->func->saved >> i & 1)
-			x86_pop(&j->b, reg_of(EBPF_R6 + i));
+	for (unsigned i = N_KEPT; i-- > 0;) {
+		if (is_named(j->func, kept[i]))
+			x86_pop(&j->b, reg_of(j, kept[i]));
 	}
-	if (j->func->has_stack)
-		x86_pop(&j->b, RBP);
 }
 
 /* What a frame begins with: its own turns of may_goto. */
@@ -286,13 +308,13 @@ conditional(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_JMP;
 	bool is_test = (insn->code & 0xf0) == EBPF_JSET;
-	unsigned dst = reg_of(insn->dst_reg);
+	unsigned dst = reg_of(j, insn->dst_reg);
 
 	if ((insn->code & 0x08) == EBPF_X) {
 		if (is_test)
-			x86_rr(&j->b, wide, 0x85, reg_of(insn->src_reg), dst);
+			x86_rr(&j->b, wide, 0x85, reg_of(j, insn->src_reg), dst);
 		else
-			x86_alu(&j->b, wide, ALU_CMP, dst, reg_of(insn->src_reg));
+			x86_alu(&j->b, wide, ALU_CMP, dst, reg_of(j, insn->src_reg));
 	} else if (is_test) {
 		x86_test_imm(&j->b, wide, dst, insn->imm);
 	} else if (insn->imm == 0 && ((insn->code & 0xf0) == EBPF_JEQ ||
@@ -393,10 +415,10 @@ static void
 divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
 	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
-	unsigned dst = reg_of(insn->dst_reg);
+	unsigned dst = reg_of(j, insn->dst_reg);
 
 	if ((insn->code & 0x08) == EBPF_X)
-		x86_mov(&j->b, true, R11, reg_of(insn->src_reg));
+		x86_mov(&j->b, true, R11, reg_of(j, insn->src_reg));
 	else
 		x86_mov_imm(&j->b, R11, (uint64_t)(int64_t)insn->imm);
 	if (insn->off == 1)
@@ -410,7 +432,7 @@ shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
 	uint8_t op = insn->code & 0xf0;
 	enum x86_shift how = op == EBPF_LSH ? SHIFT_SHL : op == EBPF_RSH ? SHIFT_SHR : SHIFT_SAR;
-	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
 
 	if ((insn->code & 0x08) != EBPF_X) {
 		unsigned n = (unsigned)insn->imm & (wide ? 63 : 31);
@@ -439,10 +461,10 @@ shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
 static void
 multiply(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
-	unsigned dst = reg_of(insn->dst_reg);
+	unsigned dst = reg_of(j, insn->dst_reg);
 
 	if ((insn->code & 0x08) == EBPF_X) {
-		x86_0f_rr(&j->b, wide, 0xaf, dst, reg_of(insn->src_reg), false);
+		x86_0f_rr(&j->b, wide, 0xaf, dst, reg_of(j, insn->src_reg), false);
 	} else {
 		x86_rr(&j->b, wide, x86_is_8(insn->imm) ? 0x6b : 0x69, dst, dst);
 		x86_le(&j->b, (uint32_t)insn->imm, x86_is_8(insn->imm) ? 1 : 4);
@@ -458,7 +480,7 @@ static void
 alu(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
 	bool is_x = (insn->code & 0x08) == EBPF_X;
 
 	switch (insn->code & 0xf0) {
@@ -495,7 +517,7 @@ static void
 sign_extend(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
 
 	if (insn->off == 32)
 		x86_rr(&j->b, true, 0x63, dst, src);
@@ -522,7 +544,7 @@ static void
 byte_order(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool swaps = EBPF_CLASS(insn->code) == EBPF_ALU64 || (insn->code & 0x08) != 0;
-	unsigned dst = reg_of(insn->dst_reg);
+	unsigned dst = reg_of(j, insn->dst_reg);
 
 	if (swaps)
 		swap_bytes(j, dst, insn->imm);
@@ -577,7 +599,7 @@ store_imm(struct jit *j, const struct ebpf_insn *insn)
 
 	if (size == EBPF_H)
 		x86_byte(&j->b, 0x66);
-	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, reg_of(insn->dst_reg),
+	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, reg_of(j, insn->dst_reg),
 	       insn->off);
 	x86_le(&j->b, (uint32_t)insn->imm, widths[size >> 3]);
 }
@@ -592,10 +614,10 @@ locked(struct jit *j)
 static void
 fetch_by_trying(struct jit *j, const struct ebpf_insn *insn, bool wide, enum x86_alu op)
 {
-	unsigned src = reg_of(insn->src_reg), operand = src == RAX ? R11 : src;
+	unsigned src = reg_of(j, insn->src_reg), operand = src == RAX ? R11 : src;
 	size_t again, from;
 
-	x86_rm(&j->b, true, 0x8d, R9, reg_of(insn->dst_reg), insn->off);
+	x86_rm(&j->b, true, 0x8d, R9, reg_of(j, insn->dst_reg), insn->off);
 	x86_mov(&j->b, true, R11, RAX);
 	x86_push(&j->b, R12);
 	x86_rm(&j->b, wide, 0x8b, RAX, R9, 0);
@@ -617,7 +639,7 @@ static void
 atomic(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = (insn->code & 0x18) == EBPF_DW;
-	unsigned dst = reg_of(insn->dst_reg), src = reg_of(insn->src_reg);
+	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
 
 	switch (insn->imm) {
 	case EBPF_ADD:
@@ -659,7 +681,7 @@ static void
 zero_args(struct jit *j)
 {
 	for (unsigned r = EBPF_R1; r <= EBPF_R5 && j->zeroes_args; r++)
-		x86_rr(&j->b, false, 0x33, reg_of(r), reg_of(r));
+		x86_rr(&j->b, false, 0x33, reg_of(j, r), reg_of(j, r));
 }
 
 /* And those that a program is not entered with. */
@@ -667,7 +689,7 @@ static void
 zero_further_args(struct jit *j)
 {
 	for (unsigned r = EBPF_R3; r <= EBPF_R5 && j->calls_helpers; r++)
-		x86_rr(&j->b, false, 0x33, reg_of(r), reg_of(r));
+		x86_rr(&j->b, false, 0x33, reg_of(j, r), reg_of(j, r));
 }
 
 static void
@@ -779,7 +801,7 @@ wide_load(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
 {
 	enum ebpf_op row = (enum ebpf_op)ebpf_op_of(insn);
 
-	x86_mov_imm(&j->b, reg_of(insn->dst_reg),
+	x86_mov_imm(&j->b, reg_of(j, insn->dst_reg),
 		    ebpf_link_value(&j->prog->aux->link, insn, row, pc, j->prog->code));
 }
 
@@ -796,7 +818,7 @@ translate(struct jit *j, uint32_t pc)
 		break;
 	case EBPF_FORM_NEG:
 		x86_unary(&j->b, EBPF_CLASS(insn->code) == EBPF_ALU64, UNARY_NEG,
-			  reg_of(insn->dst_reg));
+			  reg_of(j, insn->dst_reg));
 		break;
 	case EBPF_FORM_MOVSX:
 		sign_extend(j, insn);
@@ -828,14 +850,14 @@ translate(struct jit *j, uint32_t pc)
 		break;
 	case EBPF_FORM_LDX:
 	case EBPF_FORM_LOAD_ACQ:
-		load(j, reg_of(insn->dst_reg), reg_of(insn->src_reg), insn->off, insn->code);
+		load(j, reg_of(j, insn->dst_reg), reg_of(j, insn->src_reg), insn->off, insn->code);
 		break;
 	case EBPF_FORM_ST:
 		store_imm(j, insn);
 		break;
 	case EBPF_FORM_STX:
 	case EBPF_FORM_STORE_REL:
-		store(j, reg_of(insn->dst_reg), insn->off, reg_of(insn->src_reg), insn->code);
+		store(j, reg_of(j, insn->dst_reg), insn->off, reg_of(j, insn->src_reg), insn->code);
 		break;
 	case EBPF_FORM_ATOMIC:
 	case EBPF_FORM_FETCH:
@@ -879,6 +901,8 @@ emit_run(struct jit *j)
 	enum { ROOM = (sizeof(struct ebpf_jit_run) + 15) / 16 * 16 };
 
 	landing_pad(j);
+	if (j->regs == leaf)
+		return;         /* the first function follows */
 	if (j->has_run) {
 		x86_push(&j->b, RUN);
 		x86_alu_imm(&j->b, true, ALU_SUB, RSP, ROOM);
@@ -897,7 +921,22 @@ emit_run(struct jit *j)
 		x86_pop(&j->b, RUN);
 		x86_byte(&j->b, 0xc3);
 	}
-	/* else the first function follows */
+	/* else it follows here too */
+}
+
+/* Where other programs, which have arguments where helpers want them, go on. */
+static void
+emit_inner(struct jit *j)
+{
+	landing_pad(j);
+	if (j->regs == leaf) {
+		x86_mov(&j->b, true, R9, RDX);
+		x86_mov(&j->b, true, RDX, RSI);
+		x86_mov(&j->b, true, RSI, RDI);
+		x86_mov(&j->b, true, RDI, R9);
+	}
+	x86_byte(&j->b, 0xe9);
+	x86_le(&j->b, (uint64_t)j->funcs[0].entry - (j->b.n + 4), 4);
 }
 
 static void
@@ -914,16 +953,67 @@ emit_functions(struct jit *j)
 	}
 }
 
-/* What the batch's loop keeps on the stack; RUN points to it. */
-struct turns {
-	const uint8_t *ctx;
-	size_t stride;
-	size_t left;
-	uint32_t *result;
+/* ---- batches ---- */
+
+/* Those that a program need not have, the ones that cost nothing first. */
+static const struct {
+	uint8_t reg;
+	int8_t names;           /* which of the program's it is; -1: none */
+	bool is_hosts;          /* it keeps its value over calls, so it is pushed */
+} spare[] = {
+	{ R10, EBPF_AX, false }, { R8, EBPF_R5, false }, { RCX, EBPF_R4, false },
+	{ RDI, EBPF_R3, false }, { RDX, EBPF_R2, false }, { R12, -1, true },
+	{ RBX, EBPF_R6, true }, { RBP, EBPF_R10, true }, { R13, EBPF_R7, true },
+	{ R14, EBPF_R8, true }, { R15, EBPF_R9, true },
 };
 
+static bool
+is_spare(const struct jit *j, size_t i)
+{
+	const struct func *f = &j->funcs[0];
+
+	return (spare[i].names < 0 || !is_named(f, (unsigned)spare[i].names)) &&
+	       (spare[i].is_hosts || !f->has_calls);
+}
+
+static uint8_t
+take_spare(struct jit *j, size_t *next)
+{
+	static const size_t n = sizeof(spare) / sizeof(spare[0]);
+
+	while (*next < n && !is_spare(j, *next))
+		++*next;
+	if (*next == n)
+		return RSP;
+	if (spare[*next].is_hosts)
+		j->turns.pushed[j->turns.n_pushed++] = spare[*next].reg;
+	return spare[(*next)++].reg;
+}
+
+/*
+ * Find registers for the loop; whether there are.  Programs that call helpers
+ * are not worth a loop, and those that keep a run begin with a new one each time.
+ */
+static bool
+plan_turns(struct jit *j)
+{
+	struct turns *t = &j->turns;
+	size_t next = 0;
+
+	if (j->regs != leaf)
+		return false;
+	t->stride = take_spare(j, &next);
+	t->end = take_spare(j, &next);
+	t->result = take_spare(j, &next);
+	/* a context stays in R1 where nobody changes that */
+	t->ctx = j->funcs[0].written >> EBPF_R1 & 1 || j->funcs[0].has_calls
+			 ? take_spare(j, &next)
+			 : (uint8_t)reg_of(j, EBPF_R1);
+	return t->stride != RSP && t->end != RSP && t->result != RSP && t->ctx != RSP;
+}
+
 /* As many turns ahead as the interpreter. */
-#define AHEAD 8
+#define AHEAD_SHIFT 3
 
 static void
 prefetch(struct jit *j)
@@ -933,69 +1023,76 @@ prefetch(struct jit *j)
 
 	if (!type->has_data)
 		return;
-	x86_rm(&j->b, true, 0x83, ALU_CMP, RUN, offsetof(struct turns, left));
-	x86_byte(&j->b, AHEAD);
-	from = x86_jcc_forward(&j->b, CC_BE);
-	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, stride));
-	x86_shift_imm(&j->b, true, SHIFT_SHL, R9, 3);
-	x86_alu(&j->b, true, ALU_ADD, R9, RDI);
+	x86_lea_scaled(&j->b, R9, j->turns.ctx, j->turns.stride, AHEAD_SHIFT);
+	x86_alu(&j->b, true, ALU_CMP, R9, j->turns.end);
+	from = x86_jcc_forward(&j->b, CC_AE);
 	x86_rm(&j->b, true, 0x8b, R9, R9, type->data_off);
 	x86_0f_rm(&j->b, false, 0x18, 1, R9, 0);
 	x86_0f_rm(&j->b, false, 0x18, 1, R9, 63);
 	x86_land(&j->b, from);
 }
 
+/* From the arguments of ebpf_many_fn to the loop's registers, by way of the stack. */
 static void
-emit_turns(struct jit *j)
+begin_turns(struct jit *j)
 {
-	size_t turn;
-
-	x86_rm(&j->b, true, 0x89, RSI, RUN, offsetof(struct turns, ctx));
-	x86_rm(&j->b, true, 0x89, RDX, RUN, offsetof(struct turns, stride));
-	x86_rm(&j->b, true, 0x89, RCX, RUN, offsetof(struct turns, left));
-	x86_rm(&j->b, true, 0x89, R8, RUN, offsetof(struct turns, result));
-	enter(j);
-	turn = j->b.n;
-	begin_frame(j);
-	x86_rm(&j->b, true, 0x8b, RDI, RUN, offsetof(struct turns, ctx));
-	x86_rr(&j->b, false, 0x33, RSI, RSI);
-	prefetch(j);
-	zero_further_args(j);
-	translate_body(j);
-	j->next_turn = (uint32_t)j->b.n;
-	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, result));
-	x86_rm(&j->b, false, 0x89, RAX, R9, 0);
-	x86_rm(&j->b, true, 0x83, ALU_ADD, RUN, offsetof(struct turns, result));
-	x86_byte(&j->b, sizeof(uint32_t));
-	x86_rm(&j->b, true, 0x8b, R9, RUN, offsetof(struct turns, stride));
-	x86_rm(&j->b, true, 0x01, R9, RUN, offsetof(struct turns, ctx));
-	x86_rm(&j->b, true, 0xff, 1, RUN, offsetof(struct turns, left));
-	x86_byte(&j->b, 0x0f);
-	x86_byte(&j->b, 0x80 | CC_NE);
-	x86_le(&j->b, turn - (j->b.n + 4), 4);
-	leave(j);
+	x86_mov(&j->b, true, R9, RCX);
+	x86_0f_rr(&j->b, true, 0xaf, R9, RDX, false);
+	x86_alu(&j->b, true, ALU_ADD, R9, RSI);
+	x86_push(&j->b, RSI);
+	x86_push(&j->b, RDX);
+	x86_push(&j->b, R8);
+	x86_pop(&j->b, j->turns.result);
+	x86_pop(&j->b, j->turns.stride);
+	x86_pop(&j->b, j->turns.ctx);
+	x86_mov(&j->b, true, j->turns.end, R9);
 }
 
-/*
- * The first function again, in a loop over contexts: no packet is called for.
- * Those that keep a run begin with a new one for each packet and have no loop.
- */
+static void
+next_turn(struct jit *j, size_t turn)
+{
+	bool is_short = x86_is_8((int64_t)turn - (int64_t)j->copy->prev[j->func->end] - 32);
+
+	j->next_turn = (uint32_t)j->b.n;
+	x86_rm(&j->b, false, 0x89, RAX, j->turns.result, 0);
+	x86_alu_imm(&j->b, true, ALU_ADD, j->turns.result, sizeof(uint32_t));
+	x86_alu(&j->b, true, ALU_ADD, j->turns.ctx, j->turns.stride);
+	x86_alu(&j->b, true, ALU_CMP, j->turns.ctx, j->turns.end);
+	if (is_short) {
+		x86_byte(&j->b, 0x70 | CC_NE);
+	} else {
+		x86_byte(&j->b, 0x0f);
+		x86_byte(&j->b, 0x80 | CC_NE);
+	}
+	x86_le(&j->b, turn - (j->b.n + (is_short ? 1 : 4)), is_short ? 1 : 4);
+}
+
+/* The first function again, in a loop over contexts: no packet is called for. */
 static void
 emit_many(struct jit *j)
 {
-	enum { ROOM = 48 };     /* with the return address and RUN a multiple of 16 */
+	size_t turn;
 
-	_Static_assert(sizeof(struct turns) <= ROOM, "room for it");
 	j->func = &j->funcs[0];
 	j->copy = &j->many;
 	j->in_many = true;
 	landing_pad(j);
-	x86_push(&j->b, RUN);
-	x86_alu_imm(&j->b, true, ALU_SUB, RSP, ROOM);
-	x86_mov(&j->b, true, RUN, RSP);
-	emit_turns(j);
-	x86_alu_imm(&j->b, true, ALU_ADD, RSP, ROOM);
-	x86_pop(&j->b, RUN);
+	for (unsigned i = 0; i < j->turns.n_pushed; i++)
+		x86_push(&j->b, j->turns.pushed[i]);
+	enter(j);
+	begin_turns(j);
+	turn = j->b.n;
+	begin_frame(j);
+	prefetch(j);
+	if (j->turns.ctx != reg_of(j, EBPF_R1))
+		x86_mov(&j->b, true, reg_of(j, EBPF_R1), j->turns.ctx);
+	if (is_named(j->func, EBPF_R2))
+		x86_rr(&j->b, false, 0x33, reg_of(j, EBPF_R2), reg_of(j, EBPF_R2));
+	translate_body(j);
+	next_turn(j, turn);
+	leave(j);
+	for (unsigned i = j->turns.n_pushed; i-- > 0;)
+		x86_pop(&j->b, j->turns.pushed[i]);
 	x86_byte(&j->b, 0xc3);
 }
 
@@ -1021,13 +1118,14 @@ pass(struct jit *j, uint8_t *bytes, struct ebpf_jit_entries *entries)
 	j->b = (struct x86_buf){ .bytes = bytes };
 	entries->run = 0;
 	emit_run(j);
-	entries->inner = j->b.n;
 	emit_functions(j);
+	entries->inner = j->b.n;
+	emit_inner(j);
 	while (j->b.n % 16 != 0)
 		x86_byte(&j->b, 0xcc);
 	entries->many = j->b.n;
 	agree = turn_over(&j->all, (size_t)j->n_insns + 1);
-	if (j->has_run)
+	if (!j->has_many)
 		return agree;
 	emit_many(j);
 	return turn_over(&j->many, (size_t)j->funcs[0].end + 1) && agree &&
@@ -1081,6 +1179,8 @@ ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
 
 	if ((rc = find_functions(&j)) < 0)
 		return rc;
+	j.regs = j.calls_helpers || j.has_run ? calling : leaf;
+	j.has_many = plan_turns(&j);
 	if ((rc = make_room(&j)) == 0) {
 		uint32_t *all = j.all.prev;
 

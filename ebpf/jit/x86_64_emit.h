@@ -218,6 +218,20 @@ x86_jmp_reg(struct x86_buf *b, unsigned reg)
 	x86_byte(b, 0xc0 | 4 << 3 | (reg & 7));
 }
 
+/* dst = base + (index << shift) */
+static inline void
+x86_lea_scaled(struct x86_buf *b, unsigned dst, unsigned base, unsigned index, unsigned shift)
+{
+	bool has_disp = (base & 7) == RBP;      /* without one it would mean another base */
+
+	x86_byte(b, 0x48 | (dst >> 3) << 2 | (index >> 3) << 1 | base >> 3);
+	x86_byte(b, 0x8d);
+	x86_byte(b, (has_disp ? 0x44 : 0x04) | (dst & 7) << 3);
+	x86_byte(b, shift << 6 | (index & 7) << 3 | (base & 7));
+	if (has_disp)
+		x86_byte(b, 0);
+}
+
 /* A jump forward within one sequence: what is to be filled, and then filling it. */
 static inline size_t
 x86_jcc_forward(struct x86_buf *b, enum x86_cc cc)

@@ -171,6 +171,16 @@ BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_
 BPFSIFT_API void sift_filter_free(struct sift_filter *filter);
 
 /**
+ * Judge one packet, where there is but one: batches cost less for each.
+ *
+ * @param filter  a filter; many threads may run it at once.
+ * @param view    borrowed for the call.
+ * @return bytes to keep, 0 = drop.
+ */
+BPFSIFT_API uint32_t sift_filter_match(const struct sift_filter *filter,
+				       const struct sift_view *view);
+
+/**
  * Judge n packets.
  *
  * @param filter    a filter; many threads may run it at once.

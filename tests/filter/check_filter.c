@@ -51,6 +51,7 @@ run(const struct sift_view *v, uint32_t a, uint32_t x, uint16_t code, uint32_t k
 	uint32_t verdict = 4711;
 
 	sift_filter_batch(f, v, 1, &verdict);
+	ck_assert_uint_eq(sift_filter_match(f, v), verdict);
 	sift_filter_free(f);
 	return verdict;
 }
@@ -61,7 +62,9 @@ START_TEST(judges_each_packet_of_a_batch)
 		CBPF_STMT(CBPF_LD | CBPF_LEN, 0),
 		CBPF_STMT(CBPF_RET | CBPF_A, 0),
 	};
-	struct sift_filter *f = make_filter(insns, N_ELEMS(insns), NULL);
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = (enum ebpf_jit)_i };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy };
+	struct sift_filter *f = make_filter(insns, N_ELEMS(insns), &opts);
 	static struct sift_view views[1000];
 	static uint32_t verdicts[1001];
 
@@ -470,7 +473,7 @@ suite(void)
 	Suite *s = suite_create("filter/filter");
 	TCase *tc = tcase_create("filter");
 
-	tcase_add_test(tc, judges_each_packet_of_a_batch);
+	tcase_add_loop_test(tc, judges_each_packet_of_a_batch, EBPF_JIT_ON, EBPF_JIT_OFF + 1);
 	tcase_add_test(tc, verdict_has_32_bits);
 	tcase_add_test(tc, shows_its_programs);
 	tcase_add_loop_test(tc, keeps_the_dialect, 0, 2);
