@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/bpfsift_options.h"
+#include "tools/native.h"
 
 enum { DEFAULT_SNAPLEN = 262144, TERMINAL_TIMEOUT_MS = 100 };
 enum { ETHERNET = 1 }; /* DLT_EN10MB, assumed where nothing else is said */
@@ -309,6 +310,14 @@ make_filter(struct run *run, struct ebpf_err *err)
 	return rc;
 }
 
+static int
+dump_machine_code(struct run *run, struct ebpf_err *err)
+{
+	int rc = make_filter(run, err);
+
+	return rc < 0 ? rc : native_dump(sift_filter_ebpf(run->filter), stdout, err);
+}
+
 /* ---- sources ---- */
 
 static int
@@ -574,7 +583,10 @@ capture(struct run *run)
 	struct ebpf_err err;
 
 	catch_signals(run->source);
-	if (make_filter(run, &err) < 0 || open_sink(run, &err) < 0)
+	if (make_filter(run, &err) < 0 ||
+	    (options->perf_map &&
+	     native_perf_map(sift_filter_ebpf(run->filter), "bpfsift_filter", &err) < 0) ||
+	    open_sink(run, &err) < 0)
 		return complain(&err);
 	opts.filter = run->filter;
 	opts.sink = run->sink;
@@ -595,7 +607,8 @@ open_source(struct run *run, struct ebpf_err *err)
 
 	if (options->read_path != NULL)
 		return open_savefile(run, err);
-	if (options->dump_form == CBPF_FORM_AUTO || options->interface != NULL)
+	if ((options->dump_form == CBPF_FORM_AUTO && !options->dump_native) ||
+	    options->interface != NULL)
 		return open_live(run, err);
 	if (!options->has_linktype)
 		fprintf(stderr, "Warning: assuming Ethernet\n");
@@ -619,6 +632,8 @@ run_options(struct run *run)
 		return complain(&err);
 	else if (options->dump_form != CBPF_FORM_AUTO)
 		rc = dump(run, &err);
+	else if (options->dump_native)
+		rc = dump_machine_code(run, &err);
 	else
 		return capture(run);
 	return rc < 0 ? complain(&err) : EXIT_SUCCESS;

@@ -17,7 +17,7 @@ const char bpfsift_usage[] =
 	"\t\t[-r file] [-s snaplen] [-w file] [-y datalinktype]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads 1]\n"
-	"\t\t[--stats] [--version] [expression]\n";
+	"\t\t[--dump-native] [--perf-map] [--stats] [--version] [expression]\n";
 
 enum {
 	OPTION_VERSION = 256,
@@ -26,6 +26,8 @@ enum {
 	OPTION_NANO,
 	OPTION_COUNT,
 	OPTION_STATS,
+	OPTION_DUMP_NATIVE,
+	OPTION_PERF_MAP,
 	OPTION_ENGINE,
 	OPTION_READER,
 	OPTION_THREADS,
@@ -34,6 +36,7 @@ enum {
 static const char short_options[] = "c:dDF:hi:Lnr:Ops:w:y:";
 static const struct option long_options[] = {
 	{ "count", no_argument, NULL, OPTION_COUNT },
+	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "interface", required_argument, NULL, 'i' },
@@ -44,6 +47,7 @@ static const struct option long_options[] = {
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "snapshot-length", required_argument, NULL, 's' },
 	{ "stats", no_argument, NULL, OPTION_STATS },
@@ -212,6 +216,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return set_precision(SIFT_PRECISION_NANO, options);
 	case OPTION_COUNT:
 		options->count = true;
+		return 0;
+	case OPTION_DUMP_NATIVE:
+		options->dump_native = true;
+		return 0;
+	case OPTION_PERF_MAP:
+		options->perf_map = true;
 		return 0;
 	case OPTION_STATS:
 		options->stats = true;

@@ -31,6 +31,8 @@ struct bpfsift_options {
 	bool no_promisc;    /* -p */
 	bool count;         /* --count */
 	bool stats;         /* --stats */
+	bool dump_native;   /* --dump-native */
+	bool perf_map;      /* --perf-map */
 	bool has_precision; /* --micro, --nano, --time-stamp-precision */
 	enum sift_precision precision;
 	char **expression; /* the remaining arguments, NULL at the end */

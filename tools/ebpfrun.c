@@ -8,6 +8,8 @@
  */
 #include "config.h"
 
+#include "tools/native.h"
+
 #include <bpfsift/cbpf.h>
 #include <bpfsift/ebpf.h>
 #include <bpfsift/filter.h>
@@ -32,14 +34,15 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage_text[] =
 	"usage: ebpfrun [MEMORY] [--mem HEX] [--engine=interp|jit] [--no-verify|--log]\n"
-	"               [--blind] [--trace] [--dump] [--elf] < PROGRAM\n"
+	"               [--blind] [--trace] [--dump] [--dump-native] [--elf] < PROGRAM\n"
 	"       ebpfrun [MEMORY] --object=FILE[:SECTION] [OPTION...]\n"
 	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
 	"               [--target=packet|buffer] [-O LEVEL] [--dialect=kernel|pcap]\n"
-	"               [--engine=interp|jit] [--blind] [--trace] [--dump] < PROGRAM\n";
+	"               [--engine=interp|jit] [--blind] [--trace] [--dump] [--dump-native]\n"
+	"               < PROGRAM\n";
 
 struct options {
-	bool is_cbpf, is_elf, trace, dump, no_verify, log;
+	bool is_cbpf, is_elf, trace, dump, dump_native, no_verify, log;
 	struct ebpf_policy policy;
 	const char *object;             /* NULL: the program is on stdin */
 	const char *mem;                /* NULL: none */
@@ -189,12 +192,15 @@ parse_number(const char *text, uint64_t max, uint64_t *v)
 /* ---- output ---- */
 
 static void
-dump(const struct ebpf_prog *prog)
+dump(const struct ebpf_prog *prog, const struct options *o)
 {
+	struct ebpf_err err;
 	size_t n;
 	const struct ebpf_insn *insns = ebpf_prog_insns(prog, &n);
 
-	for (size_t pc = 0; pc < n;) {
+	if (o->dump_native && native_dump(prog, stdout, &err) < 0)
+		die("%s", err.text);
+	for (size_t pc = 0; o->dump && pc < n;) {
 		char line[EBPF_DISASM_SIZE];
 		size_t slots = ebpf_disasm(&insns[pc], n - pc, line, sizeof(line));
 
@@ -386,8 +392,7 @@ run_ebpf(const struct options *o)
 	opts = load_opts(mem.n, o);
 	prog = o->object != NULL ? load_object_file(o->object, &opts)
 				 : load_stdin(o->is_elf, &opts);
-	if (o->dump)
-		dump(prog);
+	dump(prog, o);
 	if (o->no_verify || o->trace)
 		r0 = run_checked(prog, mem.p, mem.n, o);
 	else if (ebpf_prog_exec(prog, mem.p, mem.n, &r0, &err) < 0)
@@ -519,8 +524,7 @@ run_on_packet(const struct cbpf_prog *cbpf, const struct sift_view *view, const 
 
 	if (sift_filter_new(cbpf, &opts, &filter, &err) < 0)
 		die("%s", err.text);
-	if (o->dump)
-		dump(sift_filter_ebpf(filter));
+	dump(sift_filter_ebpf(filter), o);
 	if (o->trace) {
 		size_t len = sizeof(*view) + view->caplen;
 		uint8_t *block = must(malloc(len));
@@ -560,8 +564,7 @@ run_on_buffer(const struct cbpf_prog *cbpf, const struct sift_view *view, struct
 				&err) < 0)
 		die("%s", err.text);
 	cbpf_lowered_free(&lowered);
-	if (o->dump)
-		dump(prog);
+	dump(prog, o);
 	if (!wants_jit)
 		r0 = run_checked(prog, packet.p, packet.n, o);
 	else if (ebpf_prog_exec(prog, packet.p, packet.n, &r0, &err) < 0)
@@ -598,6 +601,7 @@ run_cbpf(const struct options *o)
 
 enum {
 	OPT_ENGINE = 256, OPT_MEM, OPT_ELF, OPT_OBJECT, OPT_NO_VERIFY, OPT_LOG, OPT_TRACE, OPT_DUMP,
+	OPT_DUMP_NATIVE,
 	OPT_CBPF, OPT_PACKET, OPT_WIRE_LEN, OPT_META, OPT_TARGET, OPT_DIALECT, OPT_BLIND,
 	OPT_HELP, OPT_VERSION,
 };
@@ -611,6 +615,7 @@ static const struct option long_options[] = {
 	{ "log", no_argument, NULL, OPT_LOG },
 	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "dump", no_argument, NULL, OPT_DUMP },
+	{ "dump-native", no_argument, NULL, OPT_DUMP_NATIVE },
 	{ "cbpf", no_argument, NULL, OPT_CBPF },
 	{ "packet", required_argument, NULL, OPT_PACKET },
 	{ "wire-len", required_argument, NULL, OPT_WIRE_LEN },
@@ -675,6 +680,9 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_DUMP:
 		o->dump = true;
+		break;
+	case OPT_DUMP_NATIVE:
+		o->dump_native = true;
 		break;
 	case OPT_CBPF:
 		o->is_cbpf = true;

@@ -4,6 +4,7 @@
 
 #include "ebpf/jit/jit.h"
 
+#include "ebpf/err.h"
 #include "ebpf/map.h"
 #include "ebpf/random.h"
 
@@ -15,12 +16,12 @@
 
 static int
 translate(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
-	  struct ebpf_jit_entries *entries)
+	  struct ebpf_jit_entries *entries, uint32_t *starts)
 {
 #if defined(__x86_64__)
-	return ebpf_jit_x86_64(prog, code, n, entries);
+	return ebpf_jit_x86_64(prog, code, n, entries, starts);
 #else
-	(void)prog, (void)code, (void)n, (void)entries;
+	(void)prog, (void)code, (void)n, (void)entries, (void)starts;
 	return -ENOTSUP;
 #endif
 }
@@ -39,37 +40,61 @@ int
 ebpf_jit_compile(struct ebpf_prog *prog)
 {
 	struct ebpf_prog_aux *aux = prog->aux;
-	struct ebpf_jit_text text = { .group = NULL };
+	struct ebpf_jit_text *text = calloc(1, sizeof(*text));
 	struct ebpf_jit_entries entries;
 	uint8_t *code = NULL;
 	size_t n = 0;
-	int rc = translate(prog, &code, &n, &entries);
+	int rc = -ENOMEM;
 
-	if (rc == 0)
-		rc = ebpf_jit_text_new(&text, code, n, pad_of(aux));
-	free(code);
-	if (rc < 0)
-		return rc;
-	aux->jit = malloc(sizeof(*aux->jit));
-	if (aux->jit == NULL) {
-		ebpf_jit_text_free(&text);
+	if (text == NULL)
 		return -ENOMEM;
+	aux->jit = text;
+	text->starts = calloc((size_t)prog->n_insns + 1, sizeof(*text->starts));
+	if (text->starts != NULL)
+		rc = translate(prog, &code, &n, &entries, text->starts);
+	if (rc == 0)
+		rc = ebpf_jit_text_new(text, code, n, pad_of(aux));
+	free(code);
+	if (rc < 0) {
+		ebpf_jit_free(aux);
+		return rc;
 	}
-	*aux->jit = text;
-	prog->engine = (ebpf_run_fn)(uintptr_t)(text.code + entries.run);
-	prog->inner = text.code + entries.inner;
+	prog->engine = (ebpf_run_fn)(uintptr_t)(text->code + entries.run);
+	prog->inner = text->code + entries.inner;
 	if (entries.many < n)
-		prog->many = (ebpf_many_fn)(uintptr_t)(text.code + entries.many);
+		prog->many = (ebpf_many_fn)(uintptr_t)(text->code + entries.many);
 	return 0;
 }
 
 void
 ebpf_jit_free(struct ebpf_prog_aux *aux)
 {
-	if (aux->jit != NULL)
-		ebpf_jit_text_free(aux->jit);
+	if (aux->jit == NULL)
+		return;
+	ebpf_jit_text_free(aux->jit);
+	free(aux->jit->starts);
 	free(aux->jit);
 	aux->jit = NULL;
+}
+
+int
+ebpf_prog_native(const struct ebpf_prog *prog, struct ebpf_native *native, struct ebpf_err *err)
+{
+	const struct ebpf_jit_text *text = prog->aux->jit;
+	struct ebpf_native known = { .size = native->size };
+
+	if (native->size != sizeof(known))
+		return ebpf_err_set(err, -EINVAL, "struct ebpf_native of %zu bytes, not %zu",
+				    native->size, sizeof(known));
+	if (text == NULL || prog->aux->runtime != EBPF_RUNTIME_JIT)
+		return ebpf_err_set(err, -ENOENT, "the program is not machine code");
+	known.code = text->code;
+	known.n = text->n;
+	known.insns = ebpf_prog_running(prog);
+	known.n_insns = prog->n_insns;
+	known.starts = text->starts;
+	*native = known;
+	return 0;
 }
 
 /* By the rules of the interpreter, see there. */

@@ -40,11 +40,12 @@ struct ebpf_jit_entries {
 
 /*
  * Translate what runs of a trusted program into code, n bytes, that may lie
- * anywhere.  The caller frees code.  0; -ENOMEM; -E2BIG: more than a jump
- * reaches.
+ * anywhere.  The caller frees code.  starts: one for each slot, and one more,
+ * which receive where its code begins and where the last one's ends.
+ * 0; -ENOMEM; -E2BIG: more than a jump reaches.
  */
 int ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
-		    struct ebpf_jit_entries *entries);
+		    struct ebpf_jit_entries *entries, uint32_t *starts);
 
 /*
  * Make machine code for a trusted program, whose pages can still be written,
@@ -67,6 +68,7 @@ struct ebpf_jit_text {
 	struct jit_group *group;        /* NULL: none */
 	const uint8_t *code;
 	size_t n;
+	uint32_t *starts;               /* as the back end has left them */
 };
 
 /*

@@ -169,7 +169,9 @@ text_in_file(struct ebpf_jit_text *text, const uint8_t *code, size_t n, size_t p
 		return rc;
 	g->used = at + n;
 	g->n_live++;
-	*text = (struct ebpf_jit_text){ .group = g, .code = g->exec + at, .n = n };
+	text->group = g;
+	text->code = g->exec + at;
+	text->n = n;
 	return 0;
 }
 
@@ -189,7 +191,9 @@ ebpf_jit_text_new(struct ebpf_jit_text *text, const uint8_t *code, size_t n, siz
 	if (g == NULL)
 		return -ENOTSUP;
 	g->n_live = 1;
-	*text = (struct ebpf_jit_text){ .group = g, .code = g->exec + GUARD + pad, .n = n };
+	text->group = g;
+	text->code = g->exec + GUARD + pad;
+	text->n = n;
 	return 0;
 }
 

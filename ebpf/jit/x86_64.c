@@ -1170,7 +1170,7 @@ emit(struct jit *j, uint8_t **code, size_t *n, struct ebpf_jit_entries *entries)
 
 int
 ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
-		struct ebpf_jit_entries *entries)
+		struct ebpf_jit_entries *entries, uint32_t *starts)
 {
 	struct jit j = { .prog = prog, .insns = ebpf_prog_running(prog),
 			 .n_insns = prog->n_insns,
@@ -1185,6 +1185,8 @@ ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
 		uint32_t *all = j.all.prev;
 
 		rc = emit(&j, code, n, entries);
+		/* the last pass is the one before the next that there is not */
+		memcpy(starts, j.all.prev, ((size_t)j.n_insns + 1) * sizeof(*starts));
 		free(all);
 	}
 	free(j.funcs);

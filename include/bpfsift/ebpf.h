@@ -489,6 +489,28 @@ enum ebpf_runtime {
 /** What was chosen for a program when it was loaded.  Thread-safe. */
 BPFSIFT_API enum ebpf_runtime ebpf_prog_runtime(const struct ebpf_prog *prog);
 
+/** A program's machine code; what it points to lasts as long as the program. */
+struct ebpf_native {
+	size_t size;                    /**< sizeof(struct ebpf_native), set by the caller */
+	const uint8_t *code;
+	size_t n;                       /**< bytes of code */
+	const struct ebpf_insn *insns;  /**< what was translated: blinded, if the program is */
+	size_t n_insns;                 /**< slots */
+	const uint32_t *starts;         /**< n_insns + 1 offsets in code: where each slot begins */
+};
+
+/**
+ * The machine code that a program runs as, for who wants to show or to name it.
+ * Behind the last slot's stand further entries, such as the one for batches.
+ *
+ * @param native  its size set; receives the rest.
+ * @param err     receives one line; may be NULL.
+ * @return 0; -ENOENT: the program is not machine code; -EINVAL: not that size.
+ * Thread-safe.
+ */
+BPFSIFT_API int ebpf_prog_native(const struct ebpf_prog *prog, struct ebpf_native *native,
+				 struct ebpf_err *err);
+
 /** What is counted of a program's runs, by all threads together. */
 struct ebpf_stats {
 	size_t size;            /**< sizeof(struct ebpf_stats), set by the caller */

@@ -143,6 +143,16 @@ fi
 	check_same 'an unknown option: exit status' 1 "$($BPFSIFT --none 2>"$scratch/err"; echo $?)"
 	check 'an unknown option: usage on stderr' grep -q '^Usage: bpfsift ' "$scratch/err"
 }
+if [ "$(uname -m)" = x86_64 ]; then
+	check '--dump-native shows machine code' sh -c \
+		"$BPFSIFT --dump-native -y EN10MB arp 2>/dev/null | grep -qE '^ +4: '"
+	(exec $BPFSIFT --perf-map -r "$in" -w - arp >/dev/null 2>&1) &
+	pid=$!
+	wait "$pid"
+	check '--perf-map names the filter' grep -qE '^[0-9a-f]+ [0-9a-f]+ bpfsift_filter$' \
+		"/tmp/perf-$pid.map"
+	rm -f "/tmp/perf-$pid.map"
+fi
 says 'stderr: this build has no engine kernel
 status: 1' --engine kernel -r "$in"
 says 'stderr: unknown engine steam

@@ -47,6 +47,15 @@ gives a "$first_byte" --mem 0a0b --engine=interp
 if [ "$(uname -m)" = x86_64 ]; then
 	gives a "$first_byte" --mem 0a0b --engine=jit
 	gives ffffffffffffffff "$minus_one" --engine=jit --blind
+	printf '%s' "$minus_one" | "$tool" --dump-native >"$scratch/out" 2>"$scratch/err"
+	check_same 'machine code stands behind its instruction' '   0: r0 = -1, then its code
+   1: exit, then its code
+further entries:' "$(sed -nE 's/^   0: \(b7\) (r0 = -1)$/   0: \1, then its code/p
+			s/^   1: \(95\) (exit)$/   1: \1, then its code/p
+			/^further/p' "$scratch/out")"
+	check 'there is code' grep -qE '^ +4: ' "$scratch/out"
+	check_same 'and the result' ffffffffffffffff "$(tail -n 1 "$scratch/out")"
+	refuses 1 'the program is not machine code' "$minus_one" --dump-native --engine=interp
 else
 	refuses 1 'no JIT for this machine, and one is required' "$minus_one" --engine=jit
 fi

@@ -52,9 +52,11 @@ check_empty 'uthash is included only by the hash map' \
 check_empty 'libelf is included only by the reader of object files' \
 	"$(includes ebpf cbpf filter tools include |
 		grep -E ':[<"](elf\.h|gelf\.h|libelf)' | grep -v '^ebpf/object_elf\.c:')"
+check_empty 'capstone is included only by what shows machine code' \
+	"$(includes ebpf cbpf filter tools include | grep -E ':[<"]capstone' | grep -v '^tools/native\.c:')"
 check_empty 'nothing includes the headers of other libraries' \
 	"$(includes ebpf cbpf filter tools include |
-		grep -E ':[<"](bpf/|capstone|md[0-9]|rte_|sha)' |
+		grep -E ':[<"](bpf/|md[0-9]|rte_|sha)' |
 		grep -vE "^$md_wrappers:[0-9]+:<sha[12]\.h>")"
 
 # A source includes its own header first, which proves that it stands alone.
