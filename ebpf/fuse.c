@@ -17,6 +17,39 @@ fits_PROLOGUE(const struct ebpf_decoded *d)
 	return d[1].src == d[0].dst && d[2].src == d[0].dst;
 }
 
+/* length = *(r + off); if length < k goto; data = *(r + off) */
+static bool
+fits_ENTRY(const struct ebpf_decoded *d)
+{
+	return d[1].dst == d[0].dst;
+}
+
+/* t = *(p + off); t &= m; t <<= n; u = len; u -= t; if u s< k goto; t += p */
+static bool
+fits_HLEN(const struct ebpf_decoded *d)
+{
+	uint8_t t = d[0].dst, u = d[3].dst;
+
+	return t != u && d[1].dst == t && d[2].dst == t && d[4].dst == u && d[4].src == t &&
+	       d[5].dst == u && d[6].dst == t;
+}
+
+static bool
+fits_TWICE(const struct ebpf_decoded *d)
+{
+	return d[1].dst == d[0].dst;
+}
+
+/* That the last compares what is loaded is asked of all runs. */
+static bool
+fits_ONCE(const struct ebpf_decoded *d)
+{
+	(void)d;
+	return true;
+}
+
+#define fits_GUARDED fits_ONCE
+
 /* "if dst >= k goto +2; r0 = k; exit": a guard that returns a constant. */
 static bool
 is_guard(const struct ebpf_decoded *d)

@@ -92,6 +92,37 @@ flow(const struct ebpf_run *run, struct ebpf_insn *insns, size_t from, uint8_t d
 	}
 }
 
+/* Runs that begin with a load. */
+static void
+add_loads(const struct ebpf_run *run, struct ebpf_insn *insns, int16_t off, int32_t k,
+	  uint64_t *rng)
+{
+	insns[0].src_reg = DATA;
+	insns[0].off = off;
+	switch (run->rows[run->n - 1]) {
+	case EBPF_OP_LDXDW:     /* entry */
+		insns[0].src_reg = insns[2].src_reg = MEM;
+		insns[0].dst_reg = insns[1].dst_reg = LEN;
+		insns[1].imm = constant(rng);
+		insns[1].off = 1;
+		insns[2].dst_reg = DATA;
+		break;
+	case EBPF_OP_ADD64_X:   /* header length */
+		for (size_t i = 0; i < 3; i++)
+			insns[i].dst_reg = insns[4].src_reg = insns[6].dst_reg = T;
+		insns[1].imm = constant(rng);
+		insns[2].imm = 2;
+		insns[3].dst_reg = insns[4].dst_reg = insns[5].dst_reg = U;
+		insns[3].src_reg = LEN;
+		insns[5].imm = k;
+		insns[5].off = 1;
+		insns[6].src_reg = DATA;
+		break;
+	default:
+		flow(run, insns, 0, A, rng);
+	}
+}
+
 /* One run with operands that its family takes, and mostly meaningful ones. */
 static void
 add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
@@ -133,6 +164,20 @@ add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
 		insns[3].imm = (int32_t)rng_next(rng);
 		insns[4].dst_reg = X;
 		insns[4].imm = (int32_t)rng_next(rng);
+		break;
+	case EBPF_OP_LDXB:
+	case EBPF_OP_LDXH:
+	case EBPF_OP_LDXW:
+		add_loads(run, insns, off, k, rng);
+		break;
+	case EBPF_OP_JLT64_K:   /* guarded */
+	case EBPF_OP_JSLT64_K:
+		insns[0].dst_reg = LEN;
+		insns[0].imm = k;
+		insns[0].off = 2;
+		insns[1].src_reg = DATA;
+		insns[1].off = off;
+		flow(run, insns, 1, A, rng);
 		break;
 	case EBPF_OP_MOV32_K:   /* a result, or a compare with a constant */
 		insns[0].dst_reg = run->rows[1] == EBPF_OP_EXIT ? A : T;
@@ -295,6 +340,13 @@ START_TEST(operands_that_do_not_agree_are_not_fused)
 		int16_t off;
 	} spoilt[] = {
 		{ EBPF_FUSED_PROLOGUE, 1, DATA, MEM, 8 },
+		{ EBPF_FUSED_ENTRY, 1, X, 0, 1 },
+		{ EBPF_FUSED_HLEN, 1, X, 0, 0 },
+		{ EBPF_FUSED_HLEN, 4, U, X, 0 },
+		{ EBPF_FUSED_HLEN, 6, U, DATA, 0 },
+		{ EBPF_FUSED_TWICE_H_JNE, 1, X, 0, 1 },
+		{ EBPF_FUSED_ONCE_B_JSET, 1, X, 0, 1 },
+		{ EBPF_FUSED_JSLT_W_JEQ, 2, X, 0, 1 },
 		{ EBPF_FUSED_ABS_W, 0, LEN, 0, 3 },
 		{ EBPF_FUSED_ABS_H, 1, 4, 0, 0 },
 		{ EBPF_FUSED_ABS_H_JEQ, 4, 4, 0, 0 },
