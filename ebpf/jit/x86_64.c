@@ -412,11 +412,71 @@ divide_signed(struct jit *j, bool wide, bool is_mod, unsigned dst)
 }
 
 static void
+divide_by_power(struct jit *j, bool wide, bool is_mod, unsigned dst, uint32_t k)
+{
+	unsigned n = (unsigned)__builtin_ctz(k);
+
+	if (is_mod)
+		x86_alu_imm(&j->b, wide, ALU_AND, dst, (int32_t)(k - 1));
+	else if (n > 0)
+		x86_shift_imm(&j->b, wide, SHIFT_SHR, dst, n);
+	else if (!wide)
+		x86_mov(&j->b, false, dst, dst);
+}
+
+/*
+ * 32 bits by a constant that is no power of two: the upper half of the product
+ * with 2^64 / k, rounded up, which is exact since what rounding adds to it,
+ * less than k, stays below one unit when multiplied by 32 bits.
+ */
+static void
+divide_by_product(struct jit *j, bool is_mod, unsigned dst, uint32_t k)
+{
+	x86_mov(&j->b, true, R9, RAX);
+	x86_push(&j->b, RDX);
+	x86_mov(&j->b, false, RAX, dst);
+	x86_mov_imm(&j->b, R11, UINT64_MAX / k + 1);
+	x86_unary(&j->b, true, UNARY_MUL, R11);
+	if (is_mod) {
+		x86_rr(&j->b, false, 0x69, R11, RDX);
+		x86_le(&j->b, k, 4);
+	} else {
+		x86_mov(&j->b, false, R11, RDX);
+	}
+	x86_pop(&j->b, RDX);
+	x86_mov(&j->b, true, RAX, R9);
+	if (is_mod)
+		x86_alu(&j->b, false, ALU_SUB, dst, R11);
+	else
+		x86_mov(&j->b, false, dst, R11);
+}
+
+/* Whether a constant was divided by without the machine's division. */
+static bool
+divide_by_constant(struct jit *j, const struct ebpf_insn *insn, bool wide, bool is_mod)
+{
+	uint32_t k = (uint32_t)insn->imm;
+	unsigned dst = reg_of(j, insn->dst_reg);
+
+	if ((insn->code & 0x08) == EBPF_X || insn->off == 1 || k == 0 || (wide && insn->imm < 0))
+		return false;
+	if ((k & (k - 1)) == 0)
+		divide_by_power(j, wide, is_mod, dst, k);
+	else if (!wide)
+		divide_by_product(j, is_mod, dst, k);
+	else
+		return false;
+	return true;
+}
+
+static void
 divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
 	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
 	unsigned dst = reg_of(j, insn->dst_reg);
 
+	if (divide_by_constant(j, insn, wide, is_mod))
+		return;
 	if ((insn->code & 0x08) == EBPF_X)
 		x86_mov(&j->b, true, R11, reg_of(j, insn->src_reg));
 	else
