@@ -113,6 +113,16 @@ opt_through(const struct opt *o, uint32_t edge, uint32_t v)
 	return v;
 }
 
+bool
+opt_has_effects(const struct opt_block *b)
+{
+	for (uint32_t i = 0; i < b->n_effects; i++) {
+		if (b->effects[i].kind != OPT_EFFECT_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* ---- order ---- */
 
 static bool

@@ -232,6 +232,8 @@ void opt_end_goto(struct opt *o, uint32_t block, uint32_t edge);
  */
 int opt_flow(struct opt *o);
 
+bool opt_has_effects(const struct opt_block *b);
+
 /* Whether a dominates b. */
 bool opt_dominates(const struct opt *o, uint32_t a, uint32_t b);
 /* The nearest block that dominates both. */

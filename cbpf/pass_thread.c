@@ -148,16 +148,6 @@ ask(const struct opt *o, uint32_t edge, const struct question *q)
 
 /* ---- what may be passed by ---- */
 
-static bool
-has_effects(const struct opt_block *b)
-{
-	for (uint32_t i = 0; i < b->n_effects; i++) {
-		if (b->effects[i].kind != OPT_EFFECT_NONE)
-			return true;
-	}
-	return false;
-}
-
 /* Uses of a block's phi by its own test and by what its edges bring along. */
 static uint32_t
 own_uses(const struct opt *o, const struct opt_block *b, const uint32_t *uses, uint32_t phi)
@@ -181,7 +171,7 @@ own_uses(const struct opt *o, const struct opt_block *b, const uint32_t *uses, u
 static bool
 may_be_passed(const struct opt *o, const struct opt_block *b, const uint32_t *uses)
 {
-	if (has_effects(b))
+	if (opt_has_effects(b))
 		return false;
 	for (uint32_t i = 0; i < b->n_phis; i++) {
 		if (uses[b->phis[i]] != own_uses(o, b, uses, b->phis[i]))

@@ -96,16 +96,6 @@ goes_the_same_way(const struct opt *o, uint32_t x, uint32_t y)
 	return true;
 }
 
-static bool
-has_effects(const struct opt_block *b)
-{
-	for (uint32_t i = 0; i < b->n_effects; i++) {
-		if (b->effects[i].kind != OPT_EFFECT_NONE)
-			return true;
-	}
-	return false;
-}
-
 static void
 set_test(struct opt *o, uint32_t block, const struct piece *p)
 {
@@ -126,7 +116,7 @@ widen(struct opt *o, uint32_t block)
 	if (!is_piece(o, b, &mine))
 		return false;
 	next = &o->blocks[o->edges[b->edges[0]].to];
-	if (next->n_in != 1 || has_effects(next) || !is_piece(o, next, &its) ||
+	if (next->n_in != 1 || opt_has_effects(next) || !is_piece(o, next, &its) ||
 	    !goes_the_same_way(o, b->edges[1], next->edges[1]) || !join(&mine, &its, &both))
 		return false;
 	/* the way on is that of the second test; it is left without a way in */

@@ -3,11 +3,10 @@
  * Machine code for programs that run without tests: those that were verified,
  * and our own.
  *
- * A back end is one function, which is built where it is for the machine.  What
- * it makes follows the C calling convention outside, and inside this one:
- * a program's first function, and each other, takes R1-R5 where C functions
- * have their first five arguments, returns R0 as they do, and keeps what they
- * keep.
+ * A back end is one function.  Each is built for every machine, so that none
+ * rots, and used where it is for the machine.  What it makes keeps what C
+ * functions keep; where it has registers is its own matter, but for its inner
+ * entry, which takes R1-R5 where C functions have their first five arguments.
  */
 #ifndef BPFSIFT_EBPF_JIT_JIT_H
 #define BPFSIFT_EBPF_JIT_JIT_H

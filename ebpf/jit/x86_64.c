@@ -8,24 +8,16 @@
  */
 #include "config.h"
 
-#include "ebpf/jit/jit.h"
-
-#if defined(__x86_64__)
+#include "ebpf/jit/x86_64.h"
 
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
-#include "ebpf/jit/x86_64_emit.h"
+#include "ebpf/jit/jit.h"
 #include "ebpf/link.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-/*
- * R9 and R11 are scratch within an instruction.  R12 is the run, in programs
- * that may go on to another.
- */
-#define RUN R12
 
 /* Arguments where helpers want them. */
 static const uint8_t calling[EBPF_N_REGS] = {
@@ -41,65 +33,12 @@ static const uint8_t leaf[EBPF_N_REGS] = {
 	[EBPF_R8] = R14, [EBPF_R9] = R15, [EBPF_R10] = RBP, [EBPF_AX] = R10,
 };
 
-/* A function of the program. */
-struct func {
-	uint32_t start, end;    /* slots */
-	uint32_t entry;         /* offset that it is called at, as the pass before found it */
-	uint32_t named, written;        /* registers, by number */
-	bool has_calls;         /* of helpers and functions */
-	bool has_may_goto;
-};
-
-/* Offsets of slots, and of the end: as the pass before found them, and as this one does. */
-struct copy {
-	uint32_t *prev, *now;
-};
-
-/* Where the batch's loop has what it keeps. */
-struct turns {
-	uint8_t ctx, stride, end, result;       /* registers */
-	uint8_t n_pushed;
-	uint8_t pushed[4];                      /* those of them that are the host's */
-};
-
-struct jit {
-	const struct ebpf_prog *prog;
-	const struct ebpf_insn *insns;
-	uint32_t n_insns;
-	struct func *funcs;
-	size_t n_funcs;
-	bool has_many;          /* a loop for batches */
-	bool has_run;           /* RUN is kept: tail calls, functions that are replaced */
-	bool calls_helpers;
-	bool zeroes_args;       /* a helper takes whatever its registers hold */
-	struct copy all, many;  /* all functions; the first one again, for batches */
-	uint32_t next_turn;     /* where exits of the batch's copy lead */
-	const uint8_t *regs;    /* of the machine, for each of the program's */
-	struct turns turns;
-	struct x86_buf b;
-	const struct func *func;        /* the one that is emitted, into this copy */
-	const struct copy *copy;
-	bool in_many;
-};
-
-static unsigned
-reg_of(const struct jit *j, unsigned r)
-{
-	return j->regs[r];
-}
-
 /* ---- what functions are like ---- */
 
 static bool
 is_call_local(const struct ebpf_insn *insn)
 {
 	return ebpf_op_of(insn) == EBPF_OP_CALL_LOCAL;
-}
-
-static bool
-is_named(const struct func *f, unsigned r)
-{
-	return f->named >> r & 1;
 }
 
 static const struct ebpf_helper *
@@ -341,399 +280,6 @@ may_goto(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
 	x86_land(&j->b, from);
 }
 
-/* ---- arithmetic ---- */
-
-/*
- * Division: RDX:RAX by R11.  R9 keeps R0 and the stack R3, where they are not
- * what is divided.
- */
-static void
-divide_unsigned(struct jit *j, bool wide, bool is_mod, unsigned dst)
-{
-	size_t done, zero;
-
-	x86_rr(&j->b, wide, 0x85, R11, R11);
-	zero = x86_jcc_forward(&j->b, CC_E);
-	x86_mov(&j->b, true, R9, RAX);
-	x86_push(&j->b, RDX);
-	if (dst != RAX)
-		x86_mov(&j->b, true, RAX, dst);
-	x86_rr(&j->b, false, 0x33, RDX, RDX);
-	x86_unary(&j->b, wide, UNARY_DIV, R11);
-	x86_mov(&j->b, wide, R11, is_mod ? RDX : RAX);
-	x86_pop(&j->b, RDX);
-	x86_mov(&j->b, true, RAX, R9);
-	x86_mov(&j->b, wide, dst, R11);
-	done = x86_jmp_forward(&j->b);
-	x86_land(&j->b, zero);
-	/* by 0: the quotient is 0, the remainder what was divided */
-	if (!is_mod)
-		x86_rr(&j->b, false, 0x33, dst, dst);
-	else if (!wide)
-		x86_mov(&j->b, false, dst, dst);
-	x86_land(&j->b, done);
-}
-
-static void
-divide_signed(struct jit *j, bool wide, bool is_mod, unsigned dst)
-{
-	size_t done, minus_one, not_minus_one, zero;
-
-	x86_rr(&j->b, wide, 0x85, R11, R11);
-	zero = x86_jcc_forward(&j->b, CC_E);
-	x86_alu_imm(&j->b, wide, ALU_CMP, R11, -1);
-	not_minus_one = x86_jcc_forward(&j->b, CC_NE);
-	/* by -1, which the machine cannot for the least number */
-	if (is_mod)
-		x86_rr(&j->b, false, 0x33, dst, dst);
-	else
-		x86_unary(&j->b, wide, UNARY_NEG, dst);
-	minus_one = x86_jmp_forward(&j->b);
-	x86_land(&j->b, not_minus_one);
-	x86_mov(&j->b, true, R9, RAX);
-	x86_push(&j->b, RDX);
-	if (dst != RAX)
-		x86_mov(&j->b, true, RAX, dst);
-	x86_rex(&j->b, wide, 0, 0, false);
-	x86_byte(&j->b, 0x99);          /* cdq, cqo */
-	x86_unary(&j->b, wide, UNARY_IDIV, R11);
-	x86_mov(&j->b, wide, R11, is_mod ? RDX : RAX);
-	x86_pop(&j->b, RDX);
-	x86_mov(&j->b, true, RAX, R9);
-	x86_mov(&j->b, wide, dst, R11);
-	done = x86_jmp_forward(&j->b);
-	x86_land(&j->b, zero);
-	if (!is_mod)
-		x86_rr(&j->b, false, 0x33, dst, dst);
-	else if (!wide)
-		x86_mov(&j->b, false, dst, dst);
-	x86_land(&j->b, minus_one);
-	x86_land(&j->b, done);
-}
-
-static void
-divide_by_power(struct jit *j, bool wide, bool is_mod, unsigned dst, uint32_t k)
-{
-	unsigned n = (unsigned)__builtin_ctz(k);
-
-	if (is_mod)
-		x86_alu_imm(&j->b, wide, ALU_AND, dst, (int32_t)(k - 1));
-	else if (n > 0)
-		x86_shift_imm(&j->b, wide, SHIFT_SHR, dst, n);
-	else if (!wide)
-		x86_mov(&j->b, false, dst, dst);
-}
-
-/*
- * 32 bits by a constant that is no power of two: the upper half of the product
- * with 2^64 / k, rounded up, which is exact since what rounding adds to it,
- * less than k, stays below one unit when multiplied by 32 bits.
- */
-static void
-divide_by_product(struct jit *j, bool is_mod, unsigned dst, uint32_t k)
-{
-	x86_mov(&j->b, true, R9, RAX);
-	x86_push(&j->b, RDX);
-	x86_mov(&j->b, false, RAX, dst);
-	x86_mov_imm(&j->b, R11, UINT64_MAX / k + 1);
-	x86_unary(&j->b, true, UNARY_MUL, R11);
-	if (is_mod) {
-		x86_rr(&j->b, false, 0x69, R11, RDX);
-		x86_le(&j->b, k, 4);
-	} else {
-		x86_mov(&j->b, false, R11, RDX);
-	}
-	x86_pop(&j->b, RDX);
-	x86_mov(&j->b, true, RAX, R9);
-	if (is_mod)
-		x86_alu(&j->b, false, ALU_SUB, dst, R11);
-	else
-		x86_mov(&j->b, false, dst, R11);
-}
-
-/* Whether a constant was divided by without the machine's division. */
-static bool
-divide_by_constant(struct jit *j, const struct ebpf_insn *insn, bool wide, bool is_mod)
-{
-	uint32_t k = (uint32_t)insn->imm;
-	unsigned dst = reg_of(j, insn->dst_reg);
-
-	if ((insn->code & 0x08) == EBPF_X || insn->off == 1 || k == 0 || (wide && insn->imm < 0))
-		return false;
-	if ((k & (k - 1)) == 0)
-		divide_by_power(j, wide, is_mod, dst, k);
-	else if (!wide)
-		divide_by_product(j, is_mod, dst, k);
-	else
-		return false;
-	return true;
-}
-
-static void
-divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
-{
-	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
-	unsigned dst = reg_of(j, insn->dst_reg);
-
-	if (divide_by_constant(j, insn, wide, is_mod))
-		return;
-	if ((insn->code & 0x08) == EBPF_X)
-		x86_mov(&j->b, true, R11, reg_of(j, insn->src_reg));
-	else
-		x86_mov_imm(&j->b, R11, (uint64_t)(int64_t)insn->imm);
-	if (insn->off == 1)
-		divide_signed(j, wide, is_mod, dst);
-	else
-		divide_unsigned(j, wide, is_mod, dst);
-}
-
-static void
-shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
-{
-	uint8_t op = insn->code & 0xf0;
-	enum x86_shift how = op == EBPF_LSH ? SHIFT_SHL : op == EBPF_RSH ? SHIFT_SHR : SHIFT_SAR;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
-
-	if ((insn->code & 0x08) != EBPF_X) {
-		unsigned n = (unsigned)insn->imm & (wide ? 63 : 31);
-
-		if (n != 0)
-			x86_shift_imm(&j->b, wide, how, dst, n);
-		else if (!wide)
-			x86_mov(&j->b, false, dst, dst);
-		return;
-	}
-	if (src == RCX && dst != RCX) {
-		x86_shift_cl(&j->b, wide, how, dst);
-		return;
-	}
-	/* The machine shifts by CL only. */
-	x86_mov(&j->b, true, R11, RCX);
-	if (src != RCX)
-		x86_mov(&j->b, false, RCX, src);
-	x86_shift_cl(&j->b, wide, how, dst == RCX ? R11 : dst);
-	if (dst == RCX && !wide)
-		x86_mov(&j->b, false, RCX, R11);
-	else
-		x86_mov(&j->b, true, RCX, R11);
-}
-
-static void
-multiply(struct jit *j, const struct ebpf_insn *insn, bool wide)
-{
-	unsigned dst = reg_of(j, insn->dst_reg);
-
-	if ((insn->code & 0x08) == EBPF_X) {
-		x86_0f_rr(&j->b, wide, 0xaf, dst, reg_of(j, insn->src_reg), false);
-	} else {
-		x86_rr(&j->b, wide, x86_is_8(insn->imm) ? 0x6b : 0x69, dst, dst);
-		x86_le(&j->b, (uint32_t)insn->imm, x86_is_8(insn->imm) ? 1 : 4);
-	}
-}
-
-static const enum x86_alu alu_ops[16] = {
-	[EBPF_ADD >> 4] = ALU_ADD, [EBPF_SUB >> 4] = ALU_SUB, [EBPF_OR >> 4] = ALU_OR,
-	[EBPF_AND >> 4] = ALU_AND, [EBPF_XOR >> 4] = ALU_XOR,
-};
-
-static void
-alu(struct jit *j, const struct ebpf_insn *insn)
-{
-	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
-	bool is_x = (insn->code & 0x08) == EBPF_X;
-
-	switch (insn->code & 0xf0) {
-	case EBPF_MOV:
-		if (!is_x)
-			x86_mov_imm(&j->b, dst, wide ? (uint64_t)(int64_t)insn->imm
-						     : (uint32_t)insn->imm);
-		else if (!wide || dst != src)
-			x86_mov(&j->b, wide, dst, src);
-		break;
-	case EBPF_LSH:
-	case EBPF_RSH:
-	case EBPF_ARSH:
-		shift(j, insn, wide);
-		break;
-	case EBPF_MUL:
-		multiply(j, insn, wide);
-		break;
-	case EBPF_DIV:
-	case EBPF_MOD:
-		divide(j, insn, wide);
-		break;
-	default:
-		if (is_x)
-			x86_alu(&j->b, wide, alu_ops[insn->code >> 4], dst, src);
-		else
-			x86_alu_imm(&j->b, wide, alu_ops[insn->code >> 4], dst,
-				    insn->imm);
-	}
-}
-
-/* A register's low bytes, with sign. */
-static void
-sign_extend(struct jit *j, const struct ebpf_insn *insn)
-{
-	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
-
-	if (insn->off == 32)
-		x86_rr(&j->b, true, 0x63, dst, src);
-	else
-		x86_0f_rr(&j->b, wide, insn->off == 8 ? 0xbe : 0xbf, dst, src, insn->off == 8);
-}
-
-static void
-swap_bytes(struct jit *j, unsigned dst, int32_t bits)
-{
-	if (bits == 16) {
-		x86_byte(&j->b, 0x66);
-		x86_shift_imm(&j->b, false, SHIFT_ROR, dst, 8);
-		x86_0f_rr(&j->b, false, 0xb7, dst, dst, false);
-		return;
-	}
-	x86_rex(&j->b, bits == 64, 0, dst, false);
-	x86_byte(&j->b, 0x0f);
-	x86_byte(&j->b, 0xc8 | (dst & 7));
-}
-
-/* On this machine little-endian is no change but for the width. */
-static void
-byte_order(struct jit *j, const struct ebpf_insn *insn)
-{
-	bool swaps = EBPF_CLASS(insn->code) == EBPF_ALU64 || (insn->code & 0x08) != 0;
-	unsigned dst = reg_of(j, insn->dst_reg);
-
-	if (swaps)
-		swap_bytes(j, dst, insn->imm);
-	else if (insn->imm == 16)
-		x86_0f_rr(&j->b, false, 0xb7, dst, dst, false);
-	else if (insn->imm == 32)
-		x86_mov(&j->b, false, dst, dst);
-}
-
-/* ---- memory ---- */
-
-static void
-load(struct jit *j, unsigned dst, unsigned base, int32_t off, uint8_t code)
-{
-	bool is_signed = (code & 0xe0) == EBPF_MEMSX;
-
-	switch (code & 0x18) {
-	case EBPF_B:
-		x86_0f_rm(&j->b, is_signed, is_signed ? 0xbe : 0xb6, dst, base, off);
-		break;
-	case EBPF_H:
-		x86_0f_rm(&j->b, is_signed, is_signed ? 0xbf : 0xb7, dst, base, off);
-		break;
-	case EBPF_W:
-		x86_rm(&j->b, is_signed, is_signed ? 0x63 : 0x8b, dst, base, off);
-		break;
-	case EBPF_DW:
-		x86_rm(&j->b, true, 0x8b, dst, base, off);
-		break;
-	}
-}
-
-static void
-store(struct jit *j, unsigned base, int32_t off, unsigned src, uint8_t code)
-{
-	if ((code & 0x18) == EBPF_B) {
-		x86_rex(&j->b, false, src, base, src >= RSP);
-		x86_byte(&j->b, 0x88);
-		x86_mem(&j->b, src, base, off);
-		return;
-	}
-	if ((code & 0x18) == EBPF_H)
-		x86_byte(&j->b, 0x66);
-	x86_rm(&j->b, (code & 0x18) == EBPF_DW, 0x89, src, base, off);
-}
-
-static void
-store_imm(struct jit *j, const struct ebpf_insn *insn)
-{
-	static const uint8_t widths[] = { 4, 2, 1, 4 };
-	uint8_t size = insn->code & 0x18;
-
-	if (size == EBPF_H)
-		x86_byte(&j->b, 0x66);
-	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, reg_of(j, insn->dst_reg),
-	       insn->off);
-	x86_le(&j->b, (uint32_t)insn->imm, widths[size >> 3]);
-}
-
-static void
-locked(struct jit *j)
-{
-	x86_byte(&j->b, 0xf0);
-}
-
-/* or, and, xor that return what was there: tried until nobody came between. */
-static void
-fetch_by_trying(struct jit *j, const struct ebpf_insn *insn, bool wide, enum x86_alu op)
-{
-	unsigned src = reg_of(j, insn->src_reg), operand = src == RAX ? R11 : src;
-	size_t again, from;
-
-	x86_rm(&j->b, true, 0x8d, R9, reg_of(j, insn->dst_reg), insn->off);
-	x86_mov(&j->b, true, R11, RAX);
-	x86_push(&j->b, R12);
-	x86_rm(&j->b, wide, 0x8b, RAX, R9, 0);
-	again = j->b.n;
-	x86_mov(&j->b, wide, R12, RAX);
-	x86_alu(&j->b, wide, op, R12, operand);
-	locked(j);
-	x86_0f_rm(&j->b, wide, 0xb1, R12, R9, 0);
-	from = x86_jcc_forward(&j->b, CC_NE);
-	if (j->b.bytes != NULL)
-		j->b.bytes[from - 1] = (uint8_t)(again - from);
-	x86_pop(&j->b, R12);
-	x86_mov(&j->b, wide, src, RAX);
-	if (src != RAX)
-		x86_mov(&j->b, true, RAX, R11);
-}
-
-static void
-atomic(struct jit *j, const struct ebpf_insn *insn)
-{
-	bool wide = (insn->code & 0x18) == EBPF_DW;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
-
-	switch (insn->imm) {
-	case EBPF_ADD:
-	case EBPF_OR:
-	case EBPF_AND:
-	case EBPF_XOR:
-		locked(j);
-		x86_rm(&j->b, wide, alu_ops[insn->imm >> 4] << 3 | 1, src, dst, insn->off);
-		break;
-	case EBPF_ADD | EBPF_FETCH:
-		locked(j);
-		x86_0f_rm(&j->b, wide, 0xc1, src, dst, insn->off);
-		break;
-	case EBPF_XCHG:
-		x86_rm(&j->b, wide, 0x87, src, dst, insn->off);
-		break;
-	case EBPF_CMPXCHG:
-		locked(j);
-		x86_0f_rm(&j->b, wide, 0xb1, src, dst, insn->off);
-		if (!wide)
-			x86_mov(&j->b, false, RAX, RAX);
-		break;
-	case EBPF_OR | EBPF_FETCH:
-		fetch_by_trying(j, insn, wide, ALU_OR);
-		break;
-	case EBPF_AND | EBPF_FETCH:
-		fetch_by_trying(j, insn, wide, ALU_AND);
-		break;
-	case EBPF_XOR | EBPF_FETCH:
-		fetch_by_trying(j, insn, wide, ALU_XOR);
-		break;
-	}
-}
-
 /* ---- calls ---- */
 
 /* Where a helper takes whatever is in its registers, that is nothing of the host's. */
@@ -874,17 +420,17 @@ translate(struct jit *j, uint32_t pc)
 	switch ((enum ebpf_form)ebpf_ops[row].form) {
 	case EBPF_FORM_ALU_K:
 	case EBPF_FORM_ALU_X:
-		alu(j, insn);
+		x86_jit_alu(j, insn);
 		break;
 	case EBPF_FORM_NEG:
 		x86_unary(&j->b, EBPF_CLASS(insn->code) == EBPF_ALU64, UNARY_NEG,
 			  reg_of(j, insn->dst_reg));
 		break;
 	case EBPF_FORM_MOVSX:
-		sign_extend(j, insn);
+		x86_jit_movsx(j, insn);
 		break;
 	case EBPF_FORM_END:
-		byte_order(j, insn);
+		x86_jit_end(j, insn);
 		break;
 	case EBPF_FORM_JMP_K:
 	case EBPF_FORM_JMP_X:
@@ -910,20 +456,20 @@ translate(struct jit *j, uint32_t pc)
 		break;
 	case EBPF_FORM_LDX:
 	case EBPF_FORM_LOAD_ACQ:
-		load(j, reg_of(j, insn->dst_reg), reg_of(j, insn->src_reg), insn->off, insn->code);
+		x86_jit_load(j, insn);
 		break;
 	case EBPF_FORM_ST:
-		store_imm(j, insn);
+		x86_jit_store_imm(j, insn);
 		break;
 	case EBPF_FORM_STX:
 	case EBPF_FORM_STORE_REL:
-		store(j, reg_of(j, insn->dst_reg), insn->off, reg_of(j, insn->src_reg), insn->code);
+		x86_jit_store(j, insn);
 		break;
 	case EBPF_FORM_ATOMIC:
 	case EBPF_FORM_FETCH:
 	case EBPF_FORM_XCHG:
 	case EBPF_FORM_CMPXCHG:
-		atomic(j, insn);
+		x86_jit_atomic(j, insn);
 		break;
 	case EBPF_FORM_LDDW:
 		wide_load(j, insn, pc);
@@ -1253,4 +799,3 @@ ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
 	return rc;
 }
 
-#endif
