@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +29,7 @@ struct jit_group {
 	size_t size;
 	size_t used;            /* bytes given out, freed ones too */
 	size_t n_live;          /* programs in it */
+	unsigned n_forks;       /* of the process, when it was made */
 };
 
 /* Of the process: programs of all its threads share groups. */
@@ -35,42 +37,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_once_t once;
 	struct jit_group *current;      /* the one that is being filled */
-} jit_pages = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_ONCE_INIT, NULL };
-
-/*
- * A child process has the parent's groups, and would write where the parent
- * writes: it begins one of its own.
- */
-static void
-in_child(void)
-{
-	pthread_mutex_init(&jit_pages.lock, NULL);
-	jit_pages.current = NULL;
-}
-
-static void
-before_fork(void)
-{
-	pthread_mutex_lock(&jit_pages.lock);
-}
-
-static void
-after_fork(void)
-{
-	pthread_mutex_unlock(&jit_pages.lock);
-}
-
-static void
-watch_forks(void)
-{
-	pthread_atfork(before_fork, after_fork, in_child);
-}
-
-static size_t
-round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
+	unsigned n_forks;
+} jit_pages = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_ONCE_INIT, NULL, 0 };
 
 static void
 group_free(struct jit_group *g)
@@ -82,18 +50,76 @@ group_free(struct jit_group *g)
 	free(g);
 }
 
-/* Write at an offset through a mapping that does not outlast it. */
-static int
-file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n, bool is_new)
+/* ---- forks ---- */
+
+/*
+ * Parent and child have the groups that there were before, and each may still
+ * run what the other has freed: from then on neither writes to them.
+ */
+static void
+begin_anew(void)
 {
-	uint8_t *p = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
+	if (jit_pages.current != NULL && jit_pages.current->n_live == 0)
+		group_free(jit_pages.current);
+	jit_pages.current = NULL;
+	jit_pages.n_forks++;
+}
+
+static bool
+may_write(const struct jit_group *g)
+{
+	return g->fd >= 0 && g->n_forks == jit_pages.n_forks;
+}
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&jit_pages.lock);
+}
+
+static void
+in_parent(void)
+{
+	begin_anew();
+	pthread_mutex_unlock(&jit_pages.lock);
+}
+
+static void
+in_child(void)
+{
+	begin_anew();
+	pthread_mutex_init(&jit_pages.lock, NULL);
+}
+
+static void
+watch_forks(void)
+{
+	pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* ---- groups ---- */
+
+static size_t
+round_up(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* Write code, or breakpoints where it is NULL, through a mapping that does not outlast it. */
+static int
+file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), start = at / page * page;
+	uint8_t *p = mmap(NULL, at + n - start, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd,
+			  (off_t)start);
 
 	if (p == MAP_FAILED)
 		return -errno;
-	if (is_new)
-		memset(p, BREAKPOINT, g->size);
-	memcpy(p + at, code, n);
-	munmap(p, g->size);
+	if (code != NULL)
+		memcpy(p + (at - start), code, n);
+	else
+		memset(p + (at - start), BREAKPOINT, n);
+	munmap(p, at + n - start);
 	return 0;
 }
 
@@ -109,7 +135,8 @@ group_new(size_t size)
 	g->fd = memfd_create("bpfsift-jit", MFD_CLOEXEC);
 	if (g->fd >= 0 && ftruncate(g->fd, (off_t)size) == 0)
 		g->exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, g->fd, 0);
-	if (g->exec == MAP_FAILED) {
+	g->n_forks = jit_pages.n_forks;
+	if (g->exec == MAP_FAILED || file_write(g, 0, NULL, size) < 0) {
 		group_free(g);
 		return NULL;
 	}
@@ -165,7 +192,7 @@ text_in_file(struct ebpf_jit_text *text, const uint8_t *code, size_t n, size_t p
 
 	if (g == NULL)
 		return -ENOTSUP;
-	if ((rc = file_write(g, at, code, n, g->used == 0)) < 0)
+	if ((rc = file_write(g, at, code, n)) < 0)
 		return rc;
 	g->used = at + n;
 	g->n_live++;
@@ -205,10 +232,15 @@ ebpf_jit_text_free(struct ebpf_jit_text *text)
 	if (g == NULL)
 		return;
 	pthread_mutex_lock(&jit_pages.lock);
-	if (--g->n_live == 0 && g != jit_pages.current)
+	if (--g->n_live == 0 && g != jit_pages.current) {
 		group_free(g);
-	else if (g->n_live == 0)
-		g->used = 0;    /* filled again from its start */
+	} else {
+		/* where that fails, code stays that nobody calls */
+		if (may_write(g))
+			file_write(g, (size_t)(text->code - g->exec), NULL, text->n);
+		if (g->n_live == 0)
+			g->used = 0;    /* filled again from its start */
+	}
 	pthread_mutex_unlock(&jit_pages.lock);
 	text->group = NULL;
 }

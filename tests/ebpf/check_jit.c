@@ -67,6 +67,20 @@ run(const struct ebpf_prog *prog, uint64_t seed, struct outcome *out)
 	memcpy(out->mem, mem, sizeof(mem));
 }
 
+/* Each assertion is written down: one for each pair would take longer than the runs. */
+static void
+differs(const struct outcome *a, const struct outcome *b, uint64_t program, int input)
+{
+	size_t at = 0;
+
+	ck_assert_msg(a->r0 == b->r0, "program %" PRIu64 ", input %d: r0 %" PRIx64
+		      ", interpreter %" PRIx64, program, input, a->r0, b->r0);
+	while (a->mem[at] == b->mem[at])
+		at++;
+	ck_abort_msg("program %" PRIu64 ", input %d: byte %zu is %02x, interpreter %02x", program,
+		     input, at, a->mem[at], b->mem[at]);
+}
+
 /* Programs end by storing their registers. */
 START_TEST(all_registers_are_those_of_the_interpreter)
 {
@@ -87,12 +101,8 @@ START_TEST(all_registers_are_those_of_the_interpreter)
 
 			run(jit, seed, &a);
 			run(interp, seed, &b);
-			ck_assert_msg(a.r0 == b.r0, "program %" PRIu64 ", input %d: r0 %" PRIx64
-				      ", interpreter %" PRIx64, i, k, a.r0, b.r0);
-			for (size_t at = 0; at < RANDOM_PROG_MEM; at++)
-				ck_assert_msg(a.mem[at] == b.mem[at], "program %" PRIu64
-					      ", input %d: byte %zu is %02x, interpreter %02x", i, k,
-					      at, a.mem[at], b.mem[at]);
+			if (a.r0 != b.r0 || memcmp(a.mem, b.mem, sizeof(a.mem)) != 0)
+				differs(&a, &b, i, k);
 		}
 		ebpf_prog_put(interp);
 		ebpf_prog_put(jit);
@@ -196,6 +206,20 @@ START_TEST(breakpoints_lie_around_each_program)
 }
 END_TEST
 
+START_TEST(freed_code_is_overwritten)
+{
+	struct ebpf_prog *a = must_jit(seven, 2), *b = must_jit(seven, 2);
+	const uint8_t *code = a->aux->jit->code;
+	size_t n = a->aux->jit->n;
+
+	ebpf_prog_put(a);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_eq(code[i], 0xcc);
+	ck_assert_uint_eq(ebpf_prog_run(b, 0, 0), 7);
+	ebpf_prog_put(b);
+}
+END_TEST
+
 /* A blinded program's code begins nobody knows where. */
 START_TEST(where_blinded_code_begins_is_random)
 {
@@ -235,27 +259,63 @@ START_TEST(without_files_pages_are_sealed)
 }
 END_TEST
 
-/* What a child makes does not stand where its parent's next program will. */
-START_TEST(a_child_has_groups_of_its_own)
+static void
+must_write(int fd)
 {
-	struct ebpf_prog *before = must_jit(seven, 2), *after;
-	int status;
-	pid_t child = fork();
+	ck_assert_int_eq(write(fd, "", 1), 1);
+}
 
+static void
+wait_for(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+}
+
+static void
+fill_groups(uint64_t r0)
+{
+	struct ebpf_insn insns[] = { MOV_K(0, (int32_t)r0), EXIT_ };
+
+	for (int i = 0; i < 100; i++) {
+		struct ebpf_prog *prog = must_jit(insns, 2);
+
+		ck_assert_uint_eq(ebpf_prog_run(prog, 0, 0), r0);
+		ebpf_prog_put(prog);
+	}
+}
+
+/* Neither process writes where the other one runs, whatever each has freed. */
+START_TEST(parent_and_child_leave_each_others_code_alone)
+{
+	struct ebpf_prog *a = must_jit(seven, 2), *b = must_jit(seven, 2);
+	int to_child[2], to_parent[2], status;
+	pid_t child;
+
+	ck_assert_int_eq(pipe(to_child), 0);
+	ck_assert_int_eq(pipe(to_parent), 0);
+	child = fork();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
-		const struct ebpf_insn insns[] = { MOV_K(0, 9), EXIT_ };
-		struct ebpf_prog *own = must_jit(insns, 2);
-
-		_exit(ebpf_prog_run(own, 0, 0) == 9 && ebpf_prog_run(before, 0, 0) == 7 ? 0 : 1);
+		wait_for(to_child[0]);          /* the parent has freed a */
+		ebpf_prog_put(b);
+		fill_groups(9);
+		must_write(to_parent[1]);
+		_exit(ebpf_prog_run(a, 0, 0) == 7 ? 0 : 1);
 	}
+	ebpf_prog_put(a);
+	fill_groups(8);
+	must_write(to_child[1]);
+	wait_for(to_parent[0]);                 /* the child has freed b */
+	ck_assert_uint_eq(ebpf_prog_run(b, 0, 0), 7);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
-	after = must_jit(seven, 2);
-	ck_assert_uint_eq(ebpf_prog_run(after, 0, 0), 7);
-	ck_assert_uint_eq(ebpf_prog_run(before, 0, 0), 7);
-	ebpf_prog_put(before);
-	ebpf_prog_put(after);
+	ebpf_prog_put(b);
+	for (int i = 0; i < 2; i++) {
+		close(to_child[i]);
+		close(to_parent[i]);
+	}
 }
 END_TEST
 
@@ -266,9 +326,10 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, long_programs_have_their_jumps);
 	tcase_add_test(tc, no_page_is_written_and_executed);
 	tcase_add_test(tc, breakpoints_lie_around_each_program);
+	tcase_add_test(tc, freed_code_is_overwritten);
 	tcase_add_test(tc, where_blinded_code_begins_is_random);
 	tcase_add_test(tc, without_files_pages_are_sealed);
-	tcase_add_test(tc, a_child_has_groups_of_its_own);
+	tcase_add_test(tc, parent_and_child_leave_each_others_code_alone);
 }
 
 #else
