@@ -578,6 +578,9 @@ choose_target(struct lowering *l, enum cbpf_target target)
 	case CBPF_TARGET_BUFFER:
 		l->target = &lower_buffer;
 		return check_net_base(l->opts->net_base, l->err);
+	case CBPF_TARGET_SOCKET:
+		l->target = &lower_socket;
+		return 0;
 	}
 	return ebpf_err_set(l->err, -EINVAL, "no target %d", (int)target);
 }

@@ -57,7 +57,7 @@ struct lower_target {
 	const struct opt_target *opt;   /* opt.h; NULL: it has level 0 alone */
 };
 
-extern const struct lower_target lower_packet, lower_buffer;
+extern const struct lower_target lower_packet, lower_buffer, lower_socket;
 
 struct lowering {
 	struct emit e;

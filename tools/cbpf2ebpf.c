@@ -49,7 +49,8 @@ static const char help_text[] =
 	"  --trace-passes        write the program to standard error after each pass\n"
 	"  --dialect=DIALECT     kernel (default), pcap: whose rules the program obeys\n"
 	"  --from=FORM           auto (default), expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw\n"
-	"  --target=TARGET       packet (default), buffer: how packet bytes are reached\n"
+	"  --target=TARGET       packet (default), buffer, socket: how packet bytes are\n"
+	"                        reached\n"
 	"  --to=FORM             asm (default), c, hex, raw, json; or, classic again,\n"
 	"                        d, dd, ddd, xt_bpf, bpf_asm\n"
 	"  --cpu=VERSION         v1, v2, v3 (default), v4: instructions that may be used\n"
@@ -61,7 +62,7 @@ static const char help_text[] =
 	"\n"
 	"The form json is one object:\n"
 	"  { \"dialect\": \"kernel\" or \"pcap\",\n"
-	"    \"target\": \"packet\" or \"buffer\",\n"
+	"    \"target\": \"packet\", \"buffer\" or \"socket\",\n"
 	"    \"cpu\": \"v1\" to \"v4\",\n"
 	"    \"cbpf\": [ { \"code\", \"jt\", \"jf\", \"k\": unsigned numbers } ],\n"
 	"    \"ebpf\": [ { \"code\", \"dst_reg\", \"src_reg\": unsigned numbers,\n"
@@ -121,6 +122,7 @@ static const struct choice tos[] = {
 static const struct choice targets[] = {
 	{ "packet", CBPF_TARGET_PACKET },
 	{ "buffer", CBPF_TARGET_BUFFER },
+	{ "socket", CBPF_TARGET_SOCKET },
 	{ NULL, 0 },
 };
 

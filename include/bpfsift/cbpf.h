@@ -194,6 +194,11 @@ BPFSIFT_API int cbpf_print(const struct cbpf_insn *insns, size_t n_insns, enum c
 enum cbpf_target {
 	CBPF_TARGET_PACKET = 0, /**< R1 = struct sift_view (filter.h): the engine's own */
 	CBPF_TARGET_BUFFER = 1, /**< R1 = data, R2 = its length; no metadata */
+	/**
+	 * R1 = struct __sk_buff: a socket filter of the Linux kernel, to be
+	 * loaded as BPF_PROG_TYPE_SOCKET_FILTER.  Its code is that of level 0.
+	 */
+	CBPF_TARGET_SOCKET = 2,
 };
 
 /** Which generation of eBPF the emitted code keeps to: clang's -mcpu. */

@@ -129,7 +129,7 @@ if ! has_libpcap; then
 	finish
 fi
 
-for target in packet buffer; do
+for target in packet buffer socket; do
 	for cpu in v1 v2 v3 v4; do
 		for to in $extended_forms; do
 			"$tool" --target=$target --cpu=$cpu --to="$to" 'tcp port 80' >one &&
@@ -314,7 +314,7 @@ check_same 'zeros are refused' 1 "$?"
 : >in
 refuses 2 "--from: 'x' is none of auto, expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw" --from=x
 refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, d, dd, ddd, xt_bpf, bpf_asm" --to=x
-refuses 2 "--target: 'x' is none of packet, buffer" --target=x
+refuses 2 "--target: 'x' is none of packet, buffer, socket" --target=x
 refuses 2 "--cpu: 'v5' is none of v1, v2, v3, v4" --cpu=v5
 refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x
 refuses 2 "-y: 'x' is no link type" -y x

@@ -34,6 +34,14 @@ struct diff_oracle {
 		     uint32_t *verdicts, struct ebpf_err *err);
 };
 
+/*
+ * socket: the running kernel too, but what it runs is our lowering for its socket
+ * filters, where that target can express the program.
+ */
+extern const struct diff_oracle diff_oracle_socket;
+/* How many programs that oracle has lowered. */
+uint64_t diff_n_lowered(const void *state);
+
 extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference,
 	diff_oracle_reference_kernel;
 

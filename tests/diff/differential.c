@@ -130,6 +130,13 @@ run(struct campaign *c)
 		;
 }
 
+/* Oracles of which a frame is a journey. */
+static bool
+is_slow(const struct diff_oracle *oracle)
+{
+	return oracle == &diff_oracle_kernel || oracle == &diff_oracle_socket;
+}
+
 static int
 summarise(struct campaign *c)
 {
@@ -152,7 +159,7 @@ summarise(struct campaign *c)
 		}
 	}
 	diff_tally_print(&sum, stdout);
-	if (sum.n_pairs >= 1000000 || (c->oracle == &diff_oracle_kernel && sum.n_pairs >= 40000))
+	if (sum.n_pairs >= 1000000 || (is_slow(c->oracle) && sum.n_pairs >= 40000))
 		is_complete = diff_tally_suffices(&sum, c->oracle->dialect, stdout) && is_complete;
 	printf("next: make differential ORACLE=%s SEED=%" PRIu64 " OFFSET=%" PRIu64 "\n",
 	       c->oracle->name, c->seed, done * DIFF_PACKETS);
@@ -167,6 +174,7 @@ parse(char **argv, struct campaign *c)
 		&diff_oracle_pcap,
 #endif
 		&diff_oracle_kernel,
+		&diff_oracle_socket,
 		&diff_oracle_reference,
 		&diff_oracle_reference_kernel,
 	};

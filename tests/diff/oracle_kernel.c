@@ -22,6 +22,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -31,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct sock_filter) == sizeof(struct cbpf_insn) &&
@@ -56,6 +58,8 @@ struct kernel {
 	bool is_on[MAX_SOCKETS];
 	int ifindex;
 	uint32_t cpu;
+	bool lowers;            /* the kernel gets what we make for target socket */
+	uint64_t n_lowered;
 	struct cbpf_insn rewritten[CBPF_MAXINSNS + CHUNK_TAIL];
 };
 
@@ -97,6 +101,71 @@ attach(int fd, const struct cbpf_insn *insns, size_t n_insns)
 				   .filter = (struct sock_filter *)(uintptr_t)insns };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+/* A socket filter of the kernel, loaded with no more rights than a BSD licence gives. */
+static int
+load_ebpf(const struct cbpf_lowered *lowered, struct ebpf_err *err)
+{
+	static char log[1 << 16];
+	union bpf_attr attr;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	attr.insns = (uintptr_t)lowered->insns;
+	attr.insn_cnt = (uint32_t)lowered->n_insns;
+	attr.license = (uintptr_t)"BSD";
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (fd >= 0)
+		return fd;
+	attr.log_buf = (uintptr_t)log;
+	attr.log_size = sizeof(log);
+	attr.log_level = 1;
+	log[0] = '\0';
+	syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	fprintf(stderr, "%s\n", log);
+	return ebpf_err_set(err, -EIO, "the kernel refuses the extended program: %s",
+			    strerror(errno));
+}
+
+static int
+attach_lowered(int fd, const struct cbpf_lowered *lowered, struct ebpf_err *err)
+{
+	int prog = load_ebpf(lowered, err), rc;
+
+	if (prog < 0)
+		return prog;
+	rc = setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &prog, sizeof(prog));
+	if (rc < 0)
+		rc = ebpf_err_set(err, -EIO, "attaching the extended program: %s", strerror(errno));
+	close(prog);
+	return rc;
+}
+
+/* What is classic, or as much of it as target socket has, as the kernel is to run it. */
+static int
+attach_program(struct kernel *k, size_t i, const struct cbpf_insn *insns, size_t n_insns,
+	       struct ebpf_err *err)
+{
+	struct cbpf_lowered lowered;
+	struct cbpf_prog *prog;
+	int rc = -EINVAL;
+
+	k->is_on[i] = true;
+	if (k->lowers && cbpf_check(insns, n_insns, CBPF_DIALECT_KERNEL, &prog, NULL) == 0) {
+		rc = cbpf_lower(prog, CBPF_TARGET_SOCKET, NULL, &lowered, NULL);
+		cbpf_prog_free(prog);
+	}
+	if (rc == 0) {
+		k->n_lowered++;
+		rc = attach_lowered(k->sockets[i], &lowered, err);
+		cbpf_lowered_free(&lowered);
+		return rc;
+	}
+	if (attach(k->sockets[i], insns, n_insns) == 0)
+		return 0;
+	return ebpf_err_set(err, -errno, "the kernel refuses the program: %s", strerror(errno));
 }
 
 static int
@@ -328,6 +397,7 @@ attach_all(struct kernel *k, const struct cbpf_insn *insns, size_t n_insns, unsi
 	for (size_t i = 0; i < MAX_SOCKETS; i++) {
 		unsigned shift = (unsigned)i * width;
 		size_t n;
+		int rc;
 
 		if (shift >= 32) {
 			if (switch_off(k, i) < 0)
@@ -335,10 +405,8 @@ attach_all(struct kernel *k, const struct cbpf_insn *insns, size_t n_insns, unsi
 			continue;
 		}
 		n = chunk_program(insns, n_insns, shift, width, k->rewritten);
-		k->is_on[i] = true;
-		if (attach(k->sockets[i], k->rewritten, n) < 0)
-			return ebpf_err_set(err, -errno, "the kernel refuses the program: %s",
-					    strerror(errno));
+		if ((rc = attach_program(k, i, k->rewritten, n, err)) < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -375,10 +443,8 @@ judge(void *state, const struct cbpf_insn *insns, size_t n_insns, const struct d
 	int rc;
 
 	/* The program itself, before it is rewritten: is it valid? */
-	k->is_on[0] = true;
-	if (attach(k->sockets[0], insns, n_insns) < 0)
-		return ebpf_err_set(err, -errno, "the kernel refuses the program: %s",
-				    strerror(errno));
+	if ((rc = attach_program(k, 0, insns, n_insns, err)) < 0)
+		return rc;
 	for (size_t w = 0; w < N_ELEMS(widths); w++) {
 		bool is_attached = false;
 
@@ -497,6 +563,41 @@ part(struct diff_case *c)
 			free((void *)(uintptr_t)c->packets[i].view.data);
 	}
 }
+
+static int
+open_lowering(void **state, struct ebpf_err *err)
+{
+	int rc = open_kernel(state, err);
+	union bpf_attr attr;
+
+	if (rc < 0)
+		return rc;
+	((struct kernel *)*state)->lowers = true;
+	memset(&attr, 0, sizeof(attr));
+	if (syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)) < 0 &&
+	    (errno == EPERM || errno == ENOSYS)) {
+		rc = ebpf_err_set(err, errno == EPERM ? -EPERM : -EOPNOTSUPP,
+				  "no extended programs can be loaded: %s", strerror(errno));
+		close_kernel(*state);
+	}
+	return rc;
+}
+
+uint64_t
+diff_n_lowered(const void *state)
+{
+	return ((const struct kernel *)state)->n_lowered;
+}
+
+const struct diff_oracle diff_oracle_socket = {
+	.name = "socket",
+	.dialect = CBPF_DIALECT_KERNEL,
+	.open = open_lowering,
+	.close = close_kernel,
+	.meet = meet,
+	.part = part,
+	.judge = judge,
+};
 
 const struct diff_oracle diff_oracle_kernel = {
 	.name = "kernel",
