@@ -8,7 +8,7 @@ tool=$builddir/tools/cbpf2ebpf
 cd "$scratch" || exit 99
 
 classic_forms='d dd ddd xt_bpf bpf_asm'
-extended_forms='asm c hex raw json'
+extended_forms='asm c hex raw json dot'
 all_forms="$extended_forms $classic_forms"
 
 # refuses STATUS MESSAGE ARGUMENT...: input from the file 'in'; that exit status, that one
@@ -120,6 +120,57 @@ for from in $classic_forms hex raw; do
 done
 check 'what bpf_asm is written reads back' "$tool" -f want.bpf_asm --to=ddd -o out
 check 'and is the same program' cmp out from.ddd
+
+# ---- side by side, and graphs ----
+
+"$tool" --side-by-side -f from.ddd >out
+check_same 'side by side is asm, but for the other side' "$(cat want.asm)" \
+	"$(sed 's/ *;.*//' out)"
+sed -n 's/^[^;]*; //p' out | sort -u >one
+sed 's/ *$//' from.d | sort >two
+check 'the other side has lines of the listing' test -s one
+check_empty 'and nothing else' "$(comm -23 one two)"
+check_same 'level 0: an instruction for each that can be reached' "$(sed '$d' two | wc -l)" \
+	"$("$tool" -O 0 --side-by-side -f from.ddd | sed -n 's/^[^;]*; //p' | sort -u | grep -c -v ' ja ')"
+
+# graph FILE: whether each block is there once, is led to, and leads to what is there.
+graph()
+{
+	awk '
+		$2 ~ /^\[label="/ { blocks[$1]++ }
+		$2 == "->" { sub(";", "", $3); from[$1]++; to[$3]++; edge[$1, $3]++ }
+		END {
+			for (b in blocks) {
+				if (blocks[b] != 1) print b " twice"
+				if (b != "b0" && !to[b]) print b " is not led to"
+				if (from[b] > 2) print b " leads to " from[b]
+			}
+			for (b in from) if (!blocks[b]) print b " is not there"
+			for (b in to) if (!blocks[b]) print b " is not there"
+			for (e in edge) if (edge[e] != 1) print e " twice"
+		}' "$1"
+}
+
+"$tool" --to=dot --classic -f from.ddd >classic.dot
+check_empty 'the classic graph is sound' "$(graph classic.dot)"
+check_empty 'the extended graph is sound' "$(graph want.dot)"
+check_same 'a block for each place that is jumped to' 6 "$(grep -c 'label="(' classic.dot)"
+check_same 'it shows each instruction' 13 "$(grep -o '(0[01][0-9])' classic.dot | sort -u | wc -l)"
+check_same 'true and false, as often' "$(grep -c '" true "' want.dot)" "$(grep -c '" false "' want.dot)"
+check_same 'tests of the classic program' 3 "$(grep -c '" true "' classic.dot)"
+check_same 'what keeps and what drops has its colour' '1 1' \
+	"$(grep -c '#e0f2e3' classic.dot) $(grep -c '#fbe3e1' classic.dot)"
+if command -v dot >/dev/null 2>&1; then
+	for graph in classic want; do
+		check "Graphviz draws $graph.dot" sh -c "dot -Tsvg $graph.dot >$graph.svg 2>stderr &&
+			test -s $graph.svg -a ! -s stderr"
+	done
+else
+	skip 'no dot (graphviz): graphs are not drawn'
+fi
+: >in
+refuses 2 '--side-by-side goes with --to=asm' --side-by-side --to=c
+refuses 2 '--classic goes with --to=dot' --classic
 
 # The rest has expressions for programs.
 if ! has_libpcap; then
@@ -313,7 +364,7 @@ check_same 'zeros are refused' 1 "$?"
 
 : >in
 refuses 2 "--from: 'x' is none of auto, expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw" --from=x
-refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, d, dd, ddd, xt_bpf, bpf_asm" --to=x
+refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, dot, d, dd, ddd, xt_bpf, bpf_asm" --to=x
 refuses 2 "--target: 'x' is none of packet, buffer, socket" --target=x
 refuses 2 "--cpu: 'v5' is none of v1, v2, v3, v4" --cpu=v5
 refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x

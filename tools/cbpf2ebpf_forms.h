@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The forms in which extended programs are written. */
+#ifndef TOOLS_CBPF2EBPF_FORMS_H
+#define TOOLS_CBPF2EBPF_FORMS_H
+
+#include "tools/cbpf2ebpf_options.h"
+
+#include <stdio.h>
+
+/* A program before and after, and how each instruction of it reads. */
+struct translation {
+	const struct options *options;
+	const struct cbpf_insn *cbpf;
+	size_t n_cbpf;
+	const struct cbpf_lowered *ebpf;
+	char *const *cbpf_lines; /* as tcpdump -d has them */
+	char *const *ebpf_lines; /* NULL: second half of the one before */
+};
+
+void write_asm(FILE *out, const struct translation *t);
+void write_c(FILE *out, const struct translation *t);
+void write_hex(FILE *out, const struct translation *t);
+void write_raw(FILE *out, const struct translation *t);
+void write_json(FILE *out, const struct translation *t);
+void write_dot(FILE *out, const struct translation *t);
+
+#endif

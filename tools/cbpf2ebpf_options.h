@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the command line of cbpf2ebpf asks for. */
+#ifndef TOOLS_CBPF2EBPF_OPTIONS_H
+#define TOOLS_CBPF2EBPF_OPTIONS_H
+
+#include <bpfsift/cbpf.h>
+#include <stdbool.h>
+
+/* What --to says: a classic form, or one of these. */
+enum to {
+	TO_ASM = 100,
+	TO_C,
+	TO_HEX,
+	TO_RAW,
+	TO_JSON,
+	TO_DOT,
+};
+
+enum { FROM_EXPR = 100 };
+
+struct options {
+	int dlt;
+	uint32_t snaplen;
+	enum cbpf_dialect dialect;
+	int from; /* enum cbpf_form or FROM_EXPR */
+	enum cbpf_target target;
+	int to; /* enum cbpf_form or enum to */
+	enum cbpf_cpu cpu;
+	enum cbpf_level level;
+	bool trace_passes;
+	bool no_pcap_opt;
+	bool side_by_side;      /* TO_ASM: beside the classic instructions */
+	bool classic;           /* TO_DOT: draw that program */
+	const char *expression; /* NULL: none on the command line */
+	const char *in;         /* NULL: standard input */
+	const char *out;        /* NULL: standard output */
+};
+
+/* Ends the process where the command line is wrong or asks for no more than help. */
+struct options parse_options(int argc, char **argv);
+
+/* What messages call the input. */
+const char *input_name(const struct options *o);
+
+/* As the options have them. */
+const char *dialect_name(enum cbpf_dialect dialect);
+const char *target_name(enum cbpf_target target);
+const char *cpu_name(enum cbpf_cpu cpu);
+
+#endif
