@@ -23,8 +23,8 @@
 enum { ROUNDS = 9, SNAPLEN = 262144, IN_CACHE = 4096, RUNS_IN_CACHE = 40 };
 
 static const struct engine *const engines[] = {
-	&engine_libpcap, &engine_native, &engine_native_loop, &engine_interp, &engine_interp_batch,
-	&engine_jit, &engine_jit_batch,
+	&engine_libpcap, &engine_native, &engine_native_loop, &engine_interp_plain, &engine_interp,
+	&engine_interp_batch, &engine_jit, &engine_jit_batch,
 #ifdef HAVE_DPDK
 	&engine_dpdk, &engine_dpdk_jit,
 #endif

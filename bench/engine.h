@@ -15,7 +15,8 @@ struct engine {
 };
 
 extern const struct engine engine_libpcap, engine_native, engine_native_loop;
-extern const struct engine engine_interp, engine_interp_batch, engine_jit, engine_jit_batch;
+extern const struct engine engine_interp_plain, engine_interp, engine_interp_batch;
+extern const struct engine engine_jit, engine_jit_batch;
 #ifdef HAVE_DPDK
 extern const struct engine engine_dpdk, engine_dpdk_jit;
 #endif

@@ -7,10 +7,11 @@
 enum { BATCH = 64 };
 
 static void *
-prepare(const struct cbpf_insn *insns, size_t n_insns, enum ebpf_jit jit)
+prepare(const struct cbpf_insn *insns, size_t n_insns, enum ebpf_jit jit, enum cbpf_level level)
 {
 	struct ebpf_policy policy = { .size = sizeof(policy), .jit = jit };
-	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy,
+					 .level = level };
 	struct sift_filter *filter = NULL;
 	struct cbpf_prog *prog;
 
@@ -24,13 +25,20 @@ prepare(const struct cbpf_insn *insns, size_t n_insns, enum ebpf_jit jit)
 static void *
 prepare_interp(const struct cbpf_insn *insns, size_t n_insns)
 {
-	return prepare(insns, n_insns, EBPF_JIT_OFF);
+	return prepare(insns, n_insns, EBPF_JIT_OFF, CBPF_LEVEL_DEFAULT);
+}
+
+/* What the classic program is, instruction by instruction. */
+static void *
+prepare_interp_plain(const struct cbpf_insn *insns, size_t n_insns)
+{
+	return prepare(insns, n_insns, EBPF_JIT_OFF, CBPF_LEVEL_0);
 }
 
 static void *
 prepare_jit(const struct cbpf_insn *insns, size_t n_insns)
 {
-	return prepare(insns, n_insns, EBPF_JIT_REQUIRED);
+	return prepare(insns, n_insns, EBPF_JIT_REQUIRED, CBPF_LEVEL_DEFAULT);
 }
 
 static size_t
@@ -65,6 +73,8 @@ release(void *state)
 	sift_filter_free(state);
 }
 
+const struct engine engine_interp_plain = { "interp -O0", prepare_interp_plain, run_single,
+					    release };
 const struct engine engine_interp = { "interp", prepare_interp, run_single, release };
 const struct engine engine_interp_batch = { "interp batch", prepare_interp, run_batch, release };
 const struct engine engine_jit = { "jit", prepare_jit, run_single, release };

@@ -376,3 +376,16 @@ out:
 	free(l.func_of);
 	return rc;
 }
+
+bool
+ebpf_is_leaf(const struct ebpf_insn *insns, size_t n_insns)
+{
+	for (size_t pc = 0; pc < n_insns; pc++) {
+		int row = ebpf_op_of(&insns[pc]);
+
+		if (row == EBPF_OP_CALL || row == EBPF_OP_CALL_LOCAL || row == EBPF_OP_MAY_GOTO)
+			return false;
+		pc += ebpf_code_is_wide(insns[pc].code);
+	}
+	return true;
+}

@@ -33,4 +33,7 @@ int ebpf_check_form(const struct ebpf_prog_type *type, const struct ebpf_insn *i
 int ebpf_check_structure(const struct ebpf_prog_type *type, const struct ebpf_insn *insns,
 			 size_t n_insns, uint32_t *n_frames, struct ebpf_err *err);
 
+/* Whether nothing is called and nothing counted: all of it runs in one frame. */
+bool ebpf_is_leaf(const struct ebpf_insn *insns, size_t n_insns);
+
 #endif

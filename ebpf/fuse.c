@@ -12,22 +12,25 @@
 
 /* r = r1, then two loads from it, and two constants. */
 static bool
-fits_PROLOGUE(const struct ebpf_decoded *d)
+fits_PROLOGUE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return d[1].src == d[0].dst && d[2].src == d[0].dst;
 }
 
 /* length = *(r + off); if length < k goto; data = *(r + off) */
 static bool
-fits_ENTRY(const struct ebpf_decoded *d)
+fits_ENTRY(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return d[1].dst == d[0].dst;
 }
 
 /* t = *(p + off); t &= m; t <<= n; u = len; u -= t; if u s< k goto; t += p */
 static bool
-fits_HLEN(const struct ebpf_decoded *d)
+fits_HLEN(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	uint8_t t = d[0].dst, u = d[3].dst;
 
 	return t != u && d[1].dst == t && d[2].dst == t && d[4].dst == u && d[4].src == t &&
@@ -35,20 +38,58 @@ fits_HLEN(const struct ebpf_decoded *d)
 }
 
 static bool
-fits_TWICE(const struct ebpf_decoded *d)
+fits_TWICE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return d[1].dst == d[0].dst;
 }
 
 /* That the last compares what is loaded is asked of all runs. */
 static bool
-fits_ONCE(const struct ebpf_decoded *d)
+fits_ONCE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
-	(void)d;
+	(void)d, (void)rows, (void)n;
 	return true;
 }
 
 #define fits_GUARDED fits_ONCE
+
+/* Slot i branches on what slot i - 1 loads, between two constants that are returned. */
+static bool
+is_last(const struct ebpf_decoded *d, const uint8_t *rows, size_t n, size_t i)
+{
+	size_t to = i + 1 + (size_t)d[i].off;
+
+	return d[i].dst == d[i - 1].dst && d[i].off > 0 && to + 1 < n &&
+	       rows[to] == EBPF_OP_MOV32_K && rows[to + 1] == EBPF_OP_EXIT &&
+	       d[i + 1].dst == EBPF_R0 && d[to].dst == EBPF_R0;
+}
+
+static bool
+fits_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	return is_last(d, rows, n, 1);
+}
+
+static bool
+fits_GUARDED_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	return is_last(d, rows, n, 2);
+}
+
+static bool
+fits_ENTRY_ONCE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	return fits_ENTRY(d, rows, n) && d[2].dst == d[3].src && d[4].dst == d[3].dst;
+}
+
+#define fits_ENTRY_TWICE fits_ENTRY_ONCE
+
+static bool
+fits_ENTRY_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	return fits_ENTRY_ONCE(d, rows, n) && is_last(d, rows, n, 4);
+}
 
 /* "if dst >= k goto +2; r0 = k; exit": a guard that returns a constant. */
 static bool
@@ -69,22 +110,25 @@ flows(const struct ebpf_decoded *d, size_t n)
 }
 
 static bool
-fits_ABS_W(const struct ebpf_decoded *d)
+fits_ABS_W(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return is_guard(d) && flows(d + 3, 1);
 }
 
 #define fits_ABS_H fits_ABS_W
 
 static bool
-fits_ABS_B(const struct ebpf_decoded *d)
+fits_ABS_B(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return is_guard(d);
 }
 
 static bool
-fits_MSH(const struct ebpf_decoded *d)
+fits_MSH(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return is_guard(d) && flows(d + 3, 2);
 }
 
@@ -93,8 +137,9 @@ fits_MSH(const struct ebpf_decoded *d)
  * dst = *(t + off)
  */
 static bool
-fits_IND_B(const struct ebpf_decoded *d)
+fits_IND_B(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	uint8_t t = d[0].dst, u = d[2].dst;
 
 	return t != u && d[1].dst == t && d[3].dst == u && d[3].src == t && d[4].dst == u &&
@@ -103,23 +148,25 @@ fits_IND_B(const struct ebpf_decoded *d)
 }
 
 static bool
-fits_IND_W(const struct ebpf_decoded *d)
+fits_IND_W(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
-	return fits_IND_B(d) && flows(d + 8, 1);
+	return fits_IND_B(d, rows, n) && flows(d + 8, 1);
 }
 
 #define fits_IND_H fits_IND_W
 
 /* t = k; if r cond t goto */
 static bool
-fits_CMP(const struct ebpf_decoded *d)
+fits_CMP(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return d[1].src == d[0].dst && d[1].dst != d[0].dst;
 }
 
 static bool
-fits_RET(const struct ebpf_decoded *d)
+fits_RET(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 {
+	(void)rows, (void)n;
 	return d[0].dst == EBPF_R0;
 }
 
@@ -153,7 +200,7 @@ find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 		const struct ebpf_run *run = &ebpf_runs[id];
 
 		if (run->rows[0] == rows[0] && run->n <= n &&
-		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
+		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d, rows, n) &&
 		    compares_the_same(run, d))
 			return id;
 	}

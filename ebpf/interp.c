@@ -18,6 +18,8 @@
 #include "ebpf/atomic.h"
 #include "ebpf/fuse.h"
 #include "ebpf/insn.h"
+#include "ebpf/interp_fast.h"
+#include "ebpf/interp_leaf.h"
 #include "ebpf/map.h"
 
 #include <string.h>
@@ -25,20 +27,6 @@
 #ifndef EBPF_INTERP_NAME
 #define EBPF_INTERP_NAME ebpf_interp
 #define EBPF_INTERP_MANY_NAME ebpf_interp_many
-#if defined(__GNUC__) && !defined(BPFSIFT_DEBUG)
-#define LOOP_LABELS 1
-#else
-#define LOOP_LABELS 0
-#endif
-#endif
-
-/* A copy of the function would have labels of its own, which no program holds. */
-#if LOOP_LABELS && defined(__clang__)
-#define ONE_COPY __attribute__((noinline))
-#elif LOOP_LABELS
-#define ONE_COPY __attribute__((noinline, noclone))
-#else
-#define ONE_COPY
 #endif
 
 struct frame {
@@ -48,15 +36,9 @@ struct frame {
 	uint64_t saved[4];      /* R6 ... R9 */
 };
 
-static inline void *
-pointer(uint64_t addr)
-{
-	return (void *)(uintptr_t)addr;
-}
-
 /*
- * The program that a tail call goes on to; NULL: it fails.  One without this
- * interpreter's labels was not verified, or has a runtime of its own; one that
+ * The program that a tail call goes on to; NULL: it fails.  One with neither this
+ * interpreter's labels nor the leaf's was not verified, or is machine code; one that
  * might need more frames than are left, or was verified for more memory than
  * mem_size, would write past them.
  */
@@ -67,8 +49,8 @@ tail_callee(const struct ebpf_prog *prog, const uint64_t *regs, size_t n_frames,
 	const struct ebpf_map *map = pointer(regs[EBPF_R2]);
 	const struct ebpf_prog *to = ebpf_prog_array_get(map, (uint32_t)regs[EBPF_R3]);
 
-	if (to == NULL || to->engine != prog->engine || n_frames + to->n_frames > EBPF_MAX_FRAMES ||
-	    !ebpf_prog_fits(to, mem_size))
+	if (to == NULL || (to->engine != prog->engine && to->engine != ebpf_interp_leaf) ||
+	    n_frames + to->n_frames > EBPF_MAX_FRAMES || !ebpf_prog_fits(to, mem_size))
 		return NULL;
 	return to;
 }
@@ -89,50 +71,20 @@ struct many {
 	const uint8_t *ahead;   /* where the context AHEAD runs on has its data's address */
 };
 
-/* Enough to cover a miss of the last cache, and few enough to stay in the first. */
-#define AHEAD 8
-
 /* The run after this one is far off: have its data come. */
 static inline void
 prefetch(struct many *many)
 {
-#if defined(__GNUC__)
-	uintptr_t data;
-
 	if (many->ahead == NULL || many->n <= AHEAD)
 		return;
-	/* a number: it may be 0, and its line's end outside of what is there */
-	memcpy(&data, many->ahead, sizeof(data));
-	__builtin_prefetch((const void *)data);
-	__builtin_prefetch((const void *)(data + 63));
+	fetch_data(many->ahead);
 	many->ahead += many->stride;
-#else
-	(void)many;
-#endif
 }
 
-#define LOOP_FUSED LOOP_LABELS
+#define LOOP_CALLS 1
 #define LOOP                                                                                       \
 	static ONE_COPY uint64_t interpret(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2, \
 					   struct many *many)
-
-#if LOOP_LABELS
-#define LABELS labels
-#define DISPATCH goto *pc->label;
-#define CASE(id) op_##id:
-#define NO_CASE no_op:
-#define NEXT                                                                                       \
-	do {                                                                                       \
-		pc++;                                                                              \
-		goto *pc->label;                                                                   \
-	} while (0)
-#else
-#define LABELS NULL
-#define DISPATCH switch ((enum ebpf_op)pc->row)
-#define CASE(id) case EBPF_OP_##id:
-#define NO_CASE
-#define NEXT continue
-#endif
 
 #define LOOP_ENTER                                                                                 \
 	const struct ebpf_decoded *pc;                                                             \
@@ -154,13 +106,6 @@ enter:                                                                          
 	regs[EBPF_R2] = r2;                                                                        \
 	regs[EBPF_R10] = (uintptr_t)(stack + sizeof(stack));
 
-#define STEP (void)0
-#define TRACE (void)0
-#define ACCESS(addr, size) (void)0
-#define WRITE(addr, size) (void)0
-#define ATOMIC(addr, size, is_write) (void)0
-#define GOTO(n) pc += (n)
-#define ENTER_FRAME (void)0
 #define CALLEE                                                                                     \
 	do {                                                                                       \
 		const struct ebpf_prog *in_place_ = ebpf_prog_in_place(prog, pc->off);             \
@@ -177,7 +122,6 @@ enter:                                                                          
 		pc = frame->ret;                                                                   \
 		prog = frame->prog;                                                                \
 	} while (0)
-#define HELPER(h) (void)0
 /* R2 is what the target expects there: the memory's length in the type raw. */
 #define TAIL_CALL                                                                                  \
 	do {                                                                                       \
@@ -188,6 +132,10 @@ enter:                                                                          
 		if (to_ == NULL)                                                                   \
 			break;                                                                     \
 		n_tail_calls++;                                                                    \
+		if (to_->engine == ebpf_interp_leaf) {                                             \
+			R0 = ebpf_interp_leaf(to_, regs[EBPF_R1], ebpf_prog_r2(prog, r2));         \
+			goto leave;                                                                \
+		}                                                                                  \
 		prog = to_;                                                                        \
 		pc = to_->code - 1;                                                                \
 		n_loops = EBPF_MAX_LOOPS;                                                          \
@@ -204,9 +152,7 @@ enter:                                                                          
 		prog = many->prog;                                                                 \
 		goto enter;                                                                        \
 	} while (0)
-#define FAIL return 0
 
-/* Labels as values are an extension; as a label is named, so is a jump to one. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #include "ebpf/interp_loop.def"

@@ -307,6 +307,7 @@ check_args(const struct run *run, const struct ebpf_prog *prog, const struct ebp
 /* ---- the loop ---- */
 
 #define LOOP_FUSED 0
+#define LOOP_CALLS 1
 #define LOOP                                                                                       \
 	static int interpret(const struct ebpf_prog *prog, struct run *run, uint64_t *r0)
 

@@ -22,6 +22,7 @@
 #include "ebpf/helper.h"
 #include "ebpf/insn.h"
 #include "ebpf/interp.h"
+#include "ebpf/interp_leaf.h"
 #include "ebpf/jit/jit.h"
 #include "ebpf/link.h"
 #include "ebpf/prog_alloc.h"
@@ -266,9 +267,13 @@ ebpf_prog_select_runtime(struct ebpf_prog *prog, struct ebpf_err *err)
 		ebpf_prog_decode(prog, NULL, prog->code);
 		set_entries(prog);
 	} else if (aux->is_trusted) {
+		/* what runs in another's place runs in its frames */
+		bool is_leaf = !aux->extension.is_ext &&
+			       ebpf_is_leaf(ebpf_prog_running(prog), prog->n_insns);
+
 		aux->runtime = EBPF_RUNTIME_INTERP;
-		rc = set_engine(prog, ebpf_interp);
-		prog->many = ebpf_interp_many;
+		rc = set_engine(prog, is_leaf ? ebpf_interp_leaf : ebpf_interp);
+		prog->many = is_leaf ? ebpf_interp_leaf_many : ebpf_interp_many;
 	} else {
 		aux->runtime = EBPF_RUNTIME_CHECKED;
 		ebpf_prog_decode(prog, NULL, prog->code);

@@ -209,6 +209,17 @@ jump_if(struct jit *j, enum x86_cc cc, uint32_t pc, uint32_t to)
 	x86_le(&j->b, (uint64_t)to - (j->b.n + (short_one ? 1 : 4)), short_one ? 1 : 4);
 }
 
+static void
+leave_function(struct jit *j, uint32_t pc)
+{
+	if (!j->in_many) {
+		leave(j);
+		x86_byte(&j->b, 0xc3);
+	} else if (j->next_turn != j->copy->prev[pc + 1]) {
+		jump_to(j, pc, j->next_turn);
+	}
+}
+
 static uint32_t
 slot_at(const struct jit *j, uint32_t pc, int32_t displacement)
 {
@@ -242,8 +253,9 @@ condition_of(uint8_t op)
 	}
 }
 
+/* Flags of the comparison that a conditional jump makes. */
 static void
-conditional(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+compare(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_JMP;
 	bool is_test = (insn->code & 0xf0) == EBPF_JSET;
@@ -262,7 +274,44 @@ conditional(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
 	} else {
 		x86_alu_imm(&j->b, wide, ALU_CMP, dst, insn->imm);
 	}
-	jump_if(j, condition_of(insn->code & 0xf0), pc, slot_at(j, pc, insn->off));
+}
+
+/* Whether slots from pc on are "r0 = value; exit". */
+static bool
+returns_constant(const struct jit *j, int64_t pc, uint64_t *value)
+{
+	const struct ebpf_insn *insn = &j->insns[pc];
+	int row;
+
+	if (pc + 1 >= j->func->end || insn->dst_reg != EBPF_R0 ||
+	    ebpf_op_of(&insn[1]) != EBPF_OP_EXIT)
+		return false;
+	row = ebpf_op_of(insn);
+	*value = row == EBPF_OP_MOV32_K ? (uint32_t)insn->imm : (uint64_t)(int64_t)insn->imm;
+	return row == EBPF_OP_MOV32_K || row == EBPF_OP_MOV64_K;
+}
+
+/*
+ * Where both ways return constants, one of them is selected: which way packets
+ * go in the end is what a processor predicts worst.
+ */
+static void
+conditional(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
+{
+	enum x86_cc cc = condition_of(insn->code & 0xf0);
+	uint64_t taken, otherwise;
+
+	if (!returns_constant(j, (int64_t)pc + 1 + insn->off, &taken) ||
+	    !returns_constant(j, (int64_t)pc + 1, &otherwise)) {
+		compare(j, insn);
+		jump_if(j, cc, pc, slot_at(j, pc, insn->off));
+		return;
+	}
+	x86_mov_imm(&j->b, R11, taken);
+	compare(j, insn);
+	x86_load_imm(&j->b, RAX, otherwise);
+	x86_0f_rr(&j->b, true, 0x40 | cc, RAX, R11, false);
+	leave_function(j, pc);
 }
 
 static void
@@ -387,17 +436,6 @@ local_call(struct jit *j, const struct ebpf_insn *insn, uint32_t pc)
 	}
 	count_frames(j, false);
 	zero_args(j);
-}
-
-static void
-leave_function(struct jit *j, uint32_t pc)
-{
-	if (!j->in_many) {
-		leave(j);
-		x86_byte(&j->b, 0xc3);
-	} else if (j->next_turn != j->copy->prev[pc + 1]) {
-		jump_to(j, pc, j->next_turn);
-	}
 }
 
 /* ---- all instructions ---- */

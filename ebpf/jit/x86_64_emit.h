@@ -118,13 +118,11 @@ x86_mov(struct x86_buf *b, bool wide, unsigned dst, unsigned src)
 	x86_rr(b, wide, 0x8b, dst, src);
 }
 
-/* A constant of 64 bits in its shortest form; flags are lost. */
+/* A constant of 64 bits; flags are kept. */
 static inline void
-x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t v)
+x86_load_imm(struct x86_buf *b, unsigned dst, uint64_t v)
 {
-	if (v == 0) {
-		x86_rr(b, false, 0x33, dst, dst);
-	} else if (v <= UINT32_MAX) {
+	if (v <= UINT32_MAX) {
 		x86_rex(b, false, 0, dst, false);
 		x86_byte(b, 0xb8 | (dst & 7));
 		x86_le(b, v, 4);
@@ -136,6 +134,16 @@ x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t v)
 		x86_byte(b, 0xb8 | (dst & 7));
 		x86_le(b, v, 8);
 	}
+}
+
+/* The same in its shortest form; flags are lost. */
+static inline void
+x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t v)
+{
+	if (v == 0)
+		x86_rr(b, false, 0x33, dst, dst);
+	else
+		x86_load_imm(b, dst, v);
 }
 
 static inline void

@@ -123,6 +123,47 @@ add_loads(const struct ebpf_run *run, struct ebpf_insn *insns, int16_t off, int3
 	}
 }
 
+/* A frame's type behind length, guard and data. */
+static void
+add_entry(struct ebpf_insn *insns, const struct ebpf_run *run, int16_t off, uint64_t *rng)
+{
+	insns[0].src_reg = insns[2].src_reg = MEM;
+	insns[0].dst_reg = insns[1].dst_reg = LEN;
+	insns[0].off = 2;
+	insns[1].imm = constant(rng);
+	insns[1].off = (int16_t)(run->n - 2);
+	/* two bytes of memory are no address: it is kept where the data is */
+	insns[2].dst_reg = DATA;
+	insns[2].off = N_BYTES;
+	insns[3].src_reg = DATA;
+	insns[3].off = off;
+	flow(run, insns, 3, A, rng);
+}
+
+/* The run branches on its last compare between two results, the further one put behind it. */
+static void
+add_results(struct program *p, const struct ebpf_run *run, struct ebpf_insn *insns, uint64_t *rng)
+{
+	/* a guard, or the one behind the length, goes round both */
+	if (run->rows[0] == EBPF_OP_JLT64_K || run->rows[0] == EBPF_OP_JSLT64_K)
+		insns[0].off = (int16_t)(run->n + 1);
+	else if (run->rows[1] == EBPF_OP_JLT64_K)
+		insns[1].off = run->n;
+	insns[run->n - 3].off = 2;
+	insns[run->n - 2].dst_reg = A;
+	insns[run->n - 2].imm = (int32_t)rng_next(rng);
+	insns[run->n - 1].dst_reg = 0;
+	insns[run->n - 1].imm = insns[run->n - 1].off = 0;
+	add(p, EBPF_OP_MOV32_K)->imm = (int32_t)rng_next(rng);
+	add(p, EBPF_OP_EXIT);
+}
+
+static bool
+returns_either(const struct ebpf_run *run)
+{
+	return run->n > 2 && run->rows[run->n - 1] == EBPF_OP_EXIT;
+}
+
 /* One run with operands that its family takes, and mostly meaningful ones. */
 static void
 add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
@@ -168,7 +209,10 @@ add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
 	case EBPF_OP_LDXB:
 	case EBPF_OP_LDXH:
 	case EBPF_OP_LDXW:
-		add_loads(run, insns, off, k, rng);
+		if (run->rows[1] == EBPF_OP_JLT64_K && run->n > 3)
+			add_entry(insns, run, off, rng);
+		else
+			add_loads(run, insns, off, k, rng);
 		break;
 	case EBPF_OP_JLT64_K:   /* guarded */
 	case EBPF_OP_JSLT64_K:
@@ -191,6 +235,8 @@ add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
 	default:
 		ck_abort_msg("%s: a family without operands here", run->name);
 	}
+	if (returns_either(run))
+		add_results(p, run, insns, rng);
 }
 
 /* Where a jump of the run goes round, and what saves the registers. */
@@ -234,19 +280,22 @@ struct outcome {
 	uint8_t mem[MEM_SIZE];
 };
 
-/* Both at one address, since registers hold it. */
+/* The one that fuses nothing comes first. */
+static const ebpf_run_fn engines[] = { interp_switch, interp_labels, leaf_labels };
+
+/* All at one address, since registers hold it. */
 static void
-run_both(struct ebpf_prog *prog, uint64_t *rng, struct outcome out[2])
+run_all(struct ebpf_prog *prog, uint64_t *rng, struct outcome out[N_ELEMS(engines)])
 {
 	static _Alignas(8) uint8_t mem[MEM_SIZE];
-	uint64_t bytes = rng_next(rng);
+	uint64_t bytes = rng_next(rng), address = (uintptr_t)mem;
 
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < N_ELEMS(engines); i++) {
 		memset(mem, 0, sizeof(mem));
+		memcpy(mem + N_BYTES, &address, sizeof(address));
 		for (size_t j = 0; j < N_BYTES; j++)
 			mem[j] = (uint8_t)(bytes >> j % 5 & 3);
-		ck_assert_int_eq(ebpf_prog_set_run(prog, i == 0 ? interp_labels : interp_switch),
-				 0);
+		ck_assert_int_eq(ebpf_prog_set_run(prog, engines[i]), 0);
 		out[i].r0 = ebpf_prog_run(prog, (uintptr_t)mem, MEM_SIZE);
 		memcpy(out[i].mem, mem, sizeof(mem));
 	}
@@ -255,18 +304,20 @@ run_both(struct ebpf_prog *prog, uint64_t *rng, struct outcome out[2])
 static void
 compare(const struct program *p, const char *what, uint64_t *rng)
 {
-	struct outcome out[2];
+	struct outcome out[N_ELEMS(engines)];
 	struct ebpf_prog *prog;
 	struct ebpf_err err;
 
 	ck_assert_msg(ebpf_prog_load_trusted(&type, p->insns, p->n, NULL, &prog, &err) == 0,
 		      "%s: %s", what, err.text);
-	run_both(prog, rng, out);
-	ck_assert_msg(out[0].r0 == out[1].r0, "%s: r0 %" PRIx64 ", one by one %" PRIx64, what,
-		      out[0].r0, out[1].r0);
-	for (size_t i = 0; i < MEM_SIZE; i++)
-		ck_assert_msg(out[0].mem[i] == out[1].mem[i], "%s: r%zu differs", what,
-			      (i - N_BYTES) / 8);
+	run_all(prog, rng, out);
+	for (size_t e = 1; e < N_ELEMS(engines); e++) {
+		ck_assert_msg(out[e].r0 == out[0].r0, "%s: r0 %" PRIx64 ", one by one %" PRIx64,
+			      what, out[e].r0, out[0].r0);
+		for (size_t i = 0; i < MEM_SIZE; i++)
+			ck_assert_msg(out[e].mem[i] == out[0].mem[i], "%s: r%zu differs", what,
+				      (i - N_BYTES) / 8);
+	}
 	ebpf_prog_put(prog);
 }
 
@@ -341,6 +392,12 @@ START_TEST(operands_that_do_not_agree_are_not_fused)
 	} spoilt[] = {
 		{ EBPF_FUSED_PROLOGUE, 1, DATA, MEM, 8 },
 		{ EBPF_FUSED_ENTRY, 1, X, 0, 1 },
+		{ EBPF_FUSED_ENTRY_JEQ, 3, A, X, 0 },
+		{ EBPF_FUSED_ENTRY_TWICE_JNE, 4, X, 0, 1 },
+		{ EBPF_FUSED_ENTRY_LAST_JEQ, 4, A, 0, 1 },
+		{ EBPF_FUSED_LAST_B_JEQ, 1, A, 0, 1 },
+		{ EBPF_FUSED_LAST_H_JSET, 2, X, 0, 0 },
+		{ EBPF_FUSED_JLT_LAST_W_JNE, 2, A, 0, 1 },
 		{ EBPF_FUSED_HLEN, 1, X, 0, 0 },
 		{ EBPF_FUSED_HLEN, 4, U, X, 0 },
 		{ EBPF_FUSED_HLEN, 6, U, DATA, 0 },
@@ -390,10 +447,19 @@ START_TEST(many_runs_are_so_many_single_ones)
 	static const struct ebpf_prog_type with_data = {
 		.name = "data", .has_data = true, .data_off = offsetof(struct context, data),
 	};
-	/* r0 = number; below 10 it is returned by way of a call and a loop */
-	static const char text[] =
-		"r0 = *(u32 *)(r1 +8)\nr6 = r0\nif r0 > 0xa goto pc+3\n"
-		"call pc+3\nr6 += -1\nif r6 s> 0x0 goto pc-3\nexit\nr0 += 1000\nexit\n";
+	/* r0 = number; below 10 it is returned by way of a loop, which calls or does not */
+	static const struct {
+		const char *text;
+		ebpf_run_fn run[2];
+		ebpf_many_fn many[2];
+	} kinds[] = {
+		{ "r0 = *(u32 *)(r1 +8)\nr6 = r0\nif r0 > 0xa goto pc+3\n"
+		  "call pc+3\nr6 += -1\nif r6 s> 0x0 goto pc-3\nexit\nr0 += 1000\nexit\n",
+		  { interp_labels, interp_switch }, { interp_labels_many, interp_switch_many } },
+		{ "r0 = *(u32 *)(r1 +8)\nr6 = r0\nif r0 > 0xa goto pc+3\n"
+		  "r0 += 1000\nr6 += -1\nif r6 s> 0x0 goto pc-3\nexit\n",
+		  { leaf_labels, leaf_switch }, { leaf_labels_many, leaf_switch_many } },
+	};
 	enum { N = 40 };
 	struct context contexts[N];
 	uint8_t byte = 0;
@@ -405,7 +471,8 @@ START_TEST(many_runs_are_so_many_single_ones)
 	_Static_assert(offsetof(struct context, number) == sizeof(void *), "the load's offset");
 	for (uint32_t i = 0; i < N; i++)
 		contexts[i] = (struct context) { &byte, i };
-	ck_assert_int_eq(ebpf_asm(text, sizeof(text) - 1, &insns, &n_insns, &err), 0);
+	ck_assert_int_eq(ebpf_asm(kinds[_i].text, strlen(kinds[_i].text), &insns, &n_insns, &err),
+			 0);
 	insns[0].off = offsetof(struct context, number);
 	ck_assert_msg(ebpf_prog_load_trusted(&with_data, insns, n_insns, NULL, &prog, &err) == 0,
 		      "%s", err.text);
@@ -414,10 +481,10 @@ START_TEST(many_runs_are_so_many_single_ones)
 		uint32_t results[2][N + 1];
 
 		memset(results, 0xa5, sizeof(results));
-		ck_assert_int_eq(ebpf_prog_set_run(prog, interp_labels), 0);
-		interp_labels_many(prog, contexts, sizeof(*contexts), n, results[0]);
-		ck_assert_int_eq(ebpf_prog_set_run(prog, interp_switch), 0);
-		interp_switch_many(prog, contexts, sizeof(*contexts), n, results[1]);
+		for (int v = 0; v < 2; v++) {
+			ck_assert_int_eq(ebpf_prog_set_run(prog, kinds[_i].run[v]), 0);
+			kinds[_i].many[v](prog, contexts, sizeof(*contexts), n, results[v]);
+		}
 		for (size_t i = 0; i < n; i++) {
 			uint64_t r0 = ebpf_prog_run(prog, (uintptr_t)&contexts[i], 0);
 
@@ -442,7 +509,7 @@ suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_run_does_what_its_slots_do, 0, EBPF_N_FUSED);
 	tcase_add_test(tc, chains_of_tests_stop_where_they_should);
-	tcase_add_test(tc, many_runs_are_so_many_single_ones);
+	tcase_add_loop_test(tc, many_runs_are_so_many_single_ones, 0, 2);
 	tcase_add_test(tc, operands_that_do_not_agree_are_not_fused);
 	suite_add_tcase(s, tc);
 	return s;

@@ -6,6 +6,8 @@
 #include "ebpf/helper.h"
 #include "ebpf/map.h"
 #include "ebpf/interp.h"
+#include "ebpf/interp_leaf.h"
+#include "ebpf/interp_leaf.h"
 #include "ebpf/prog.h"
 #include "tests/support/suite.h"
 
@@ -538,6 +540,11 @@ START_TEST(each_run_of_a_batch_begins_with_its_own_program)
 	ck_assert_mem_eq(got, expected, sizeof(expected));
 	for (size_t i = 0; i < N_ELEMS(progs); i++)
 		ck_assert_int_eq(ebpf_prog_set_run(progs[i], ebpf_interp), 0);
+	ebpf_interp_many(progs[0], ctxs, sizeof(ctxs[0]), N_ELEMS(ctxs), direct);
+	ck_assert_mem_eq(direct, expected, sizeof(expected));
+	/* what calls nothing has an interpreter of its own, and is gone on to all the same */
+	ck_assert_int_eq(ebpf_prog_set_run(progs[1], ebpf_interp_leaf), 0);
+	memset(direct, 0, sizeof(direct));
 	ebpf_interp_many(progs[0], ctxs, sizeof(ctxs[0]), N_ELEMS(ctxs), direct);
 	ck_assert_mem_eq(direct, expected, sizeof(expected));
 	/* Counted is what was entered, not what that went on to. */
