@@ -29,6 +29,7 @@ struct builder {
 	uint32_t vars[N_VARS];
 	struct opt_effect *effects;     /* of the block under way */
 	size_t n_effects, effects_cap;
+	bool gives_up;          /* what the graph has no way to say */
 };
 
 static const struct cbpf_insn *
@@ -344,9 +345,14 @@ guarded(struct builder *b, uint32_t size, uint32_t base, uint64_t off)
 {
 	opt_split_offset(b->o, &base, &off);
 	if (off > INT32_MAX - size) {
+		/* a number that means a header */
+		b->gives_up = b->o->end != OPT_NONE;
 		end_ret(b, opt_const(b->o, 0));
 		return OPT_NONE;
 	}
+	if (b->o->end != OPT_NONE &&
+	    off + size > (base != OPT_NONE ? OPT_MAX_FROM_BASE : OPT_MAX_END))
+		b->gives_up = true;
 	add_effect(b, OPT_EFFECT_GUARD, base, (uint32_t)off + size);
 	return opt_load(b->o, OPT_LOAD, size, base, (uint32_t)off);
 }
@@ -366,6 +372,10 @@ load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
 
 	if (window == WINDOW_NET || window == WINDOW_LL) {
 		base = window == WINDOW_NET ? b->o->net : b->o->ll;
+		if (base == OPT_NONE && b->o->l->target->has_headers) {
+			b->gives_up = true;
+			return 0;
+		}
 		if (base == OPT_NONE)
 			return lower_refuse_header(b->o->l);
 	}
@@ -615,7 +625,7 @@ build_all(struct builder *b)
 	for (unsigned var = 0; var < N_VARS; var++)
 		b->vars[var] = zero;
 	o->block = OPT_NO_BLOCK;
-	for (size_t pc = 0; pc < o->l->n_insns && rc == 0 && !o->failed; pc++) {
+	for (size_t pc = 0; pc < o->l->n_insns && rc == 0 && !o->failed && !b->gives_up; pc++) {
 		uint32_t block = b->block_at[pc];
 
 		o->l->pc = pc;
@@ -624,6 +634,8 @@ build_all(struct builder *b)
 		if (block != OPT_NO_BLOCK && (pc == 0 || o->blocks[block].n_in > 0)) {
 			o->origin = (uint32_t)pc;
 			enter(b, block, b->live[pc]);
+			if (pc == 0)
+				call(b, o->len);
 		}
 		if (o->block == OPT_NO_BLOCK)
 			continue;
@@ -651,5 +663,7 @@ opt_build(struct opt *o)
 	o->l->target->opt->begin(o);
 	rc = build_all(&b);
 	o->changed = true;
-	return rc < 0 ? rc : o->failed ? -ENOMEM : 0;
+	if (rc == 0 && o->failed)
+		rc = -ENOMEM;
+	return rc == 0 && b.gives_up ? OPT_GIVE_UP : rc;
 }

@@ -67,6 +67,13 @@ emit(struct emit *e, struct ebpf_insn insn)
 }
 
 void
+emit_land(struct emit *e, size_t jump)
+{
+	if (e->failed == 0)
+		e->slots[jump].insn.off = (int16_t)(e->n - jump - 1);
+}
+
+void
 emit_label(struct emit *e, uint32_t label)
 {
 	if (e->failed == 0)

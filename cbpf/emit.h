@@ -40,6 +40,9 @@ void emit(struct emit *e, struct ebpf_insn insn);
 /* Append a jump to a label; its off is set when linking. */
 void emit_jump(struct emit *e, struct ebpf_insn insn, uint32_t label);
 
+/* Make the jump emitted at a slot, within one expansion, land on what is emitted next. */
+void emit_land(struct emit *e, size_t jump);
+
 /* The label stands here: at a boundary between two classic instructions. */
 void emit_label(struct emit *e, uint32_t label);
 

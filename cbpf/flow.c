@@ -431,6 +431,7 @@ use_operands(const struct opt *o, uint32_t *uses, uint32_t v)
 		break;
 	case OPT_TAGGED:
 		use(uses, o->hlen);
+		use(uses, o->end);
 		use(uses, o->data);
 		break;
 	case OPT_LOAD:
@@ -453,8 +454,11 @@ use_effects(const struct opt *o, const struct opt_block *b, uint32_t *uses)
 		if (e->kind == OPT_EFFECT_NONE)
 			continue;
 		use(uses, e->base);
-		if (e->kind == OPT_EFFECT_GUARD)
+		if (e->kind == OPT_EFFECT_GUARD) {
 			use(uses, o->hlen);
+			use(uses, o->end);
+			use(uses, o->end != OPT_NONE ? o->data : OPT_NONE);
+		}
 		if (e->kind == OPT_EFFECT_CALL)
 			use(uses, o->ctx);
 	}

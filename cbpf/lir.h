@@ -34,6 +34,7 @@ struct lir {
 	uint32_t n_regs;        /* virtual ones are below */
 	uint32_t n_labels;
 	uint32_t origin;
+	bool pins_ctx;          /* R6 holds the context to the end */
 	int failed;             /* 0, -ENOMEM, or OPT_GIVE_UP */
 };
 

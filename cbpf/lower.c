@@ -25,11 +25,31 @@
 #define BUDGET_STEPS 65536
 #define BUDGET_OFF (-4 * CBPF_MEMWORDS - 4)
 
+uint32_t
+lower_result(const struct lowering *l, uint32_t k)
+{
+	if (!l->target->acts)
+		return k;
+	return (uint32_t)(k != 0 ? l->actions.match : l->actions.miss);
+}
+
 void
 lower_ret_k(struct lowering *l, uint32_t k)
 {
-	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_A, k));
+	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_A, lower_result(l, k)));
 	emit(&l->e, insn_exit());
+}
+
+void
+lower_ret_a(struct lowering *l)
+{
+	if (!l->target->acts) {
+		emit(&l->e, insn_exit());
+		return;
+	}
+	emit(&l->e, insn_jmp_k(EBPF_JEQ, REG_A, 0, 2));
+	lower_ret_k(l, 1);
+	lower_ret_k(l, 0);
 }
 
 int
@@ -327,7 +347,7 @@ jump_always(struct lowering *l, uint32_t k)
 		emit(&l->e, insn_alu64_k(EBPF_ADD, REG_TMP, -1));
 		emit(&l->e, insn_stx(EBPF_W, REG_FP, BUDGET_OFF, REG_TMP));
 	}
-	emit_jump(&l->e, insn_ja(0), (uint32_t)target);
+	emit_jump(&l->e, insn_ja(0), l->label_base + (uint32_t)target);
 }
 
 /* The opposite test, where that has an opcode before v2 or cpu is later. */
@@ -367,7 +387,7 @@ compare(struct lowering *l, const struct cbpf_insn *insn, uint8_t op)
 static void
 jump_if(struct lowering *l, const struct cbpf_insn *insn, uint8_t op)
 {
-	uint32_t next = (uint32_t)l->pc + 1;
+	uint32_t next = l->label_base + (uint32_t)l->pc + 1;
 	uint8_t inverted;
 
 	if (insn->jt == 0 && insn->jf != 0 && inverse(l, op, &inverted)) {
@@ -485,7 +505,7 @@ lower_insn(struct lowering *l, const struct cbpf_insn *insn)
 		lower_ret_k(l, k);
 		return 0;
 	case CBPF_OP_RET_A:
-		emit(e, insn_exit());
+		lower_ret_a(l);
 		return 0;
 	case CBPF_OP_TAX:
 		emit(e, insn_alu32_x(EBPF_MOV, REG_X, REG_A));
@@ -517,7 +537,7 @@ lower_all(struct lowering *l, const struct survey *s)
 		if (!s->reachable[l->pc])
 			continue;
 		l->e.origin = (uint32_t)l->pc;
-		emit_label(&l->e, (uint32_t)l->pc);
+		emit_label(&l->e, l->label_base + (uint32_t)l->pc);
 		if ((rc = lower_insn(l, &l->insns[l->pc])) < 0)
 			return rc;
 	}
@@ -581,25 +601,47 @@ choose_target(struct lowering *l, enum cbpf_target target)
 	case CBPF_TARGET_SOCKET:
 		l->target = &lower_socket;
 		return 0;
+	case CBPF_TARGET_TC:
+		l->target = &lower_tc;
+		return check_net_base(l->opts->net_base, l->err);
+	case CBPF_TARGET_XDP:
+		l->target = &lower_xdp;
+		return check_net_base(l->opts->net_base, l->err);
 	}
 	return ebpf_err_set(l->err, -EINVAL, "no target %d", (int)target);
 }
 
 static int
-lower_plain(struct lowering *l, struct cbpf_lowered *out)
+lower_here(struct lowering *l)
 {
 	struct survey s = { 0 };
 	int rc = survey(l, &s);
 
-	if (rc < 0) {
+	if (rc < 0)
 		ebpf_err_set(l->err, rc, "out of memory");
-	} else {
-		emit_init(&l->e, l->n_insns);
-		if ((rc = lower_all(l, &s)) == 0)
-			rc = emit_link(&l->e, l->cpu, out, l->err);
-		emit_fini(&l->e);
-	}
+	else
+		rc = lower_all(l, &s);
 	free(s.reachable);
+	return rc;
+}
+
+int
+lower_append(struct lowering *l, uint32_t label_base)
+{
+	l->label_base = label_base;
+	l->has_ctx = true;
+	return lower_here(l);
+}
+
+static int
+lower_plain(struct lowering *l, struct cbpf_lowered *out)
+{
+	int rc;
+
+	emit_init(&l->e, l->n_insns);
+	if ((rc = lower_here(l)) == 0)
+		rc = emit_link(&l->e, l->cpu, out, l->err);
+	emit_fini(&l->e);
 	return rc;
 }
 
@@ -655,6 +697,7 @@ cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	l.cpu = l.opts->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : l.opts->cpu;
 	if ((rc = choose_target(&l, target)) < 0)
 		return rc;
+	l.actions = l.opts->actions != NULL ? *l.opts->actions : l.target->actions;
 	return lower_at_level(&l, out);
 }
 

@@ -33,6 +33,7 @@ enum lower_window { WINDOW_DATA, WINDOW_NET, WINDOW_LL, WINDOW_NONE };
 
 struct lowering;
 struct opt_target;
+struct lower_helpers;
 
 /*
  * How a target reaches packet bytes and metadata.  Loads that fail whatever
@@ -41,6 +42,15 @@ struct opt_target;
 struct lower_target {
 	const char *name;
 	bool has_vlan_tag;      /* that the kernel took off the frame, as metadata */
+	bool has_headers;       /* loads from headers, which the optimiser does not know */
+	bool acts;              /* the result is an action, as the options or it says */
+	struct cbpf_actions actions;
+	/*
+	 * Level 0 asks helpers for bytes, wherever they are; from level 1 on it
+	 * follows what reads memory, for the packets whose bytes are not there.
+	 */
+	bool retries;
+	const struct lower_helpers *helpers;    /* lower_helper.h */
 	/*
 	 * Set CTX, DATA and HLEN from R1 and R2; loads: the program reads packet
 	 * bytes, needs_len: it asks for their number.
@@ -57,7 +67,7 @@ struct lower_target {
 	const struct opt_target *opt;   /* opt.h; NULL: it has level 0 alone */
 };
 
-extern const struct lower_target lower_packet, lower_buffer, lower_socket;
+extern const struct lower_target lower_packet, lower_buffer, lower_socket, lower_tc, lower_xdp;
 
 struct lowering {
 	struct emit e;
@@ -68,10 +78,22 @@ struct lowering {
 	size_t pc;                      /* classic instruction being lowered */
 	enum cbpf_dialect dialect;
 	enum cbpf_cpu cpu;
+	struct cbpf_actions actions;
+	uint32_t label_base;            /* label of the first classic instruction */
+	bool has_ctx;                   /* CTX is set before the prologue */
 	struct ebpf_err *err;
 };
 
-/* Emit what ends the program with a constant result. */
+/* What R0 says for a classic result. */
+uint32_t lower_result(const struct lowering *l, uint32_t k);
+
+/* Emit level 0's program behind what l->e holds, its labels from label_base on. */
+int lower_append(struct lowering *l, uint32_t label_base);
+
+/* Emit what ends the program with A. */
+void lower_ret_a(struct lowering *l);
+
+/* Emit what ends the program with a constant result: two instructions. */
 void lower_ret_k(struct lowering *l, uint32_t k);
 
 /* Refuse the load at pc: "insn 3: <what>", -EINVAL. */

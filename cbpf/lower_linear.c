@@ -9,6 +9,10 @@
  */
 #include "cbpf/lower.h"
 
+#include "ebpf/err.h"
+
+#include <errno.h>
+
 uint32_t
 lower_size_bytes(uint8_t size)
 {
@@ -60,8 +64,9 @@ load_at_tmp(struct lowering *l, uint8_t size, uint8_t dst)
 int
 lower_refuse_header(struct lowering *l)
 {
-	return lower_refuse(l, "a load from the link- or network-layer header: "
-			       "target buffer needs a link type to find it");
+	return ebpf_err_set(l->err, -EINVAL,
+			    "insn %zu: a load from the link- or network-layer header: "
+			    "target %s needs a link type to find it", l->pc, l->target->name);
 }
 
 int
@@ -88,14 +93,6 @@ lower_linear_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst, lowe
 		break;
 	}
 	return 0;
-}
-
-/* Make the jump emitted at a slot land on what is emitted next. */
-static void
-land_here(struct lowering *l, size_t jump)
-{
-	if (l->e.failed == 0)
-		l->e.slots[jump].insn.off = (int16_t)(l->e.n - jump - 1);
 }
 
 /*
@@ -126,17 +123,17 @@ windows_of_tmp(struct lowering *l, lower_base_fn *base)
 	to_ll = l->e.n;
 	emit(&l->e, insn_jmp_x(EBPF_JGE, REG_TMP, REG_TMP2, 0));
 	lower_ret_k(l, 0);
-	land_here(l, to_ll);
+	emit_land(&l->e, to_ll);
 	emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, -(uint32_t)CBPF_LL_OFF));
 	base(l, WINDOW_LL, REG_TMP2);
 	to_add = l->e.n;
 	emit(&l->e, insn_ja(0));
-	land_here(l, to_net);
+	emit_land(&l->e, to_net);
 	emit(&l->e, insn_alu32_k(EBPF_ADD, REG_TMP, -(uint32_t)CBPF_NET_OFF));
 	base(l, WINDOW_NET, REG_TMP2);
-	land_here(l, to_add);
+	emit_land(&l->e, to_add);
 	emit(&l->e, insn_alu64_x(EBPF_ADD, REG_TMP, REG_TMP2));
-	land_here(l, to_done);
+	emit_land(&l->e, to_done);
 }
 
 /* In dialect pcap X + k does not wrap, and there are no windows. */

@@ -46,6 +46,7 @@
 	O(LSH_OUT, "lsho") /* by b; 32 and more leave 0 */                                         \
 	O(RSH_OUT, "rsho")                                                                         \
 	O(NEG, "neg")                                                                              \
+	O(SWAP16, "swap16") /* of 16 bits */                                                       \
 	O(WINDOW, "window") /* offset in the data that a means; headers at b (link), k (network) */\
 	O(TAGGED, "tagged") /* network layer of a frame with a VLAN tag or none: at k, tag at size */\
 	O(PHI, "phi")                                                                              \
@@ -144,6 +145,7 @@ struct opt {
 	bool failed;                    /* out of memory */
 	/* What the target's begin() sets: values. */
 	uint32_t data, hlen, len, ctx;
+	uint32_t end;           /* address behind the data, in place of hlen; 0: there is hlen */
 	uint32_t net, ll;               /* offsets of headers; 0: unknown to the target */
 };
 
@@ -157,7 +159,10 @@ struct opt_missing {
  * err set.
  */
 struct opt_target {
-	/* Make the values data, hlen, len, and ctx, net and ll where there are such. */
+	/*
+	 * Make the values data, hlen or end, len, and ctx, net and ll where there
+	 * are such.  A len that is a call is called as the program begins.
+	 */
 	void (*begin)(struct opt *o);
 	/*
 	 * The value of an ancillary load, in *value, ALU_XOR_X apart.  a, x: A
@@ -167,7 +172,18 @@ struct opt_target {
 			 struct opt_missing *missing);
 };
 
-extern const struct opt_target opt_packet, opt_buffer;
+extern const struct opt_target opt_packet, opt_buffer, opt_tc, opt_xdp;
+
+/*
+ * With end: offsets that loads reach at most, from the data's start and from a
+ * value, and what such a value may be.  Verifiers follow addresses so far.
+ */
+#define OPT_MAX_END 0xffff
+#define OPT_MAX_FROM_BASE 0x7fff
+#define OPT_MAX_BASE 0x7fff
+
+/* Set net and ll by the link type, for targets whose data begins with the frame. */
+void opt_frame_headers(struct opt *o);
 
 /* ---- opt.c: the order of passes, memory ---- */
 
@@ -187,6 +203,7 @@ uint32_t opt_const64(struct opt *o, uint64_t k);
 uint32_t opt_entry(struct opt *o, uint8_t reg);
 uint32_t opt_field(struct opt *o, uint32_t base, uint32_t off, uint32_t size, uint32_t max);
 uint32_t opt_load(struct opt *o, enum opt_op op, uint32_t size, uint32_t base, uint32_t off);
+uint32_t opt_swap16(struct opt *o, uint32_t a);
 uint32_t opt_alu(struct opt *o, enum opt_op op, uint32_t a, uint32_t b);
 uint32_t opt_window(struct opt *o, uint32_t sum);
 uint32_t opt_tagged(struct opt *o, uint32_t off, uint32_t tag_at);

@@ -5,11 +5,17 @@
 static void
 begin(struct opt *o)
 {
-	const struct cbpf_net_base *base = o->l->opts->net_base;
-
 	o->data = opt_entry(o, EBPF_R1);
 	o->hlen = opt_entry(o, EBPF_R2);
 	o->len = o->hlen;
+	opt_frame_headers(o);
+}
+
+void
+opt_frame_headers(struct opt *o)
+{
+	const struct cbpf_net_base *base = o->l->opts->net_base;
+
 	if (base == NULL)
 		return;
 	o->ll = opt_const(o, 0);

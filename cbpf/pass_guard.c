@@ -167,8 +167,8 @@ is_there(const struct guards *g, const struct opt_effect *e, uint32_t there,
 
 	if (e->base == OPT_NONE)
 		return e->n <= there;
-	/* what is computed may be bounded */
-	if (base->op != OPT_WINDOW && (uint64_t)base->max + e->n <= there)
+	/* what is computed may be bounded; an address is none that the start's guard proves */
+	if (g->o->end == OPT_NONE && base->op != OPT_WINDOW && (uint64_t)base->max + e->n <= there)
 		return true;
 	for (; known != NULL && steps < MAX_STEPS; known = known->next, steps++) {
 		if (known->base == e->base && e->n <= known->n)

@@ -203,6 +203,8 @@ is_free(const struct allocation *a, unsigned reg, uint32_t start)
 static bool
 may_take(const struct allocation *a, const struct span *s, unsigned reg)
 {
+	if (a->lir->pins_ctx && reg == EBPF_R6)
+		return false;
 	if (a->keeps_scratch && (reg == SCRATCH_DST || reg == SCRATCH_SRC))
 		return false;
 	if (s->over_call && (reg < EBPF_R6 || reg > EBPF_R9))

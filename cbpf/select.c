@@ -8,12 +8,12 @@
  * A load needs its guard, and its guard is an effect before it on each path:
  * computing a value no earlier than where it is used keeps that so.
  */
-#include "cbpf/lir.h"
-#include "cbpf/opt.h"
+#include "cbpf/select.h"
 
 #include "ebpf/err.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,32 +21,6 @@
 #define CHEAP 4
 /* Kept registers of a value that are looked at. */
 #define MAX_LOOKS 8
-
-/* A register that holds something in all that a block dominates. */
-struct kept {
-	uint32_t block, reg;
-	struct kept *next;
-};
-
-/* What is kept of a value, or of an offset. */
-enum keep { KEEP_VALUE, KEEP_POINTER, KEEP_ROOM, N_KEEPS };
-
-struct selection {
-	struct opt *o;
-	struct lir lir;
-	uint32_t block;                 /* being selected */
-	size_t place;                   /* its number in order */
-	struct kept **kept[N_KEEPS];    /* by value */
-	uint32_t *uses;
-	uint32_t *stack;                /* values to be computed */
-	uint32_t *early;                /* by block: needed values that cost more, chained */
-	uint32_t *early_next;           /* by value */
-	bool *is_used;                  /* by place: something jumps there */
-	bool falls;                     /* the block before goes on into the next one */
-	uint32_t zero;                  /* label of "return 0" */
-	bool zero_is_used;
-	size_t zero_place;              /* block where that label is; n_order: at the end */
-};
 
 /* ---- emitting ---- */
 
@@ -79,8 +53,8 @@ append(struct selection *s)
 	return &lir->insns[lir->n++];
 }
 
-static void
-put(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src)
+void
+sel_put(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src)
 {
 	struct lir_insn *i = append(s);
 
@@ -91,8 +65,8 @@ put(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src)
 	i->src = src;
 }
 
-static void
-put_jump(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src, uint32_t label)
+void
+sel_put_jump(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src, uint32_t label)
 {
 	struct lir_insn *i = append(s);
 
@@ -104,8 +78,8 @@ put_jump(struct selection *s, struct ebpf_insn insn, uint32_t dst, uint32_t src,
 	i->label = label;
 }
 
-static void
-put_label(struct selection *s, uint32_t label)
+void
+sel_put_label(struct selection *s, uint32_t label)
 {
 	struct lir_insn *i = append(s);
 
@@ -128,40 +102,40 @@ put_lddw(struct selection *s, uint32_t dst, uint32_t low, uint32_t high)
 	i->high = high;
 }
 
-static uint32_t
-new_reg(struct selection *s)
+uint32_t
+sel_new_reg(struct selection *s)
 {
 	return s->lir.n_regs++;
 }
 
-static uint32_t
-new_label(struct selection *s)
+uint32_t
+sel_new_label(struct selection *s)
 {
 	return s->lir.n_labels++;
 }
 
-static void
-mov32_k(struct selection *s, uint32_t dst, uint32_t k)
+void
+sel_mov32_k(struct selection *s, uint32_t dst, uint32_t k)
 {
-	put(s, insn_alu32_k(EBPF_MOV, 0, k), dst, LIR_NO_REG);
+	sel_put(s, insn_alu32_k(EBPF_MOV, 0, k), dst, LIR_NO_REG);
 }
 
-static void
-mov32(struct selection *s, uint32_t dst, uint32_t src)
+void
+sel_mov32(struct selection *s, uint32_t dst, uint32_t src)
 {
-	put(s, insn_alu32_x(EBPF_MOV, 0, 0), dst, src);
+	sel_put(s, insn_alu32_x(EBPF_MOV, 0, 0), dst, src);
 }
 
-static void
-mov64(struct selection *s, uint32_t dst, uint32_t src)
+void
+sel_mov64(struct selection *s, uint32_t dst, uint32_t src)
 {
-	put(s, insn_alu64_x(EBPF_MOV, 0, 0), dst, src);
+	sel_put(s, insn_alu64_x(EBPF_MOV, 0, 0), dst, src);
 }
 
-static void
-alu64(struct selection *s, uint8_t op, uint32_t dst, uint32_t src)
+void
+sel_alu64(struct selection *s, uint8_t op, uint32_t dst, uint32_t src)
 {
-	put(s, insn_alu64_x(op, 0, 0), dst, src);
+	sel_put(s, insn_alu64_x(op, 0, 0), dst, src);
 }
 
 /* ---- jumps ---- */
@@ -188,9 +162,9 @@ static void
 jump_x(struct selection *s, uint8_t op, uint32_t a, uint32_t b, uint32_t label)
 {
 	if (s->o->l->cpu < CBPF_CPU_V2 && changed_round(op) != EBPF_JA)
-		put_jump(s, insn_jmp_x(changed_round(op), 0, 0, 0), b, a, label);
+		sel_put_jump(s, insn_jmp_x(changed_round(op), 0, 0, 0), b, a, label);
 	else
-		put_jump(s, insn_jmp_x(op, 0, 0, 0), a, b, label);
+		sel_put_jump(s, insn_jmp_x(op, 0, 0, 0), a, b, label);
 }
 
 /*
@@ -198,24 +172,24 @@ jump_x(struct selection *s, uint8_t op, uint32_t a, uint32_t b, uint32_t label)
  * constant above INT32_MAX would be sign-extended, which matters not to JSET:
  * the register's upper half is 0.
  */
-static void
-jump_k(struct selection *s, uint8_t op, uint32_t a, uint32_t k, uint32_t label)
+void
+sel_jump_k(struct selection *s, uint8_t op, uint32_t a, uint32_t k, uint32_t label)
 {
 	struct ebpf_insn insn = insn_jmp_k(op, 0, (int32_t)k, 0);
 	bool fits = k <= INT32_MAX || op == EBPF_JSET;
 	uint32_t b;
 
 	if (fits && (s->o->l->cpu >= CBPF_CPU_V2 || changed_round(op) == EBPF_JA)) {
-		put_jump(s, insn, a, LIR_NO_REG, label);
+		sel_put_jump(s, insn, a, LIR_NO_REG, label);
 		return;
 	}
 	if (!fits && s->o->l->cpu >= CBPF_CPU_V3) {
 		insn.code = EBPF_JMP32 | EBPF_K | op;
-		put_jump(s, insn, a, LIR_NO_REG, label);
+		sel_put_jump(s, insn, a, LIR_NO_REG, label);
 		return;
 	}
-	b = new_reg(s);
-	mov32_k(s, b, k);
+	b = sel_new_reg(s);
+	sel_mov32_k(s, b, k);
 	jump_x(s, op, a, b, label);
 }
 
@@ -237,12 +211,12 @@ inverse(uint8_t test)
 static void
 ret_k(struct selection *s, uint32_t k)
 {
-	mov32_k(s, EBPF_R0, k);
-	put(s, insn_exit(), LIR_NO_REG, EBPF_R0);
+	sel_mov32_k(s, EBPF_R0, lower_result(s->o->l, k));
+	sel_put(s, insn_exit(), LIR_NO_REG, EBPF_R0);
 }
 
-static uint32_t
-zero_label(struct selection *s)
+uint32_t
+sel_zero_label(struct selection *s)
 {
 	s->zero_is_used = true;
 	return s->zero;
@@ -250,12 +224,15 @@ zero_label(struct selection *s)
 
 /* ---- what is kept ---- */
 
-static uint32_t
-find_kept(const struct selection *s, enum keep what, uint32_t v)
+uint32_t
+sel_find_kept(const struct selection *s, enum keep what, uint32_t v)
 {
-	unsigned looks = 0;
+	unsigned looks = 0, max_looks = MAX_LOOKS;
 
-	for (const struct kept *k = s->kept[what][v]; k != NULL && looks++ < MAX_LOOKS;
+	/* of an address whose range was proven there is no second one */
+	if (what == KEEP_POINTER && s->o->end != OPT_NONE)
+		max_looks = UINT_MAX;
+	for (const struct kept *k = s->kept[what][v]; k != NULL && looks++ < max_looks;
 	     k = k->next) {
 		if (k->block == s->block || opt_dominates(s->o, k->block, s->block))
 			return k->reg;
@@ -263,8 +240,8 @@ find_kept(const struct selection *s, enum keep what, uint32_t v)
 	return LIR_NO_REG;
 }
 
-static void
-keep(struct selection *s, enum keep what, uint32_t v, uint32_t block, uint32_t reg)
+void
+sel_keep(struct selection *s, enum keep what, uint32_t v, uint32_t block, uint32_t reg)
 {
 	struct kept *k = opt_alloc(s->o, 1, sizeof(*k));
 
@@ -279,66 +256,20 @@ keep(struct selection *s, enum keep what, uint32_t v, uint32_t block, uint32_t r
 /* ---- values ---- */
 
 /* The register of a value that has one; a constant gets one for the moment. */
-static uint32_t
-reg_of(struct selection *s, uint32_t v)
+uint32_t
+sel_reg_of(struct selection *s, uint32_t v)
 {
 	uint32_t k, reg;
 
 	if (opt_is_const(s->o, v, &k)) {
-		reg = new_reg(s);
-		mov32_k(s, reg, k);
+		reg = sel_new_reg(s);
+		sel_mov32_k(s, reg, k);
 		return reg;
 	}
-	reg = find_kept(s, KEEP_VALUE, v);
+	reg = sel_find_kept(s, KEEP_VALUE, v);
 	if (reg == LIR_NO_REG && s->lir.failed == 0)
 		s->lir.failed = OPT_GIVE_UP;
 	return reg;
-}
-
-/* Address of the data at an offset that is a value. */
-static uint32_t
-pointer(struct selection *s, uint32_t base)
-{
-	uint32_t reg = find_kept(s, KEEP_POINTER, base);
-
-	if (reg != LIR_NO_REG)
-		return reg;
-	reg = new_reg(s);
-	mov64(s, reg, reg_of(s, base));
-	alu64(s, EBPF_ADD, reg, reg_of(s, s->o->data));
-	keep(s, KEEP_POINTER, base, s->block, reg);
-	return reg;
-}
-
-static uint8_t
-size_code(uint32_t size)
-{
-	return size == 8 ? EBPF_DW : size == 4 ? EBPF_W : size == 2 ? EBPF_H : EBPF_B;
-}
-
-static void
-put_load(struct selection *s, const struct opt_value *v, uint32_t dst)
-{
-	uint32_t from = v->a != OPT_NONE ? pointer(s, v->a) : reg_of(s, s->o->data);
-	uint32_t off = v->k;
-
-	if (off > INT16_MAX) {
-		uint32_t far = new_reg(s);
-
-		mov64(s, far, from);
-		put(s, insn_alu64_k(EBPF_ADD, 0, (int32_t)off), far, LIR_NO_REG);
-		from = far;
-		off = 0;
-	}
-	put(s, insn_ldx(size_code(v->size), 0, 0, (int16_t)off), dst, from);
-	if (v->op == OPT_LOAD && v->size > 1)
-		put(s, insn_be(0, (int32_t)v->size * 8), dst, LIR_NO_REG);
-}
-
-static void
-put_field(struct selection *s, const struct opt_value *v, uint32_t dst)
-{
-	put(s, insn_ldx(size_code(v->size), 0, 0, (int16_t)v->k), dst, reg_of(s, v->a));
 }
 
 static void
@@ -347,9 +278,9 @@ start_with(struct selection *s, uint32_t v, uint32_t dst)
 	uint32_t k;
 
 	if (opt_is_const(s->o, v, &k))
-		mov32_k(s, dst, k);
+		sel_mov32_k(s, dst, k);
 	else
-		mov32(s, dst, reg_of(s, v));
+		sel_mov32(s, dst, sel_reg_of(s, v));
 }
 
 /*
@@ -363,7 +294,7 @@ put_alu_k(struct selection *s, uint8_t op, uint32_t dst, uint32_t k)
 		k &= 31;
 	if (k == 0 && (op == EBPF_DIV || op == EBPF_MOD))
 		op = EBPF_AND;
-	put(s, insn_alu32_k(op, 0, k), dst, LIR_NO_REG);
+	sel_put(s, insn_alu32_k(op, 0, k), dst, LIR_NO_REG);
 }
 
 static void
@@ -373,89 +304,24 @@ put_alu(struct selection *s, uint8_t op, const struct opt_value *v, uint32_t dst
 
 	start_with(s, v->a, dst);
 	if (op == EBPF_NEG)
-		put(s, insn_alu32_k(EBPF_NEG, 0, 0), dst, LIR_NO_REG);
+		sel_put(s, insn_alu32_k(EBPF_NEG, 0, 0), dst, LIR_NO_REG);
 	else if (opt_is_const(s->o, v->b, &k))
 		put_alu_k(s, op, dst, k);
 	else
-		put(s, insn_alu32_x(op, 0, 0), dst, reg_of(s, v->b));
+		sel_put(s, insn_alu32_x(op, 0, 0), dst, sel_reg_of(s, v->b));
 }
 
 /* The machine takes the count modulo 32. */
 static void
 put_shift_out(struct selection *s, uint8_t op, const struct opt_value *v, uint32_t dst)
 {
-	uint32_t done = new_label(s), count = reg_of(s, v->b);
+	uint32_t done = sel_new_label(s), count = sel_reg_of(s, v->b);
 
 	start_with(s, v->a, dst);
-	put(s, insn_alu32_x(op, 0, 0), dst, count);
-	jump_k(s, EBPF_JLE, count, 31, done);
-	mov32_k(s, dst, 0);
-	put_label(s, done);
-}
-
-/* dst += the offset of a header, which may be a constant. */
-static void
-add_header(struct selection *s, uint32_t header, uint32_t dst)
-{
-	const struct opt_value *v = &s->o->values[header];
-	uint32_t reg;
-
-	if (v->op == OPT_CONST && v->k <= INT32_MAX) {
-		put(s, insn_alu64_k(EBPF_ADD, 0, (int32_t)v->k), dst, LIR_NO_REG);
-		return;
-	}
-	if (v->op == OPT_FIELD) {       /* loaded where it is needed only */
-		reg = new_reg(s);
-		put_field(s, v, reg);
-	} else {
-		reg = reg_of(s, header);
-	}
-	alu64(s, EBPF_ADD, dst, reg);
-}
-
-/*
- * The offset in the data that a 32-bit sum means: one that is in no window
- * becomes UINT32_MAX, beyond any packet.
- */
-static void
-put_window(struct selection *s, const struct opt_value *v, uint32_t dst)
-{
-	uint32_t done = new_label(s), net = new_label(s), ll = new_label(s);
-
-	mov32(s, dst, reg_of(s, v->a));
-	jump_k(s, EBPF_JLE, dst, INT32_MAX, done);
-	jump_k(s, EBPF_JGE, dst, (uint32_t)CBPF_NET_OFF, net);
-	jump_k(s, EBPF_JGE, dst, (uint32_t)CBPF_LL_OFF, ll);
-	mov32_k(s, dst, UINT32_MAX);
-	put_jump(s, insn_ja(0), LIR_NO_REG, LIR_NO_REG, done);
-	put_label(s, ll);
-	put(s, insn_alu32_k(EBPF_ADD, 0, -(uint32_t)CBPF_LL_OFF), dst, LIR_NO_REG);
-	add_header(s, v->b, dst);
-	put_jump(s, insn_ja(0), LIR_NO_REG, LIR_NO_REG, done);
-	put_label(s, net);
-	put(s, insn_alu32_k(EBPF_ADD, 0, -(uint32_t)CBPF_NET_OFF), dst, LIR_NO_REG);
-	add_header(s, v->k, dst);
-	put_label(s, done);
-}
-
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
-
-/* A frame too short to tell has no network layer either. */
-static void
-put_tagged(struct selection *s, const struct opt_value *v, uint32_t dst)
-{
-	uint32_t done = new_label(s), type = new_reg(s);
-
-	mov32_k(s, dst, UINT32_MAX);
-	jump_k(s, EBPF_JLT, reg_of(s, s->o->hlen), v->size + 2, done);
-	put(s, insn_ldx(EBPF_H, 0, 0, (int16_t)v->size), type, reg_of(s, s->o->data));
-	put(s, insn_be(0, 16), type, LIR_NO_REG);
-	mov32_k(s, dst, v->k + 4);
-	jump_k(s, EBPF_JEQ, type, ETHERTYPE_VLAN, done);
-	jump_k(s, EBPF_JEQ, type, ETHERTYPE_QINQ, done);
-	mov32_k(s, dst, v->k);
-	put_label(s, done);
+	sel_put(s, insn_alu32_x(op, 0, 0), dst, count);
+	sel_jump_k(s, EBPF_JLE, count, 31, done);
+	sel_mov32_k(s, dst, 0);
+	sel_put_label(s, done);
 }
 
 static void
@@ -468,11 +334,11 @@ compute(struct selection *s, uint32_t v, uint32_t dst)
 		put_lddw(s, dst, value->k, value->b);
 		return;
 	case OPT_FIELD:
-		put_field(s, value, dst);
+		sel_put_field(s, value, dst);
 		return;
 	case OPT_LOAD:
 	case OPT_RAW:
-		put_load(s, value, dst);
+		sel_put_load(s, value, dst);
 		return;
 	case OPT_ADD:
 		put_alu(s, EBPF_ADD, value, dst);
@@ -507,6 +373,10 @@ compute(struct selection *s, uint32_t v, uint32_t dst)
 	case OPT_NEG:
 		put_alu(s, EBPF_NEG, value, dst);
 		return;
+	case OPT_SWAP16:
+		sel_mov32(s, dst, sel_reg_of(s, value->a));
+		sel_put(s, insn_be(0, 16), dst, LIR_NO_REG);
+		return;
 	case OPT_LSH_OUT:
 		put_shift_out(s, EBPF_LSH, value, dst);
 		return;
@@ -514,10 +384,10 @@ compute(struct selection *s, uint32_t v, uint32_t dst)
 		put_shift_out(s, EBPF_RSH, value, dst);
 		return;
 	case OPT_WINDOW:
-		put_window(s, value, dst);
+		sel_put_window(s, value, dst);
 		return;
 	case OPT_TAGGED:
-		put_tagged(s, value, dst);
+		sel_put_tagged(s, value, dst);
 		return;
 	case OPT_NONE:
 	case OPT_CONST:
@@ -534,7 +404,7 @@ static bool
 is_ready(const struct selection *s, uint32_t v)
 {
 	return v == OPT_NONE || s->o->values[v].op == OPT_CONST ||
-	       find_kept(s, KEEP_VALUE, v) != LIR_NO_REG;
+	       sel_find_kept(s, KEEP_VALUE, v) != LIR_NO_REG;
 }
 
 /* What must be in registers before a value can be computed; their number. */
@@ -553,12 +423,12 @@ operands(const struct selection *s, uint32_t v, uint32_t out[4])
 	case OPT_LOAD:
 	case OPT_RAW:
 		out[n++] = s->o->data;
-		if (value->a != OPT_NONE && find_kept(s, KEEP_POINTER, value->a) != LIR_NO_REG)
+		if (value->a != OPT_NONE && sel_find_kept(s, KEEP_POINTER, value->a) != LIR_NO_REG)
 			return n;
 		break;
 	case OPT_TAGGED:
 		out[n++] = s->o->data;
-		out[n++] = s->o->hlen;
+		out[n++] = s->o->end != OPT_NONE ? s->o->end : s->o->hlen;
 		break;
 	case OPT_WINDOW:
 		/* fields are loaded in place, from the context */
@@ -597,68 +467,44 @@ need(struct selection *s, uint32_t v)
 		n--;
 		if (is_ready(s, top))
 			continue;
-		reg = new_reg(s);
+		reg = sel_new_reg(s);
 		compute(s, top, reg);
-		keep(s, KEEP_VALUE, top, s->block, reg);
+		sel_keep(s, KEEP_VALUE, top, s->block, reg);
 	}
 }
 
-static uint32_t
-needed_reg(struct selection *s, uint32_t v)
+uint32_t
+sel_needed_reg(struct selection *s, uint32_t v)
 {
 	need(s, v);
-	return reg_of(s, v);
+	return sel_reg_of(s, v);
 }
 
 /* ---- effects ---- */
-
-/* hlen - base, which tells how many bytes there are from base on. */
-static uint32_t
-room(struct selection *s, uint32_t base)
-{
-	uint32_t reg = find_kept(s, KEEP_ROOM, base), taken, len;
-
-	if (reg != LIR_NO_REG)
-		return reg;
-	taken = needed_reg(s, base);
-	len = needed_reg(s, s->o->hlen);
-	reg = new_reg(s);
-	mov64(s, reg, len);
-	alu64(s, EBPF_SUB, reg, taken);
-	keep(s, KEEP_ROOM, base, s->block, reg);
-	return reg;
-}
-
-static void
-guard(struct selection *s, const struct opt_effect *e)
-{
-	if (e->base == OPT_NONE)
-		jump_k(s, EBPF_JLT, needed_reg(s, s->o->hlen), e->n, zero_label(s));
-	else
-		jump_k(s, EBPF_JSLT, room(s, e->base), e->n, zero_label(s));
-}
 
 static void
 call(struct selection *s, uint32_t v)
 {
 	const struct opt_value *value = &s->o->values[v];
-	uint32_t a = value->a, x = value->b, ctx = needed_reg(s, s->o->ctx), result, ka, kx;
+	uint32_t a = value->a, x = value->b, ctx = sel_needed_reg(s, s->o->ctx), result, ka, kx;
 	size_t first;
 
-	if (!opt_is_const(s->o, a, &ka))
+	if (a != OPT_NONE && !opt_is_const(s->o, a, &ka))
 		need(s, a);
-	if (!opt_is_const(s->o, x, &kx))
+	if (x != OPT_NONE && !opt_is_const(s->o, x, &kx))
 		need(s, x);
 	first = s->lir.n;
-	mov64(s, EBPF_R1, ctx);
-	start_with(s, a, EBPF_R2);
-	start_with(s, x, EBPF_R3);
-	put(s, insn_call((int32_t)value->k), LIR_NO_REG, LIR_NO_REG);
-	result = new_reg(s);
-	mov32(s, result, EBPF_R0);
+	sel_mov64(s, EBPF_R1, ctx);
+	if (a != OPT_NONE)
+		start_with(s, a, EBPF_R2);
+	if (x != OPT_NONE)
+		start_with(s, x, EBPF_R3);
+	sel_put(s, insn_call((int32_t)value->k), LIR_NO_REG, LIR_NO_REG);
+	result = sel_new_reg(s);
+	sel_mov32(s, result, EBPF_R0);
 	if (s->lir.failed == 0)
 		s->lir.insns[first].before_call = true;
-	keep(s, KEEP_VALUE, v, s->block, result);
+	sel_keep(s, KEEP_VALUE, v, s->block, result);
 }
 
 static void
@@ -672,10 +518,10 @@ select_effects(struct selection *s, const struct opt_block *b)
 		case OPT_EFFECT_NONE:
 			break;
 		case OPT_EFFECT_GUARD:
-			guard(s, e);
+			sel_guard(s, e);
 			break;
 		case OPT_EFFECT_NONZERO:
-			jump_k(s, EBPF_JEQ, needed_reg(s, e->base), 0, zero_label(s));
+			sel_jump_k(s, EBPF_JEQ, sel_needed_reg(s, e->base), 0, sel_zero_label(s));
 			break;
 		case OPT_EFFECT_CALL:
 			call(s, e->base);
@@ -723,7 +569,7 @@ go_to(struct selection *s, const struct opt_block *to, bool last)
 	else if (is_plain_ret(s, to, &k))
 		ret_k(s, k);
 	else
-		put_jump(s, insn_ja(0), LIR_NO_REG, LIR_NO_REG, label_of(s, to));
+		sel_put_jump(s, insn_ja(0), LIR_NO_REG, LIR_NO_REG, label_of(s, to));
 }
 
 static void
@@ -732,16 +578,16 @@ jump_test(struct selection *s, uint8_t op, uint32_t a, uint32_t b, uint32_t labe
 	uint32_t k;
 
 	if (opt_is_const(s->o, b, &k))
-		jump_k(s, op, a, k, label);
+		sel_jump_k(s, op, a, k, label);
 	else
-		jump_x(s, op, a, reg_of(s, b), label);
+		jump_x(s, op, a, sel_reg_of(s, b), label);
 }
 
 static void
 select_if(struct selection *s, const struct opt_block *b)
 {
 	const struct opt_block *yes = target(s, b, 0), *no = target(s, b, 1);
-	uint32_t k, a = needed_reg(s, b->a);
+	uint32_t k, a = sel_needed_reg(s, b->a);
 
 	if (!opt_is_const(s->o, b->b, &k))
 		need(s, b->b);
@@ -805,10 +651,10 @@ select_singles(struct selection *s, const struct opt_block *b, uint32_t a,
 		if (r[i].edge == common)
 			continue;
 		if (--left > 0 || is_near) {
-			jump_k(s, EBPF_JEQ, a, r[i].last, label_of(s, to));
+			sel_jump_k(s, EBPF_JEQ, a, r[i].last, label_of(s, to));
 			continue;
 		}
-		jump_k(s, EBPF_JNE, a, r[i].last, label_of(s, other));
+		sel_jump_k(s, EBPF_JNE, a, r[i].last, label_of(s, other));
 		go_to(s, to, last);
 		return;
 	}
@@ -828,17 +674,17 @@ select_ranges(struct selection *s, const struct opt_block *b, uint32_t a,
 		return;
 	}
 	if (rest == 1) {
-		jump_k(s, EBPF_JGT, a, r[0].last, label_of(s, target(s, b, r[1].edge)));
+		sel_jump_k(s, EBPF_JGT, a, r[0].last, label_of(s, target(s, b, r[1].edge)));
 		go_to(s, target(s, b, r[0].edge), last);
 		return;
 	}
 	if (half == 1) {
-		jump_k(s, EBPF_JLE, a, r[0].last, label_of(s, target(s, b, r[0].edge)));
+		sel_jump_k(s, EBPF_JLE, a, r[0].last, label_of(s, target(s, b, r[0].edge)));
 	} else {
-		right = new_label(s);
-		jump_k(s, EBPF_JGT, a, r[half - 1].last, right);
+		right = sel_new_label(s);
+		sel_jump_k(s, EBPF_JGT, a, r[half - 1].last, right);
 		select_ranges(s, b, a, r, half, first, false);
-		put_label(s, right);
+		sel_put_label(s, right);
 	}
 	select_ranges(s, b, a, r + half, rest, (uint64_t)r[half - 1].last + 1, last);
 }
@@ -852,8 +698,13 @@ select_ret(struct selection *s, const struct opt_block *b)
 		ret_k(s, k);
 		return;
 	}
-	mov32(s, EBPF_R0, needed_reg(s, b->a));
-	put(s, insn_exit(), LIR_NO_REG, EBPF_R0);
+	if (s->o->l->target->acts) {
+		sel_jump_k(s, EBPF_JEQ, sel_needed_reg(s, b->a), 0, sel_zero_label(s));
+		ret_k(s, 1);
+		return;
+	}
+	sel_mov32(s, EBPF_R0, sel_needed_reg(s, b->a));
+	sel_put(s, insn_exit(), LIR_NO_REG, EBPF_R0);
 }
 
 /* Phis of the block that comes get their values. */
@@ -869,9 +720,9 @@ select_args(struct selection *s, const struct opt_edge *e)
 			continue;
 		reg = s->kept[KEEP_VALUE][to->phis[i]]->reg;
 		if (opt_is_const(s->o, v, &k))
-			mov32_k(s, reg, k);
+			sel_mov32_k(s, reg, k);
 		else
-			mov32(s, reg, needed_reg(s, v));
+			sel_mov32(s, reg, sel_needed_reg(s, v));
 	}
 }
 
@@ -889,7 +740,7 @@ select_end(struct selection *s, const struct opt_block *b)
 		select_if(s, b);
 		break;
 	case OPT_END_SWITCH:
-		select_ranges(s, b, needed_reg(s, b->a), b->ranges, b->n_ranges, 0, true);
+		select_ranges(s, b, sel_needed_reg(s, b->a), b->ranges, b->n_ranges, 0, true);
 		break;
 	case OPT_END_RET:
 		select_ret(s, b);
@@ -918,26 +769,58 @@ select_block(struct selection *s)
 	if (is_plain_ret(s, b, &k) && !s->falls && !s->is_used[s->place] &&
 	    !(s->place == s->zero_place && s->zero_is_used))
 		return;         /* copied to all that go there */
-	put_label(s, (uint32_t)s->place);
+	sel_put_label(s, (uint32_t)s->place);
 	if (s->place == s->zero_place)
-		put_label(s, s->zero);
+		sel_put_label(s, s->zero);
 	select_effects(s, b);
 	select_early(s);
 	select_end(s, b);
+}
+
+/*
+ * What goes on behind the program needs the context.  Of addresses, each load from
+ * the context is a new one, of which nothing is proven: there is one.
+ */
+static void
+begin_direct(struct selection *s)
+{
+	s->lir.pins_ctx = true;
+	sel_put(s, insn_alu64_x(EBPF_MOV, 0, 0), EBPF_R6, EBPF_R1);
+	sel_keep(s, KEEP_VALUE, s->o->ctx, 0, EBPF_R6);
+	sel_needed_reg(s, s->o->data);
+	sel_needed_reg(s, s->o->end);
+}
+
+static bool
+has_guards(const struct opt *o)
+{
+	for (size_t i = 0; i < o->n_order; i++) {
+		const struct opt_block *b = &o->blocks[o->order[i]];
+
+		for (uint32_t j = 0; j < b->n_effects; j++) {
+			if (b->effects[j].kind == OPT_EFFECT_GUARD)
+				return true;
+		}
+	}
+	return false;
 }
 
 static void
 take_over_entry(struct selection *s)
 {
 	s->block = 0;
+	if (s->o->l->target->retries && has_guards(s->o)) {
+		begin_direct(s);
+		return;
+	}
 	for (uint32_t v = 1; v < s->o->n_values; v++) {
 		uint32_t reg;
 
 		if (s->o->values[v].op != OPT_ENTRY || s->uses[v] == 0)
 			continue;
-		reg = new_reg(s);
-		mov64(s, reg, s->o->values[v].k);
-		keep(s, KEEP_VALUE, v, 0, reg);
+		reg = sel_new_reg(s);
+		sel_mov64(s, reg, s->o->values[v].k);
+		sel_keep(s, KEEP_VALUE, v, 0, reg);
 	}
 }
 
@@ -948,7 +831,7 @@ name_phis(struct selection *s)
 		const struct opt_block *b = &s->o->blocks[s->o->order[i]];
 
 		for (uint32_t j = 0; j < b->n_phis; j++)
-			keep(s, KEEP_VALUE, b->phis[j], s->o->order[i], new_reg(s));
+			sel_keep(s, KEEP_VALUE, b->phis[j], s->o->order[i], sel_new_reg(s));
 	}
 }
 
@@ -958,7 +841,7 @@ find_zero(struct selection *s)
 {
 	uint32_t k;
 
-	s->zero = new_label(s);
+	s->zero = sel_new_label(s);
 	s->zero_place = s->o->n_order;
 	for (size_t i = s->o->n_order; i-- > 0;) {
 		const struct opt_block *b = &s->o->blocks[s->o->order[i]];
@@ -1039,6 +922,7 @@ prepare(struct selection *s)
 		return -ENOMEM;
 	s->lir.n_regs = LIR_VIRTUAL;
 	s->lir.n_labels = (uint32_t)o->n_order;
+	s->retry = sel_new_label(s);
 	s->lir.max = 16 * o->l->n_insns + 256;
 	s->lir.origin = EMIT_NO_ORIGIN;
 	find_zero(s);
@@ -1057,7 +941,7 @@ select_all(struct selection *s)
 		select_block(s);
 	}
 	if (s->zero_place == s->o->n_order && s->zero_is_used) {
-		put_label(s, s->zero);
+		sel_put_label(s, s->zero);
 		ret_k(s, 0);
 	}
 }
@@ -1066,7 +950,7 @@ int
 opt_select(struct opt *o, struct cbpf_lowered *out)
 {
 	struct selection s = { .o = o };
-	struct emit e;
+	struct lowering *l = o->l;
 	int rc = prepare(&s);
 
 	if (rc == 0) {
@@ -1074,10 +958,15 @@ opt_select(struct opt *o, struct cbpf_lowered *out)
 		rc = s.lir.failed != 0 ? s.lir.failed : o->failed ? -ENOMEM : 0;
 	}
 	if (rc == 0) {
-		emit_init(&e, s.lir.n_labels);
-		if ((rc = lir_emit(&s.lir, &e)) == 0)
-			rc = emit_link(&e, o->l->cpu, out, o->l->err);
-		emit_fini(&e);
+		emit_init(&l->e, s.lir.n_labels + (s.retry_is_used ? l->n_insns : 0));
+		rc = lir_emit(&s.lir, &l->e);
+		if (rc == 0 && s.retry_is_used) {
+			emit_label(&l->e, s.retry);
+			rc = lower_append(l, s.lir.n_labels);
+		}
+		if (rc == 0)
+			rc = emit_link(&l->e, l->cpu, out, l->err);
+		emit_fini(&l->e);
 	}
 	free(s.lir.insns);
 	return rc;

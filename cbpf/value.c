@@ -162,6 +162,14 @@ opt_tagged(struct opt *o, uint32_t off, uint32_t tag_at)
 					     .max = UINT32_MAX, .bits = UINT32_MAX });
 }
 
+/* A number of 16 bits in network order as one in the host's. */
+uint32_t
+opt_swap16(struct opt *o, uint32_t a)
+{
+	return intern(o, (struct opt_value){ .op = OPT_SWAP16, .a = a, .cost = cost_of(o, a, 0, 2),
+					     .max = UINT16_MAX, .bits = UINT16_MAX });
+}
+
 uint32_t
 opt_phi(struct opt *o, uint32_t block)
 {

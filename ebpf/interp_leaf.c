@@ -64,7 +64,6 @@ enter:                                                                          
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include "ebpf/interp_loop.def"
 #pragma GCC diagnostic pop
 

@@ -102,7 +102,8 @@ trace_line(void *arg, const char *line)
 static struct cbpf_lowered
 lower(const struct options *o, const struct cbpf_prog *prog)
 {
-	struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = o->cpu, .level = o->level };
+	struct cbpf_lower_opts opts = { .size = sizeof(opts), .cpu = o->cpu, .level = o->level,
+					.actions = &o->actions };
 	struct cbpf_lowered lowered;
 	struct cbpf_net_base base;
 	struct ebpf_err err;

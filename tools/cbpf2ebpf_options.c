@@ -32,8 +32,11 @@ static const char help_text[] =
 	"  --trace-passes        write the program to standard error after each pass\n"
 	"  --dialect=DIALECT     kernel (default), pcap: whose rules the program obeys\n"
 	"  --from=FORM           auto (default), expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw\n"
-	"  --target=TARGET       packet (default), buffer, socket: how packet bytes are\n"
-	"                        reached\n"
+	"  --target=TARGET       packet (default), buffer, socket, tc, xdp: how packet\n"
+	"                        bytes are reached\n"
+	"  --match=ACTION        what tc and xdp do with packets that the filter keeps\n"
+	"                        (default ok, pass)\n"
+	"  --miss=ACTION         and with all others (default shot, drop)\n"
 	"  --to=FORM             asm (default), c, hex, raw, json, dot; or, classic\n"
 	"                        again, d, dd, ddd, xt_bpf, bpf_asm\n"
 	"  --side-by-side        with asm: the classic instruction that each came from\n"
@@ -88,7 +91,19 @@ static const struct choice targets[] = {
 	{ "packet", CBPF_TARGET_PACKET },
 	{ "buffer", CBPF_TARGET_BUFFER },
 	{ "socket", CBPF_TARGET_SOCKET },
+	{ "tc", CBPF_TARGET_TC },
+	{ "xdp", CBPF_TARGET_XDP },
 	{ NULL, 0 },
+};
+
+/* TC_ACT_* and XDP_* of the kernel's interface. */
+static const struct choice tc_actions[] = {
+	{ "unspec", -1 },    { "ok", 0 },      { "reclassify", 1 }, { "shot", 2 },
+	{ "pipe", 3 },       { "stolen", 4 },  { "queued", 5 },     { "repeat", 6 },
+	{ "redirect", 7 },   { "trap", 8 },    { NULL, 0 },
+};
+static const struct choice xdp_actions[] = {
+	{ "aborted", 0 }, { "drop", 1 }, { "pass", 2 }, { "tx", 3 }, { "redirect", 4 }, { NULL, 0 },
 };
 
 static const struct choice cpus[] = {
@@ -141,6 +156,8 @@ enum {
 	OPT_DIALECT = 256,
 	OPT_FROM,
 	OPT_TARGET,
+	OPT_MATCH,
+	OPT_MISS,
 	OPT_TO,
 	OPT_CPU,
 	OPT_NO_PCAP_OPT,
@@ -154,6 +171,8 @@ static const struct option long_options[] = {
 	{ "dialect", required_argument, NULL, OPT_DIALECT },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "target", required_argument, NULL, OPT_TARGET },
+	{ "match", required_argument, NULL, OPT_MATCH },
+	{ "miss", required_argument, NULL, OPT_MISS },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "no-pcap-opt", no_argument, NULL, OPT_NO_PCAP_OPT },
@@ -177,6 +196,41 @@ choose(const char *option, const struct choice *choices, const char *name)
 			 c == choices ? "" : ", ", c->name);
 	}
 	usage("%s: '%s' is none of %s", option, name, names);
+}
+
+/* By name, or as a number that the kernel has none for yet. */
+static int32_t
+parse_action(const char *option, const struct choice *actions, const char *text)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (end != text && *end == '\0') {
+		if (errno != 0 || v < INT32_MIN || v > INT32_MAX)
+			usage("%s: '%s' is no number of 32 bits", option, text);
+		return (int32_t)v;
+	}
+	return choose(option, actions, text);
+}
+
+static void
+set_actions(struct options *o)
+{
+	const struct choice *actions = o->target == CBPF_TARGET_TC ? tc_actions : xdp_actions;
+
+	if (o->target != CBPF_TARGET_TC && o->target != CBPF_TARGET_XDP) {
+		if (o->match != NULL || o->miss != NULL)
+			usage("--match and --miss go with --target=tc and xdp");
+		return;
+	}
+	if (o->match == NULL)
+		o->match = o->target == CBPF_TARGET_TC ? "ok" : "pass";
+	if (o->miss == NULL)
+		o->miss = o->target == CBPF_TARGET_TC ? "shot" : "drop";
+	o->actions.match = parse_action("--match", actions, o->match);
+	o->actions.miss = parse_action("--miss", actions, o->miss);
 }
 
 static int
@@ -229,6 +283,12 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_TARGET:
 		o->target = (enum cbpf_target)choose("--target", targets, arg);
+		break;
+	case OPT_MATCH:
+		o->match = arg;
+		break;
+	case OPT_MISS:
+		o->miss = arg;
 		break;
 	case OPT_TO:
 		o->to = choose("--to", tos, arg);
@@ -300,6 +360,7 @@ parse_options(int argc, char **argv)
 		usage("--side-by-side goes with --to=asm");
 	if (o.classic && o.to != TO_DOT)
 		usage("--classic goes with --to=dot");
+	set_actions(&o);
 	if (optind == argc)
 		return o;
 	if (o.in != NULL)

@@ -24,6 +24,8 @@ struct options {
 	enum cbpf_dialect dialect;
 	int from; /* enum cbpf_form or FROM_EXPR */
 	enum cbpf_target target;
+	const char *match, *miss;       /* NULL: not given */
+	struct cbpf_actions actions;    /* TC, XDP: what they or their defaults say */
 	int to; /* enum cbpf_form or enum to */
 	enum cbpf_cpu cpu;
 	enum cbpf_level level;

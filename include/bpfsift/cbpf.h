@@ -199,6 +199,24 @@ enum cbpf_target {
 	 * loaded as BPF_PROG_TYPE_SOCKET_FILTER.  Its code is that of level 0.
 	 */
 	CBPF_TARGET_SOCKET = 2,
+	/**
+	 * R1 = struct __sk_buff: a classifier of tc, to be loaded as
+	 * BPF_PROG_TYPE_SCHED_CLS, which returns an action.  Bytes are read
+	 * where the packet lies in one piece, and asked of helpers elsewhere; at
+	 * level 0 all of them are.
+	 */
+	CBPF_TARGET_TC = 3,
+	/**
+	 * R1 = struct xdp_md: to be loaded as BPF_PROG_TYPE_XDP, with or without
+	 * BPF_F_XDP_HAS_FRAGS.  Otherwise like CBPF_TARGET_TC.
+	 */
+	CBPF_TARGET_XDP = 4,
+};
+
+/** What targets TC and XDP return: TC_ACT_* or XDP_*. */
+struct cbpf_actions {
+	int32_t match;          /**< the classic result is not 0 */
+	int32_t miss;           /**< it is 0, bytes that are not there included */
 };
 
 /** Which generation of eBPF the emitted code keeps to: clang's -mcpu. */
@@ -275,7 +293,7 @@ struct cbpf_lower_opts {
 	enum cbpf_cpu cpu;
 	/** PACKET: the layout of the context; required there; borrowed for the call. */
 	const struct cbpf_packet_layout *layout;
-	/** BUFFER: NULL where no link type is known; borrowed for the call. */
+	/** BUFFER, TC, XDP: NULL where no link type is known; borrowed for the call. */
 	const struct cbpf_net_base *net_base;
 	/**
 	 * Programs of level 2 compare numbers as they lie in the memory of this
@@ -288,6 +306,11 @@ struct cbpf_lower_opts {
 	 */
 	void (*trace)(void *trace_arg, const char *line);
 	void *trace_arg;
+	/**
+	 * TC, XDP: NULL for TC_ACT_OK and TC_ACT_SHOT, XDP_PASS and XDP_DROP;
+	 * borrowed for the call.
+	 */
+	const struct cbpf_actions *actions;
 };
 
 /** A lowered program: the instructions, and where each came from. */

@@ -360,18 +360,40 @@ done
 head -c 20000 /dev/zero | "$tool" >stdout 2>stderr
 check_same 'zeros are refused' 1 "$?"
 
+# ---- actions ----
+
+# action TARGET OPTION...: what 'ret #1' and 'ret #0' return.
+actions()
+{
+	for k in 1 0; do
+		echo "ret #$k" | "$tool" --from=bpf_asm --target="$@" | sed -n '1s/.* = //p'
+	done | tr '\n' ' '
+}
+check_same 'tc: ok, shot' '0 2 ' "$(actions tc)"
+check_same 'xdp: pass, drop' '2 1 ' "$(actions xdp)"
+check_same 'actions by name' '4 -1 ' "$(actions tc --match=stolen --miss=unspec)"
+check_same 'actions by number' '17 -3 ' "$(actions xdp --match=17 --miss=-3)"
+check_same 'a result that is A is an action too' '3 4 ' "$(
+	for k in 1 0; do
+		printf 'ld #%d\nret a\n' $k | "$tool" --from=bpf_asm --target=xdp --match=tx \
+			--miss=redirect | sed -n '1s/.* = //p'
+	done | tr '\n' ' ')"
+
 # ---- wrong usage ----
 
 : >in
 refuses 2 "--from: 'x' is none of auto, expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw" --from=x
 refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, dot, d, dd, ddd, xt_bpf, bpf_asm" --to=x
-refuses 2 "--target: 'x' is none of packet, buffer, socket" --target=x
+refuses 2 "--target: 'x' is none of packet, buffer, socket, tc, xdp" --target=x
 refuses 2 "--cpu: 'v5' is none of v1, v2, v3, v4" --cpu=v5
 refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x
 refuses 2 "-y: 'x' is no link type" -y x
 refuses 2 "-s: '-1' is no number from 0 to 2147483647" -s -1
 refuses 2 "-s: '2147483648' is no number from 0 to 2147483647" -s 2147483648
 refuses 2 "-O: 'x' is none of 0, 1, 2" -O x
+refuses 2 '--match and --miss go with --target=tc and xdp' --match=ok
+refuses 2 "--match: 'x' is none of aborted, drop, pass, tx, redirect" --target=xdp --match=x
+refuses 2 "--miss: '4294967296' is no number of 32 bits" --target=tc --miss=4294967296
 refuses 2 'an expression or -f, not both' -f in tcp
 refuses 2 "'tcp' is an expression, but --from=d has no such thing" --from=d tcp
 "$tool" --nonsense >stdout 2>stderr

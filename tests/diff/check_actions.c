@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs lowered for tc and xdp, each level: the running kernel's verifier takes
+ * all of them, and on frames that it runs them on they act as the classic program
+ * judges.
+ *
+ * Classifiers run on frames of 14 to 3712 bytes, and where those say IPv4 or IPv6
+ * on none without such a header: the kernel's rules for test runs.
+ */
+#include "config.h" /* system extensions: sched_setaffinity() */
+
+#include "cbpf/insn.h"
+#include "ebpf/err.h"
+#include "tests/diff/generate.h"
+#include "tests/diff/kernel_prog.h"
+#include "tests/diff/reference.h"
+#include "tests/support/suite.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N_PAIRS = 40000, MIN_FRAME = 14, MATCH = 1, MISS = 2 };
+
+static const struct kind {
+	const char *name;
+	enum cbpf_target target;
+	enum kernel_prog_type type;
+	enum cbpf_dialect dialect;
+} kinds[] = {
+	{ "tc", CBPF_TARGET_TC, KERNEL_TC, CBPF_DIALECT_KERNEL },
+	{ "tc, dialect pcap", CBPF_TARGET_TC, KERNEL_TC, CBPF_DIALECT_PCAP },
+	{ "xdp", CBPF_TARGET_XDP, KERNEL_XDP, CBPF_DIALECT_KERNEL },
+	{ "xdp, dialect pcap", CBPF_TARGET_XDP, KERNEL_XDP, CBPF_DIALECT_PCAP },
+};
+
+static const enum cbpf_level levels[] = { CBPF_LEVEL_0, CBPF_LEVEL_1, CBPF_LEVEL_2 };
+
+static struct {
+	uint64_t n_programs, n_inexpressible, n_endless, n_insns, n_pairs, n_matches;
+} tally;
+
+/* ---- what programs see in a test run ---- */
+
+/* Fields that stand in the context: asked of the kernel, by programs that return them. */
+static uint32_t
+field(enum kernel_prog_type type, const struct diff_packet *p, int16_t off)
+{
+	const struct ebpf_insn insns[] = {
+		{ .code = EBPF_LDX | EBPF_MEM | EBPF_W, .dst_reg = 0, .src_reg = 1, .off = off },
+		{ .code = EBPF_JMP | EBPF_EXIT },
+	};
+	struct ebpf_err err = { "" };
+	uint32_t value = 0;
+	int prog = kernel_prog_load(type, insns, N_ELEMS(insns), &err);
+
+	ck_assert_msg(prog >= 0, "%s", err.text);
+	ck_assert_msg(kernel_prog_run(prog, p->frame, p->len, &value, &err) == 0, "%s", err.text);
+	close(prog);
+	return value;
+}
+
+static void
+see(const struct kind *kind, struct diff_packet *p)
+{
+	p->view.mac_off = 0;
+	p->view.net_off = 14;
+	p->view.wirelen = p->view.caplen;
+	p->view.mark = 0;
+	p->view.queue = 0;
+	p->view.known = SIFT_KNOWN_IFINDEX | SIFT_KNOWN_CPU;
+	p->view.cpu = (uint32_t)sched_getcpu();
+	if (kind->type == KERNEL_XDP) {
+		p->view.ifindex = field(kind->type, p, 12);
+		return;
+	}
+	p->view.known |= SIFT_KNOWN_PROTOCOL | SIFT_KNOWN_PKTTYPE | SIFT_KNOWN_MARK |
+			 SIFT_KNOWN_QUEUE | SIFT_KNOWN_RXHASH | SIFT_KNOWN_VLAN;
+	p->view.pkttype = (uint8_t)field(kind->type, p, 4);
+	p->view.protocol = be16toh((uint16_t)field(kind->type, p, 16));
+	p->view.ifindex = field(kind->type, p, 40);
+	p->view.rxhash = field(kind->type, p, 68);
+}
+
+static bool
+is_taken(const struct diff_packet *p)
+{
+	unsigned type;
+
+	if (p->len < MIN_FRAME)
+		return false;
+	type = (unsigned)p->frame[12] << 8 | p->frame[13];
+	return p->len >= (type == 0x800 ? 34u : type == 0x86dd ? 54u : MIN_FRAME);
+}
+
+/* ---- cases ---- */
+
+static bool
+has(const struct diff_case *c, uint32_t ad)
+{
+	for (size_t pc = 0; pc < c->n_insns; pc++) {
+		if ((c->insns[pc].code & 0xe7) == (CBPF_LD | CBPF_ABS) &&
+		    c->insns[pc].k == (uint32_t)CBPF_AD_OFF + ad)
+			return true;
+	}
+	return false;
+}
+
+static bool
+jumps_back(const struct diff_case *c)
+{
+	for (size_t pc = 0; pc < c->n_insns; pc++) {
+		if (c->insns[pc].code == (CBPF_JMP | CBPF_JA) &&
+		    (uint32_t)(pc + 1 + c->insns[pc].k) <= pc)
+			return true;
+	}
+	return false;
+}
+
+static void
+print(const struct diff_case *c, const struct cbpf_lowered *lowered)
+{
+	char *text;
+
+	if (cbpf_print(c->insns, c->n_insns, CBPF_FORM_DDD, &text, NULL, NULL) == 0) {
+		fputs(text, stderr);
+		free(text);
+	}
+	for (size_t pc = 0; pc < lowered->n_insns; pc++) {
+		char line[EBPF_DISASM_SIZE];
+
+		ebpf_disasm(&lowered->insns[pc], lowered->n_insns - pc, line, sizeof(line));
+		fprintf(stderr, "%4zu: %s\n", pc, line);
+	}
+}
+
+static void
+judge(const struct kind *kind, const struct diff_case *c, int level, int prog,
+      const struct cbpf_lowered *lowered)
+{
+	struct ebpf_err err = { "" };
+
+	for (size_t i = 0; i < DIFF_PACKETS; i++) {
+		const struct diff_packet *p = &c->packets[i];
+		struct reference_run run;
+		uint32_t action = 0, expected;
+
+		if (!is_taken(p))
+			continue;
+		run = reference_run(c->insns, kind->dialect, &p->view, p->pay_offset);
+		expected = run.verdict != 0 ? MATCH : MISS;
+		ck_assert_msg(kernel_prog_run(prog, p->frame, p->len, &action, &err) == 0, "%s",
+			      err.text);
+		if (action != expected)
+			print(c, lowered);
+		ck_assert_msg(action == expected,
+			      "%s, level %d, case %" PRIu64 ", packet %zu of %u bytes: %u, not %u",
+			      kind->name, level, c->index, i, p->len, action, expected);
+		tally.n_pairs++;
+		tally.n_matches += expected == MATCH;
+	}
+}
+
+/* -EPERM, -EOPNOTSUPP: the kernel cannot be asked. */
+static int
+compare(const struct kind *kind, const struct diff_case *c, int level, struct ebpf_err *err)
+{
+	static const struct cbpf_net_base ethernet = { .off = 14 };
+	static const struct cbpf_actions actions = { .match = MATCH, .miss = MISS };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = levels[level],
+					      .net_base = &ethernet, .actions = &actions };
+	struct cbpf_lowered lowered = { 0 };
+	struct cbpf_prog *prog;
+	int fd, rc;
+
+	ck_assert_msg(cbpf_check(c->insns, c->n_insns, kind->dialect, &prog, err) == 0, "%s",
+		      err->text);
+	rc = cbpf_lower(prog, kind->target, &opts, &lowered, err);
+	cbpf_prog_free(prog);
+	if (rc == -EINVAL) {
+		tally.n_inexpressible++;
+		return 0;
+	}
+	ck_assert_msg(rc == 0, "%s", err->text);
+	fd = kernel_prog_load(kind->type, lowered.insns, lowered.n_insns, err);
+	if (fd == -E2BIG || (fd == -EACCES && jumps_back(c))) {
+		/* a verifier follows loops to their end, and these take a budget */
+		ck_assert_msg(jumps_back(c), "%s, level %d, case %" PRIu64 ": %s", kind->name,
+			      level, c->index, err->text);
+		tally.n_endless++;
+		rc = 0;
+	} else if (fd == -EACCES) {
+		print(c, &lowered);
+		ck_abort_msg("%s, level %d, case %" PRIu64 ": the kernel refuses %zu instructions: %s",
+			     kind->name, level, c->index, lowered.n_insns, err->text);
+	} else if (fd < 0) {
+		rc = fd;
+	} else {
+		tally.n_programs++;
+		tally.n_insns += lowered.n_insns;
+		judge(kind, c, level, fd, &lowered);
+		close(fd);
+	}
+	cbpf_lowered_free(&lowered);
+	return rc;
+}
+
+static void
+stay_on_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)sched_getcpu(), &set);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+START_TEST(the_kernel_takes_each_program_and_acts_as_the_classic_one_says)
+{
+	const struct kind *kind = &kinds[_i];
+	uint64_t n_pairs = suite_scaled(N_PAIRS), seed = suite_seed(0xac7 + (uint64_t)_i);
+	struct ebpf_err err = { "" };
+	int rc = 0;
+
+	stay_on_cpu();
+	memset(&tally, 0, sizeof(tally));
+	for (uint64_t i = 0; tally.n_pairs < n_pairs; i++) {
+		struct diff_case c;
+
+		diff_case_init(&c, kind->dialect, seed, i);
+		if (i == 0) {   /* the kernel may not be there to ask */
+			rc = compare(kind, &c, 0, &err);
+			if (rc == -EPERM || rc == -EOPNOTSUPP) {
+				suite_skip("%s", err.text);
+				diff_case_fini(&c);
+				return;
+			}
+			memset(&tally, 0, sizeof(tally));
+		}
+		for (size_t p = 0; p < DIFF_PACKETS; p++) {
+			if (is_taken(&c.packets[p]))
+				see(kind, &c.packets[p]);
+		}
+		for (int level = 0; level < (int)N_ELEMS(levels); level++) {
+			if (has(&c, CBPF_AD_RANDOM))
+				continue;       /* nobody knows */
+			rc = compare(kind, &c, level, &err);
+			ck_assert_msg(rc == 0, "%s", err.text);
+		}
+		diff_case_fini(&c);
+	}
+	printf("%s: %" PRIu64 " programs of %" PRIu64 " instructions on average taken, "
+	       "%" PRIu64 " that it cannot express, %" PRIu64 " that loop; %" PRIu64
+	       " pairs, %.1f %% match\n",
+	       kind->name, tally.n_programs, tally.n_insns / tally.n_programs,
+	       tally.n_inexpressible, tally.n_endless, tally.n_pairs,
+	       100.0 * (double)tally.n_matches / (double)tally.n_pairs);
+	suite_pairs(tally.n_pairs);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("diff/actions");
+	TCase *tc = tcase_create("random");
+
+	tcase_set_timeout(tc, 600);
+	tcase_add_loop_test(tc, the_kernel_takes_each_program_and_acts_as_the_classic_one_says, 0,
+			    N_ELEMS(kinds));
+	suite_add_tcase(s, tc);
+	return s;
+}
