@@ -21,6 +21,8 @@
 #define CHEAP 4
 /* Kept registers of a value that are looked at. */
 #define MAX_LOOKS 8
+/* How far an address may be from where it started, for the kernel's verifier. */
+#define FAR (1u << 29)
 
 /* ---- emitting ---- */
 
@@ -300,12 +302,23 @@ put_alu_k(struct selection *s, uint8_t op, uint32_t dst, uint32_t k)
 static void
 put_alu(struct selection *s, uint8_t op, const struct opt_value *v, uint32_t dst)
 {
+	bool is_by_const;
 	uint32_t k;
 
+	is_by_const = op != EBPF_NEG && opt_is_const(s->o, v->b, &k);
+	/*
+	 * Kernels from 6.11 on remember that a number is another one plus a constant,
+	 * and add to no address what is so far from it: here it is the other way round.
+	 */
+	if (s->o->end != OPT_NONE && op == EBPF_ADD && is_by_const && k >= FAR && k <= 0 - FAR) {
+		sel_mov32_k(s, dst, k);
+		sel_put(s, insn_alu32_x(op, 0, 0), dst, sel_reg_of(s, v->a));
+		return;
+	}
 	start_with(s, v->a, dst);
 	if (op == EBPF_NEG)
 		sel_put(s, insn_alu32_k(EBPF_NEG, 0, 0), dst, LIR_NO_REG);
-	else if (opt_is_const(s->o, v->b, &k))
+	else if (is_by_const)
 		put_alu_k(s, op, dst, k);
 	else
 		sel_put(s, insn_alu32_x(op, 0, 0), dst, sel_reg_of(s, v->b));

@@ -208,6 +208,9 @@ sel_guard(struct selection *s, const struct opt_effect *e)
 	const struct opt *o = s->o;
 
 	if (o->end != OPT_NONE) {
+		/* a value that turned out to be a constant, and a large one */
+		if (e->n > (e->base != OPT_NONE ? OPT_MAX_FROM_BASE : OPT_MAX_END))
+			s->lir.failed = OPT_GIVE_UP;
 		sel_needed_reg(s, o->end);
 		sel_needed_reg(s, o->data);
 		if (e->base != OPT_NONE)

@@ -11,9 +11,11 @@
 
 #include "tools/cbpf2ebpf_file.h"
 #include "tools/cbpf2ebpf_forms.h"
+#include "tools/cbpf2ebpf_kernel.h"
 #include "tools/cbpf2ebpf_say.h"
 
 #include <bpfsift/filter.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,33 +186,72 @@ write_extended(FILE *out, const struct translation *t)
 	case TO_DOT:
 		write_dot(out, t);
 		return;
+	case TO_ELF:
+		write_elf(out, t);
+		return;
 	}
 }
 
 static struct text
-print_extended(const struct options *o, const struct cbpf_prog *prog)
+print_extended(const struct translation *t)
 {
-	struct cbpf_lowered lowered = lower(o, prog);
-	struct translation t = { .options = o, .ebpf = &lowered };
 	struct text text = { NULL, 0 };
 	FILE *out = must(open_memstream(&text.at, &text.len));
-	char *cbpf_block, *ebpf_block;
-	char **cbpf_lines, **ebpf_lines;
+	char *ebpf_block;
+	char **ebpf_lines;
+	struct translation in_words = *t;
 	bool is_short;
 
-	t.cbpf = cbpf_prog_insns(prog, &t.n_cbpf);
-	t.cbpf_lines = cbpf_lines = list_classic(t.cbpf, t.n_cbpf, &cbpf_block);
-	t.ebpf_lines = ebpf_lines = disassemble(&lowered, &ebpf_block);
-	write_extended(out, &t);
+	in_words.ebpf_lines = ebpf_lines = disassemble(t->ebpf, &ebpf_block);
+	write_extended(out, &in_words);
 	is_short = ferror(out) != 0;
 	if (fclose(out) != 0 || is_short)
 		die("out of memory");
-	free(cbpf_lines);
-	free(cbpf_block);
 	free(ebpf_lines);
 	free(ebpf_block);
-	cbpf_lowered_free(&lowered);
 	return text;
+}
+
+/*
+ * Loaded, from another level if the verifier cannot follow this one: level 0 leaves
+ * packet bytes to helpers, and with them what there is to follow.
+ */
+static int
+load_into_kernel(struct options *o, const struct cbpf_prog *prog, const struct translation *t,
+		 struct cbpf_lowered *lowered)
+{
+	int fd = kernel_load(t);
+
+	if (fd == -E2BIG && o->level != CBPF_LEVEL_0) {
+		o->level = CBPF_LEVEL_0;
+		cbpf_lowered_free(lowered);
+		*lowered = lower(o, prog);
+		printf("the verifier cannot follow so many ways: level 0\n");
+		fd = kernel_load(t);
+	}
+	if (fd == -E2BIG)
+		die("%s: the kernel's verifier cannot follow so many ways", input_name(o));
+	return fd;
+}
+
+/* Nothing is written where only the kernel was to be asked. */
+static void
+translate(struct options *o, const struct cbpf_prog *prog, struct text *text)
+{
+	struct cbpf_lowered lowered = lower(o, prog);
+	struct translation t = { .options = o, .ebpf = &lowered };
+	char *cbpf_block;
+	char **cbpf_lines;
+
+	t.cbpf = cbpf_prog_insns(prog, &t.n_cbpf);
+	t.cbpf_lines = cbpf_lines = list_classic(t.cbpf, t.n_cbpf, &cbpf_block);
+	if (o->load)
+		kernel_use(&t, load_into_kernel(o, prog, &t, &lowered));
+	if (!o->load || o->has_to || o->out != NULL)
+		*text = print_extended(&t);
+	free(cbpf_lines);
+	free(cbpf_block);
+	cbpf_lowered_free(&lowered);
 }
 
 static struct text
@@ -230,12 +271,21 @@ int
 main(int argc, char **argv)
 {
 	struct options o = parse_options(argc, argv);
-	struct cbpf_prog *prog = load(&o);
-	struct text text = o.to >= TO_ASM ? print_extended(&o, prog) : print_classic(&o, prog);
+	struct text text = { NULL, 0 };
+	struct cbpf_prog *prog;
 
+	if (o.detach != NULL) {
+		kernel_detach(&o);
+		return EXIT_SUCCESS;
+	}
+	prog = load(&o);
+	if (o.to >= TO_ASM)
+		translate(&o, prog, &text);
+	else
+		text = print_classic(&o, prog);
 	if (o.out != NULL)
 		write_file(o.out, &text);
-	else
+	else if (text.at != NULL)
 		write_stdout(text.at, text.len);
 	free(text.at);
 	cbpf_prog_free(prog);

@@ -23,5 +23,7 @@ void write_hex(FILE *out, const struct translation *t);
 void write_raw(FILE *out, const struct translation *t);
 void write_json(FILE *out, const struct translation *t);
 void write_dot(FILE *out, const struct translation *t);
+/* An object file; without libelf the process ends. */
+void write_elf(FILE *out, const struct translation *t);
 
 #endif

@@ -37,10 +37,17 @@ static const char help_text[] =
 	"  --match=ACTION        what tc and xdp do with packets that the filter keeps\n"
 	"                        (default ok, pass)\n"
 	"  --miss=ACTION         and with all others (default shot, drop)\n"
-	"  --to=FORM             asm (default), c, hex, raw, json, dot; or, classic\n"
+	"  --to=FORM             asm (default), c, hex, raw, json, dot, elf; or, classic\n"
 	"                        again, d, dd, ddd, xt_bpf, bpf_asm\n"
 	"  --side-by-side        with asm: the classic instruction that each came from\n"
 	"  --classic             with dot: draw the classic program\n"
+	"  --load                have the running kernel check the program (socket, tc and\n"
+	"                        xdp); it is written only where --to or -o is given\n"
+	"  --log                 and show what its verifier says\n"
+	"  --pin=PATH            load it and keep it there\n"
+	"  --attach=INTERFACE    load it and attach it (tc and xdp; needs --match, --miss);\n"
+	"                        for tc INTERFACE/egress is the other way\n"
+	"  --detach=INTERFACE    take it off again; nothing is read or written\n"
 	"  --cpu=VERSION         v1, v2, v3 (default), v4: instructions that may be used\n"
 	"  --no-pcap-opt         compile the expression without libpcap's optimiser\n"
 	"  -f FILE               read the program, or the expression, from there\n"
@@ -79,6 +86,7 @@ static const struct choice tos[] = {
 	{ "raw", TO_RAW },
 	{ "json", TO_JSON },
 	{ "dot", TO_DOT },
+	{ "elf", TO_ELF },
 	{ "d", CBPF_FORM_D },
 	{ "dd", CBPF_FORM_DD },
 	{ "ddd", CBPF_FORM_DDD },
@@ -159,6 +167,11 @@ enum {
 	OPT_MATCH,
 	OPT_MISS,
 	OPT_TO,
+	OPT_LOAD,
+	OPT_LOG,
+	OPT_PIN,
+	OPT_ATTACH,
+	OPT_DETACH,
 	OPT_CPU,
 	OPT_NO_PCAP_OPT,
 	OPT_SIDE_BY_SIDE,
@@ -174,6 +187,11 @@ static const struct option long_options[] = {
 	{ "match", required_argument, NULL, OPT_MATCH },
 	{ "miss", required_argument, NULL, OPT_MISS },
 	{ "to", required_argument, NULL, OPT_TO },
+	{ "load", no_argument, NULL, OPT_LOAD },
+	{ "log", no_argument, NULL, OPT_LOG },
+	{ "pin", required_argument, NULL, OPT_PIN },
+	{ "attach", required_argument, NULL, OPT_ATTACH },
+	{ "detach", required_argument, NULL, OPT_DETACH },
 	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "no-pcap-opt", no_argument, NULL, OPT_NO_PCAP_OPT },
 	{ "side-by-side", no_argument, NULL, OPT_SIDE_BY_SIDE },
@@ -292,6 +310,22 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_TO:
 		o->to = choose("--to", tos, arg);
+		o->has_to = true;
+		break;
+	case OPT_LOAD:
+		o->load = true;
+		break;
+	case OPT_LOG:
+		o->log = true;
+		break;
+	case OPT_PIN:
+		o->pin = arg;
+		break;
+	case OPT_ATTACH:
+		o->attach = arg;
+		break;
+	case OPT_DETACH:
+		o->detach = arg;
 		break;
 	case OPT_CPU:
 		o->cpu = (enum cbpf_cpu)choose("--cpu", cpus, arg);
@@ -318,6 +352,27 @@ set_option(struct options *o, int option, const char *arg)
 		/* getopt has said what is wrong. */
 		exit(EXIT_USAGE);
 	}
+}
+
+/* What is asked of the running kernel; before actions have their defaults. */
+static void
+check_kernel_options(struct options *o)
+{
+	bool acts = o->target == CBPF_TARGET_TC || o->target == CBPF_TARGET_XDP;
+
+	if (o->to == TO_ELF && !acts && o->target != CBPF_TARGET_SOCKET)
+		usage("--to=elf goes with --target=socket, tc and xdp");
+	o->load |= o->pin != NULL || o->attach != NULL;
+	if (o->log && !o->load)
+		usage("--log goes with --load");
+	if (o->load && !acts && o->target != CBPF_TARGET_SOCKET)
+		usage("--load goes with --target=socket, tc and xdp");
+	if ((o->attach != NULL || o->detach != NULL) && !acts)
+		usage("--attach and --detach go with --target=tc and xdp");
+	if (o->attach != NULL && (o->match == NULL || o->miss == NULL))
+		usage("--attach: say with --match and --miss what is to happen to packets");
+	if (o->load && o->to < TO_ASM)
+		usage("--load: classic programs are not loaded");
 }
 
 /* The words of an expression, as one. */
@@ -360,6 +415,7 @@ parse_options(int argc, char **argv)
 		usage("--side-by-side goes with --to=asm");
 	if (o.classic && o.to != TO_DOT)
 		usage("--classic goes with --to=dot");
+	check_kernel_options(&o);
 	set_actions(&o);
 	if (optind == argc)
 		return o;

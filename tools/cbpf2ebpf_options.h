@@ -14,6 +14,7 @@ enum to {
 	TO_RAW,
 	TO_JSON,
 	TO_DOT,
+	TO_ELF,
 };
 
 enum { FROM_EXPR = 100 };
@@ -36,6 +37,12 @@ struct options {
 	const char *expression; /* NULL: none on the command line */
 	const char *in;         /* NULL: standard input */
 	const char *out;        /* NULL: standard output */
+	bool load;              /* ask the running kernel; implied by pin and attach */
+	bool log;               /* and show what its verifier says */
+	const char *pin;        /* NULL, or a path */
+	const char *attach;     /* NULL, or an interface */
+	const char *detach;     /* NULL, or an interface: then nothing else is done */
+	bool has_to;            /* --to was given */
 };
 
 /* Ends the process where the command line is wrong or asks for no more than help. */

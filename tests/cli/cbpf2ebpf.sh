@@ -383,7 +383,7 @@ check_same 'a result that is A is an action too' '3 4 ' "$(
 
 : >in
 refuses 2 "--from: 'x' is none of auto, expr, d, dd, ddd, xt_bpf, bpf_asm, hex, raw" --from=x
-refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, dot, d, dd, ddd, xt_bpf, bpf_asm" --to=x
+refuses 2 "--to: 'x' is none of asm, c, hex, raw, json, dot, elf, d, dd, ddd, xt_bpf, bpf_asm" --to=x
 refuses 2 "--target: 'x' is none of packet, buffer, socket, tc, xdp" --target=x
 refuses 2 "--cpu: 'v5' is none of v1, v2, v3, v4" --cpu=v5
 refuses 2 "--dialect: 'x' is none of kernel, pcap" --dialect=x
@@ -394,6 +394,14 @@ refuses 2 "-O: 'x' is none of 0, 1, 2" -O x
 refuses 2 '--match and --miss go with --target=tc and xdp' --match=ok
 refuses 2 "--match: 'x' is none of aborted, drop, pass, tx, redirect" --target=xdp --match=x
 refuses 2 "--miss: '4294967296' is no number of 32 bits" --target=tc --miss=4294967296
+refuses 2 '--load goes with --target=socket, tc and xdp' --load
+refuses 2 '--log goes with --load' --log
+refuses 2 '--attach and --detach go with --target=tc and xdp' --target=socket --attach=lo
+refuses 2 '--attach and --detach go with --target=tc and xdp' --detach=lo
+refuses 2 '--attach: say with --match and --miss what is to happen to packets' --target=tc \
+	--attach=lo --match=ok
+refuses 2 '--load: classic programs are not loaded' --target=tc --load --to=dd
+refuses 2 '--to=elf goes with --target=socket, tc and xdp' --to=elf
 refuses 2 'an expression or -f, not both' -f in tcp
 refuses 2 "'tcp' is an expression, but --from=d has no such thing" --from=d tcp
 "$tool" --nonsense >stdout 2>stderr

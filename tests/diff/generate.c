@@ -606,8 +606,10 @@ program_length(struct maker *m)
 {
 	uint32_t kind = below(m, 4000);
 
-	if (kind == 0 && m->dialect == CBPF_DIALECT_PCAP)
-		return 5000 + below(m, 20000);
+	if (kind == 0)
+		return m->dialect == CBPF_DIALECT_PCAP
+			       ? 5000 + below(m, 20000)
+			       : 1000 + below(m, CBPF_MAXINSNS - 1000 + 1);
 	if (kind < 60)
 		return 300 + below(m, 400);
 	if (kind < 200)
