@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cbpf/retag.h"
 #include "ebpf/err.h"
 #include "filter/savefile.h"
 
@@ -87,6 +88,26 @@ open_empty(int dlt, uint32_t snaplen, bool is_swapped)
 	return pcap;
 }
 
+static bool
+is_of_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("_.-:\\", c) != NULL);
+}
+
+/* Keywords cannot be anything else, unless a backslash is before them. */
+static bool
+has_word(const char *expr, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = expr; (at = strstr(at, word)) != NULL; at += len) {
+		if ((at == expr || !is_of_word(at[-1])) && !is_of_word(at[len]))
+			return true;
+	}
+	return false;
+}
+
 int
 sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask, unsigned flags,
 		  struct cbpf_insn **insns, size_t *n_insns, struct ebpf_err *err)
@@ -95,7 +116,8 @@ sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask,
 	pcap_t *pcap;
 	int rc;
 
-	if (flags & ~(SIFT_EXPR_NO_OPTIMIZE | SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED))
+	if (flags & ~(SIFT_EXPR_NO_OPTIMIZE | SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED |
+		      SIFT_EXPR_TAG_APART))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", flags);
 	if (snaplen > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but the limit is %d",
@@ -110,7 +132,12 @@ sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask,
 			 (flags & SIFT_EXPR_NO_OPTIMIZE) == 0, netmask) < 0) {
 		rc = ebpf_err_set(err, -EINVAL, "%s", pcap_geterr(pcap));
 	} else {
-		rc = copy_insns(&program, insns, n_insns, err);
+		bool is_apart = flags & SIFT_EXPR_TAG_APART && dlt == DLT_EN10MB &&
+				expr != NULL && has_word(expr, "vlan");
+
+		rc = is_apart ? cbpf_retag((const struct cbpf_insn *)program.bf_insns,
+					   program.bf_len, insns, n_insns, err)
+			      : copy_insns(&program, insns, n_insns, err);
 		pcap_freecode(&program);
 	}
 	pcap_close(pcap);

@@ -45,12 +45,15 @@ read_expression(const struct options *o)
 static struct cbpf_insn *
 compile_expression(const struct options *o, size_t *n_insns)
 {
+	bool has_metadata = o->target == CBPF_TARGET_SOCKET || o->target == CBPF_TARGET_TC;
 	unsigned int flags = o->no_pcap_opt ? SIFT_EXPR_NO_OPTIMIZE : 0;
 	struct text in = { NULL, 0 };
 	struct cbpf_insn *insns;
 	struct ebpf_err err;
 	int rc;
 
+	if (has_metadata && o->dialect == CBPF_DIALECT_KERNEL)
+		flags |= SIFT_EXPR_TAG_APART;
 	if (o->expression == NULL)
 		in = read_expression(o);
 	/* The netmask of no interface is asked for: 0, as with tcpdump -r. */

@@ -113,6 +113,12 @@ BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
 #define SIFT_EXPR_SAVEFILE    0x2u
 /** SIFT_EXPR_SAVEFILE, and the file has the other byte order: some link headers too. */
 #define SIFT_EXPR_SWAPPED     0x4u
+/**
+ * The kernel judges the frames, which takes their outermost VLAN tag off them: an
+ * expression with 'vlan' is about frames with the tag back in its place, as a
+ * savefile has them.  Of Ethernet alone, and for CBPF_DIALECT_KERNEL.
+ */
+#define SIFT_EXPR_TAG_APART   0x8u
 
 /**
  * Compile an expression of pcap-filter(7) to classic BPF, with libpcap.

@@ -228,6 +228,39 @@ else
 	skip 'no tcpdump: no filter of its own'
 fi
 
+# ---- VLAN tags ----
+
+# What a classifier drops on its way in, of frames with no tag, tag 5, tag 6, and tag 7
+# with tag 5 inside.
+cat >tags.py <<'END'
+import socket
+send = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+send.bind(('sender', 0))
+macs = bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
+for tags in '', '81000005', '81000006', '8100000781000005':
+    send.send(macs + bytes.fromhex(tags) + b'\x08\x00' + bytes(60))
+END
+dropped()
+{
+	"$tool" --target=tc --match=ok --miss=shot --attach=receiver "$@" >out 2>err ||
+		{ cat err; return; }
+	before=$(tc -s qdisc show dev receiver clsact | sed -n 's/.*dropped \([0-9]*\).*/\1/p')
+	python3 tags.py
+	after=$(tc -s qdisc show dev receiver clsact | sed -n 's/.*dropped \([0-9]*\).*/\1/p')
+	echo $((after - before))
+}
+if has_libpcap && command -v tc >/dev/null 2>&1; then
+	for level in 0 1 2; do
+		check_same "vlan, level $level" 1 "$(dropped -O $level vlan)"
+		check_same "not vlan, level $level" 3 "$(dropped -O $level not vlan)"
+		check_same "vlan 5, level $level" 3 "$(dropped -O $level vlan 5)"
+		check_same "two tags, level $level" 3 "$(dropped -O $level vlan 7 and vlan 5)"
+	done
+	"$tool" --target=tc --detach=receiver
+else
+	skip 'no libpcap or no tc: no expressions with tags'
+fi
+
 # ---- packets in pieces ----
 
 ip link set receiver mtu 9000
