@@ -124,6 +124,23 @@ lower(const struct options *o, const struct cbpf_prog *prog)
 	return lowered;
 }
 
+/* What ended the program leads to its end; there is code of somebody else's behind. */
+static void
+make_inline(const struct options *o, struct cbpf_lowered *l)
+{
+	for (size_t pc = 0; pc < l->n_insns; pc++) {
+		size_t left = l->n_insns - pc - 1;
+
+		if (l->insns[pc].code != (EBPF_JMP | EBPF_EXIT))
+			continue;
+		if (left > INT16_MAX)
+			die("%s: too long for --inline: %zu instructions", input_name(o),
+			    l->n_insns);
+		l->insns[pc] = (struct ebpf_insn){ .code = EBPF_JMP | EBPF_JA,
+						   .off = (int16_t)left };
+	}
+}
+
 /*
  * Each instruction in words, by its first slot; NULL for second halves.  The
  * caller frees the array and the one block that the lines are in.
@@ -175,7 +192,10 @@ write_extended(FILE *out, const struct translation *t)
 		write_asm(out, t);
 		return;
 	case TO_C:
-		write_c(out, t);
+		if (t->options->function != NULL)
+			write_function(out, t);
+		else
+			write_c(out, t);
 		return;
 	case TO_HEX:
 		write_hex(out, t);
@@ -248,6 +268,8 @@ translate(struct options *o, const struct cbpf_prog *prog, struct text *text)
 
 	t.cbpf = cbpf_prog_insns(prog, &t.n_cbpf);
 	t.cbpf_lines = cbpf_lines = list_classic(t.cbpf, t.n_cbpf, &cbpf_block);
+	if (o->in_line)
+		make_inline(o, &lowered);
 	if (o->load)
 		kernel_use(&t, load_into_kernel(o, prog, &t, &lowered));
 	if (!o->load || o->has_to || o->out != NULL)

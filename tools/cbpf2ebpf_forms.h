@@ -19,6 +19,8 @@ struct translation {
 
 void write_asm(FILE *out, const struct translation *t);
 void write_c(FILE *out, const struct translation *t);
+/* As a function in C, named by the options. */
+void write_function(FILE *out, const struct translation *t);
 void write_hex(FILE *out, const struct translation *t);
 void write_raw(FILE *out, const struct translation *t);
 void write_json(FILE *out, const struct translation *t);

@@ -40,6 +40,9 @@ static const char help_text[] =
 	"  --to=FORM             asm (default), c, hex, raw, json, dot, elf; or, classic\n"
 	"                        again, d, dd, ddd, xt_bpf, bpf_asm\n"
 	"  --side-by-side        with asm: the classic instruction that each came from\n"
+	"  --function=NAME       with c: a function of that name rather than an array\n"
+	"  --inline              what ends the program leads to its end instead, where\n"
+	"                        other code follows\n"
 	"  --classic             with dot: draw the classic program\n"
 	"  --load                have the running kernel check the program (socket, tc and\n"
 	"                        xdp); it is written only where --to or -o is given\n"
@@ -176,6 +179,8 @@ enum {
 	OPT_NO_PCAP_OPT,
 	OPT_SIDE_BY_SIDE,
 	OPT_CLASSIC,
+	OPT_FUNCTION,
+	OPT_INLINE,
 	OPT_TRACE_PASSES,
 	OPT_VERSION,
 };
@@ -196,6 +201,8 @@ static const struct option long_options[] = {
 	{ "no-pcap-opt", no_argument, NULL, OPT_NO_PCAP_OPT },
 	{ "side-by-side", no_argument, NULL, OPT_SIDE_BY_SIDE },
 	{ "classic", no_argument, NULL, OPT_CLASSIC },
+	{ "function", required_argument, NULL, OPT_FUNCTION },
+	{ "inline", no_argument, NULL, OPT_INLINE },
 	{ "trace-passes", no_argument, NULL, OPT_TRACE_PASSES },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -274,6 +281,18 @@ parse_snaplen(const char *text)
 	return v == 0 ? MAX_SNAPLEN : (uint32_t)v;
 }
 
+static const char *
+parse_identifier(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+				      "0123456789";
+
+	if (*name == '\0' || strspn(name, letters) != strlen(name) ||
+	    (*name >= '0' && *name <= '9'))
+		usage("--function: '%s' is no name for a function", name);
+	return name;
+}
+
 static void
 set_option(struct options *o, int option, const char *arg)
 {
@@ -338,6 +357,12 @@ set_option(struct options *o, int option, const char *arg)
 		break;
 	case OPT_CLASSIC:
 		o->classic = true;
+		break;
+	case OPT_FUNCTION:
+		o->function = parse_identifier(arg);
+		break;
+	case OPT_INLINE:
+		o->in_line = true;
 		break;
 	case OPT_NO_PCAP_OPT:
 		o->no_pcap_opt = true;
@@ -413,6 +438,11 @@ parse_options(int argc, char **argv)
 		set_option(&o, option, optarg);
 	if (o.side_by_side && o.to != TO_ASM)
 		usage("--side-by-side goes with --to=asm");
+	if (o.function != NULL && o.to != TO_C)
+		usage("--function goes with --to=c");
+	if (o.in_line && (o.function != NULL || o.load || o.to < TO_ASM || o.to == TO_ELF ||
+			  o.to == TO_DOT))
+		usage("--inline goes with --to=asm, c, hex, raw and json");
 	if (o.classic && o.to != TO_DOT)
 		usage("--classic goes with --to=dot");
 	check_kernel_options(&o);

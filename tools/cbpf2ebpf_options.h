@@ -34,6 +34,8 @@ struct options {
 	bool no_pcap_opt;
 	bool side_by_side;      /* TO_ASM: beside the classic instructions */
 	bool classic;           /* TO_DOT: draw that program */
+	const char *function;   /* TO_C: NULL, or the name of a function */
+	bool in_line;           /* exits lead to the program's end */
 	const char *expression; /* NULL: none on the command line */
 	const char *in;         /* NULL: standard input */
 	const char *out;        /* NULL: standard output */

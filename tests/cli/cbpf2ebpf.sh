@@ -379,6 +379,89 @@ check_same 'a result that is A is an action too' '3 4 ' "$(
 			--miss=redirect | sed -n '1s/.* = //p'
 	done | tr '\n' ' ')"
 
+# ---- as C, and inside of other code ----
+
+# TCP from or to port 80, arithmetic, and a scratch slot.
+cat >math.bpf_asm <<'END'
+	ldh [12]
+	jne #0x800, drop
+	ldb [23]
+	st M[3]
+	ldxb 4*([14]&0xf)
+	ldh [x + 14]
+	div #3
+	mul x
+	tax
+	ld M[3]
+	add x
+	mod #251
+	jset #1, drop
+	sub #300
+	neg
+	rsh #2
+	ret a
+drop:	ret #0
+END
+cat >main.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include "function.h"
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		unsigned int n = 0;
+		unsigned char *packet = malloc(64);
+
+		for (const char *hex = argv[i]; *hex != '\0'; hex += 2)
+			if (sscanf(hex, "%2hhx", &packet[n++]) != 1)
+				return 1;
+		packet = realloc(packet, n);
+		printf("%u\n", math(packet, n));
+		free(packet);
+	}
+	return 0;
+}
+END
+head=0200000000020200000000010800
+packets=
+for ports in 0050c350 c3500050 00350035 ffff0001; do
+	for proto in 06 11 2f; do
+		for hl in 45 46 40; do
+			packets="$packets $head${hl}000028000000004${proto#?}${proto}0000c0000201c0000202$ports"
+		done
+	done
+done
+packets="$packets 02 $head ${head}45"
+# struct sock_filter, least significant byte first
+"$tool" --from=bpf_asm -f math.bpf_asm --to=ddd | awk '
+	function bytes(v, n) {
+		while (n-- > 0) { printf "%02x", v % 256; v = int(v / 256) }
+	}
+	NR > 1 { bytes($1, 2); bytes($2, 1); bytes($3, 1); bytes($4, 4); print "" }' >math.hex
+for level in 0 1 2; do
+	"$tool" --from=bpf_asm -f math.bpf_asm --target=buffer -O $level --to=c --function=math \
+		>function.h
+	# shellcheck disable=SC2086
+	check "level $level: the function compiles without a warning" $CC $MODE_CFLAGS -std=c11 \
+		-Wall -Wextra -Wpedantic -Werror -o function main.c
+	# shellcheck disable=SC2086
+	./function $packets >have
+	for packet in $packets; do
+		"$builddir/tools/ebpfrun" --cbpf --target=buffer --packet "$packet" <math.hex
+	done >want 2>&1
+	check "level $level: the function's verdicts" cmp have want
+done
+for level in 0 2; do
+	{
+		"$tool" --from=bpf_asm -f math.bpf_asm --target=buffer -O $level --inline --to=hex
+		echo 0700000001000000           # r0 += 1
+		echo 9500000000000000           # exit
+	} >inline.hex
+	check_same "level $level: --inline goes on behind the program" "$(
+		printf '%x' "$(($(sed -n 1p want) + 1))")" "$("$builddir/tools/ebpfrun" \
+			"$(echo "${packets# }" | cut -d' ' -f1)" --no-verify <inline.hex)"
+done
+
 # ---- wrong usage ----
 
 : >in
@@ -394,6 +477,9 @@ refuses 2 "-O: 'x' is none of 0, 1, 2" -O x
 refuses 2 '--match and --miss go with --target=tc and xdp' --match=ok
 refuses 2 "--match: 'x' is none of aborted, drop, pass, tx, redirect" --target=xdp --match=x
 refuses 2 "--miss: '4294967296' is no number of 32 bits" --target=tc --miss=4294967296
+refuses 2 '--function goes with --to=c' --function=f
+refuses 2 "--function: '1f' is no name for a function" --to=c --function=1f
+refuses 2 '--inline goes with --to=asm, c, hex, raw and json' --inline --to=dot
 refuses 2 '--load goes with --target=socket, tc and xdp' --load
 refuses 2 '--log goes with --load' --log
 refuses 2 '--attach and --detach go with --target=tc and xdp' --target=socket --attach=lo

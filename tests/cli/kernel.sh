@@ -214,6 +214,41 @@ else
 	skip 'tc takes no object'
 fi
 
+# ---- a function in somebody's program ----
+
+# clang as a cross compiler: the kernel's headers lie where the host's are.
+headers=$(printf '#include <asm/types.h>\n' | $CC -M -E -x c - 2>/dev/null |
+	tr ' ' '\n' | sed -n 's|/asm/types.h$||p')
+if command -v clang >/dev/null 2>&1 && command -v tc >/dev/null 2>&1 &&
+	echo 'int x;' | clang -target bpf -c -x c -o probe.o - 2>/dev/null; then
+	for level in 0 2; do
+		for target in xdp tc; do
+			context=xdp_md
+			[ $target = xdp ] || context=__sk_buff
+			{
+				echo '#include <linux/bpf.h>'
+				"$tool" --from=bpf_asm -f web.bpf_asm --target=$target -O $level \
+					--to=c --function=is_web --match=0 --miss=2
+				echo "__attribute__((section(\"$target\"), used))"
+				echo "int prog(struct $context *c) { return is_web(c) == 0 ? 2 : $(
+					[ $target = xdp ] && echo 1 || echo 0); }"
+				echo '__attribute__((section("license"), used))'
+				echo 'char _license[] = "BSD";'
+			} >own.c
+			check "$target, level $level: clang takes the function" clang -target bpf -O2 \
+				-Wall -Wextra -Werror "-I$headers" -c -o own.o own.c
+		done
+		check "tc, level $level: the verifier takes it" sh -c \
+			'tc qdisc replace dev sender clsact &&
+			tc filter replace dev sender egress handle 1 prio 7 bpf da obj own.o sec tc'
+		check_same "tc, level $level: it drops what matches" '81:2 81:4' \
+			"$(python3 frames.py 100 1 2 3 4)"
+		tc qdisc del dev sender clsact
+	done
+else
+	skip 'no clang for eBPF, or no tc: the function is in no program'
+fi
+
 # ---- from a tcpdump filter, as the manual page shows it ----
 
 if command -v tcpdump >/dev/null 2>&1; then

@@ -129,7 +129,7 @@ static const struct {
 	{ "ip", DLT_EN10MB, 0, SIFT_NETMASK_UNKNOWN, 0, NULL },
 	{ "ip", DLT_EN10MB, 0x80000000, SIFT_NETMASK_UNKNOWN, 0,
 	  "snapshot length 2147483648, but the limit is 2147483647" },
-	{ "ip", DLT_EN10MB, SNAPLEN, SIFT_NETMASK_UNKNOWN, 8, "unknown flags 0x8" },
+	{ "ip", DLT_EN10MB, SNAPLEN, SIFT_NETMASK_UNKNOWN, 16, "unknown flags 0x10" },
 };
 
 /* The address family before a loopback frame has the byte order of its host. */
