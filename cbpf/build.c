@@ -357,6 +357,18 @@ guarded(struct builder *b, uint32_t size, uint32_t base, uint64_t off)
 	return opt_load(b->o, OPT_LOAD, size, base, (uint32_t)off);
 }
 
+/* By the target's own load, whose offset is what the classic program says. */
+static uint32_t
+fetched(struct builder *b, uint32_t size, uint32_t base, uint32_t off)
+{
+	bool made;
+	uint32_t v = opt_fetch(b->o, size, base, off, &made);
+
+	if (made)
+		add_effect(b, OPT_EFFECT_CALL, v, 0);
+	return v;
+}
+
 static uint32_t
 size_of(const struct cbpf_insn *insn)
 {
@@ -370,6 +382,10 @@ load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
 	uint32_t off, base = OPT_NONE;
 	enum lower_window window = lower_window(b->o->l, k, &off);
 
+	if (b->o->l->target->opt->fetches) {
+		*value = fetched(b, size, OPT_NONE, k);
+		return 0;
+	}
 	if (window == WINDOW_NET || window == WINDOW_LL) {
 		base = window == WINDOW_NET ? b->o->net : b->o->ll;
 		if (base == OPT_NONE && b->o->l->target->has_headers) {
@@ -383,12 +399,39 @@ load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
 	return 0;
 }
 
+/* The program goes on, in a new block, only where a value is no larger; else it ends with 0. */
+static void
+need_at_most(struct builder *b, uint32_t value, uint32_t max)
+{
+	struct opt *o = b->o;
+	uint32_t next = opt_new_block(o), other = opt_new_block(o);
+
+	if (o->failed)
+		return;
+	end_if(b, EBPF_JGT, value, opt_const(o, max), other, next);
+	if (o->failed)
+		return;
+	enter(b, other, 0);
+	end_ret(b, opt_const(o, 0));
+	if (!o->failed)
+		enter(b, next, UINT32_MAX);
+}
+
 static void
 load_ind(struct builder *b, uint32_t k, uint32_t size)
 {
 	struct opt *o = b->o;
 	uint32_t x = b->vars[VAR_X];
 	uint64_t off = k;
+
+	if (o->l->target->opt->fetches) {
+		/* in dialect pcap the sum does not wrap */
+		if (o->l->dialect == CBPF_DIALECT_PCAP && o->values[x].max > INT32_MAX - k)
+			need_at_most(b, x, INT32_MAX - k);
+		if (!o->failed)
+			b->vars[VAR_A] = fetched(b, size, x, k);
+		return;
+	}
 
 	if (o->l->dialect == CBPF_DIALECT_KERNEL &&
 	    (uint64_t)o->values[x].max + k > INT32_MAX) {
@@ -416,7 +459,6 @@ call(struct builder *b, uint32_t value)
 	if (b->o->values[value].op != OPT_CALL)
 		return;
 	add_effect(b, OPT_EFFECT_CALL, value, 0);
-	b->o->has_calls = true;
 }
 
 /* The program goes on, in a new block, only where the packet has the value. */

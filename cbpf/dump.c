@@ -123,6 +123,7 @@ say_value(struct dump *d, uint32_t id, unsigned depth)
 		return;
 	case OPT_PHI:
 	case OPT_CALL:
+	case OPT_FETCH:
 		say(d, "%s v%" PRIu32, names[v->op], id);
 		return;
 	default:

@@ -438,6 +438,9 @@ use_operands(const struct opt *o, uint32_t *uses, uint32_t v)
 	case OPT_RAW:
 		use(uses, o->data);
 		break;
+	case OPT_FETCH:
+		use(uses, value->a);
+		return;
 	default:
 		break;
 	}

@@ -7,6 +7,7 @@
  * end the program with 0 where there is nothing to load.
  */
 #include "cbpf/lower_skb.h"
+#include "cbpf/opt.h"
 
 /* Where A waits while a load has R0. */
 #define REG_SAVED EBPF_R8
@@ -62,4 +63,5 @@ const struct lower_target lower_socket = {
 	.abs = load_abs,
 	.ind = load_ind,
 	.ancillary = lower_skb_ancillary,
+	.opt = &opt_socket,
 };

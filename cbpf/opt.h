@@ -50,7 +50,8 @@
 	O(WINDOW, "window") /* offset in the data that a means; headers at b (link), k (network) */\
 	O(TAGGED, "tagged") /* network layer of a frame with a VLAN tag or none: at k, tag at size */\
 	O(PHI, "phi")                                                                              \
-	O(CALL, "call") /* helper k (context, a, b) */
+	O(CALL, "call") /* helper k (context, a, b) */                                             \
+	O(FETCH, "fetch") /* size bytes at (a) + k, by a load that ends the program without them */
 
 enum opt_op {
 #define O(id, name) OPT_##id,
@@ -74,7 +75,7 @@ enum opt_effect_kind {
 	OPT_EFFECT_NONE,        /* taken out */
 	OPT_EFFECT_GUARD,       /* n bytes are in the packet from (base) on */
 	OPT_EFFECT_NONZERO,     /* base is not 0 */
-	OPT_EFFECT_CALL,        /* base is the call's value */
+	OPT_EFFECT_CALL,        /* base is the value of a call, or of a fetch */
 };
 
 struct opt_effect {
@@ -139,7 +140,7 @@ struct opt {
 	size_t n_order;
 	uint32_t block;                 /* that values are being made for */
 	uint32_t origin;
-	bool has_calls;
+	uint32_t last_fetch;            /* the newest; older ones behind it */
 	bool has_random;                /* drawing numbers is seen from outside */
 	bool changed;                   /* edges or ends, since opt_flow() */
 	bool failed;                    /* out of memory */
@@ -159,6 +160,7 @@ struct opt_missing {
  * err set.
  */
 struct opt_target {
+	bool fetches;           /* packet bytes by loads that end the program without them */
 	/*
 	 * Make the values data, hlen or end, len, and ctx, net and ll where there
 	 * are such.  A len that is a call is called as the program begins.
@@ -172,7 +174,7 @@ struct opt_target {
 			 struct opt_missing *missing);
 };
 
-extern const struct opt_target opt_packet, opt_buffer, opt_tc, opt_xdp;
+extern const struct opt_target opt_packet, opt_buffer, opt_socket, opt_tc, opt_xdp;
 
 /*
  * With end: offsets that loads reach at most, from the data's start and from a
@@ -209,6 +211,8 @@ uint32_t opt_window(struct opt *o, uint32_t sum);
 uint32_t opt_tagged(struct opt *o, uint32_t off, uint32_t tag_at);
 uint32_t opt_phi(struct opt *o, uint32_t block);
 uint32_t opt_call(struct opt *o, int32_t helper, uint32_t a, uint32_t x);
+/* made: whether it is a new one, to be an effect here; else one that was before. */
+uint32_t opt_fetch(struct opt *o, uint32_t size, uint32_t base, uint32_t off, bool *made);
 
 void opt_fold(struct opt *o, uint32_t v);
 

@@ -80,6 +80,16 @@ is_move(const struct lir_insn *i)
 				       i->insn.code == (EBPF_ALU64 | EBPF_MOV | EBPF_X));
 }
 
+/* Only R6 to R9 keep what they hold: over helpers, and over loads from packets. */
+static bool
+is_call(const struct lir_insn *i)
+{
+	return i->kind == LIR_INSN && (i->insn.code == (EBPF_JMP | EBPF_CALL) ||
+				       (EBPF_CLASS(i->insn.code) == EBPF_LD &&
+					((i->insn.code & 0xe0) == EBPF_ABS ||
+					 (i->insn.code & 0xe0) == EBPF_IND)));
+}
+
 /* ---- spans ---- */
 
 static void
@@ -146,8 +156,7 @@ find_calls(struct allocation *a)
 	for (size_t i = 0; i < lir->n; i++) {
 		if (lir->insns[i].before_call)
 			first = 2 * (uint32_t)i;
-		if (lir->insns[i].kind == LIR_INSN &&
-		    lir->insns[i].insn.code == (EBPF_JMP | EBPF_CALL)) {
+		if (is_call(&lir->insns[i])) {
 			calls[n++] = first;
 			calls[n++] = 2 * (uint32_t)i;
 		}

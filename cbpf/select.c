@@ -407,6 +407,7 @@ compute(struct selection *s, uint32_t v, uint32_t dst)
 	case OPT_ENTRY:
 	case OPT_PHI:
 	case OPT_CALL:
+	case OPT_FETCH:
 		break;
 	}
 	/* a phi or a call that does not dominate its use: no graph of ours */
@@ -431,6 +432,7 @@ operands(const struct selection *s, uint32_t v, uint32_t out[4])
 	case OPT_CONST64:
 	case OPT_PHI:
 	case OPT_CALL:
+	case OPT_FETCH:
 	case OPT_ENTRY:
 		return 0;
 	case OPT_LOAD:
@@ -495,6 +497,29 @@ sel_needed_reg(struct selection *s, uint32_t v)
 
 /* ---- effects ---- */
 
+/* R0 = bytes at a constant, or at a register and a constant; R6 is the context. */
+static void
+fetch(struct selection *s, uint32_t v)
+{
+	const struct opt_value *value = &s->o->values[v];
+	uint8_t size = value->size == 4 ? EBPF_W : value->size == 2 ? EBPF_H : EBPF_B;
+	struct ebpf_insn load = { .code = EBPF_LD | EBPF_ABS | size, .imm = (int32_t)value->k };
+	uint32_t base = LIR_NO_REG, result;
+	size_t first;
+
+	if (value->a != OPT_NONE) {
+		base = sel_needed_reg(s, value->a);
+		load.code = EBPF_LD | EBPF_IND | size;
+	}
+	first = s->lir.n;
+	sel_put(s, load, LIR_NO_REG, base);
+	result = sel_new_reg(s);
+	sel_mov32(s, result, EBPF_R0);
+	if (s->lir.failed == 0)
+		s->lir.insns[first].before_call = true;
+	sel_keep(s, KEEP_VALUE, v, s->block, result);
+}
+
 static void
 call(struct selection *s, uint32_t v)
 {
@@ -537,7 +562,10 @@ select_effects(struct selection *s, const struct opt_block *b)
 			sel_jump_k(s, EBPF_JEQ, sel_needed_reg(s, e->base), 0, sel_zero_label(s));
 			break;
 		case OPT_EFFECT_CALL:
-			call(s, e->base);
+			if (s->o->values[e->base].op == OPT_FETCH)
+				fetch(s, e->base);
+			else
+				call(s, e->base);
 			break;
 		}
 	}
@@ -790,6 +818,14 @@ select_block(struct selection *s)
 	select_end(s, b);
 }
 
+static void
+pin_context(struct selection *s)
+{
+	s->lir.pins_ctx = true;
+	sel_put(s, insn_alu64_x(EBPF_MOV, 0, 0), EBPF_R6, EBPF_R1);
+	sel_keep(s, KEEP_VALUE, s->o->ctx, 0, EBPF_R6);
+}
+
 /*
  * What goes on behind the program needs the context.  Of addresses, each load from
  * the context is a new one, of which nothing is proven: there is one.
@@ -797,9 +833,7 @@ select_block(struct selection *s)
 static void
 begin_direct(struct selection *s)
 {
-	s->lir.pins_ctx = true;
-	sel_put(s, insn_alu64_x(EBPF_MOV, 0, 0), EBPF_R6, EBPF_R1);
-	sel_keep(s, KEEP_VALUE, s->o->ctx, 0, EBPF_R6);
+	pin_context(s);
 	sel_needed_reg(s, s->o->data);
 	sel_needed_reg(s, s->o->end);
 }
@@ -824,6 +858,10 @@ take_over_entry(struct selection *s)
 	s->block = 0;
 	if (s->o->l->target->retries && has_guards(s->o)) {
 		begin_direct(s);
+		return;
+	}
+	if (s->o->l->target->opt->fetches) {
+		pin_context(s);
 		return;
 	}
 	for (uint32_t v = 1; v < s->o->n_values; v++) {
@@ -863,8 +901,8 @@ find_zero(struct selection *s)
 			s->zero_place = i;
 			return;
 		}
-		if (b->n_effects > 0)
-			return;
+		if (b->n_effects > 0 || (s->o->l->target->acts && b->end == OPT_END_RET))
+			return;         /* it may want to jump there */
 	}
 }
 
@@ -875,7 +913,7 @@ find_early(struct selection *s)
 		const struct opt_value *value = &s->o->values[v];
 
 		if (s->uses[v] == 0 || value->cost <= CHEAP || value->op == OPT_PHI ||
-		    value->op == OPT_CALL || value->op == OPT_WINDOW ||
+		    value->op == OPT_CALL || value->op == OPT_FETCH || value->op == OPT_WINDOW ||
 		    value->block == OPT_NO_BLOCK ||
 		    s->o->blocks[value->block].place == OPT_NO_BLOCK)
 			continue;

@@ -186,6 +186,31 @@ opt_call(struct opt *o, int32_t helper, uint32_t a, uint32_t x)
 					     .bits = UINT32_MAX });
 }
 
+/* Fetches that are looked at, from the last one back. */
+#define MAX_FETCHES 64
+
+uint32_t
+opt_fetch(struct opt *o, uint32_t size, uint32_t base, uint32_t off, bool *made)
+{
+	uint32_t max = size == 1 ? UINT8_MAX : size == 2 ? UINT16_MAX : UINT32_MAX, looks = 0;
+
+	*made = false;
+	for (uint32_t v = o->last_fetch; v != OPT_NONE && looks < MAX_FETCHES; looks++) {
+		const struct opt_value *value = &o->values[v];
+
+		if (value->size == size && value->a == base && value->k == off &&
+		    opt_dominates(o, value->block, o->block))
+			return v;
+		v = value->b;
+	}
+	*made = true;
+	/* b: the fetch before it; never equal to another by that */
+	o->last_fetch = intern(o, (struct opt_value){ .op = OPT_FETCH, .size = size, .a = base,
+						      .k = off, .b = o->last_fetch, .max = max,
+						      .bits = max });
+	return o->last_fetch;
+}
+
 /* ---- arithmetic ---- */
 
 static bool

@@ -196,7 +196,7 @@ enum cbpf_target {
 	CBPF_TARGET_BUFFER = 1, /**< R1 = data, R2 = its length; no metadata */
 	/**
 	 * R1 = struct __sk_buff: a socket filter of the Linux kernel, to be
-	 * loaded as BPF_PROG_TYPE_SOCKET_FILTER.  Its code is that of level 0.
+	 * loaded as BPF_PROG_TYPE_SOCKET_FILTER.
 	 */
 	CBPF_TARGET_SOCKET = 2,
 	/**

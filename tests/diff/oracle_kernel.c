@@ -148,13 +148,17 @@ static int
 attach_program(struct kernel *k, size_t i, const struct cbpf_insn *insns, size_t n_insns,
 	       struct ebpf_err *err)
 {
+	/* each level in turn */
+	const struct cbpf_lower_opts opts = {
+		.size = sizeof(opts), .level = (enum cbpf_level)(CBPF_LEVEL_0 + k->n_lowered % 3),
+	};
 	struct cbpf_lowered lowered;
 	struct cbpf_prog *prog;
 	int rc = -EINVAL;
 
 	k->is_on[i] = true;
 	if (k->lowers && cbpf_check(insns, n_insns, CBPF_DIALECT_KERNEL, &prog, NULL) == 0) {
-		rc = cbpf_lower(prog, CBPF_TARGET_SOCKET, NULL, &lowered, NULL);
+		rc = cbpf_lower(prog, CBPF_TARGET_SOCKET, &opts, &lowered, NULL);
 		cbpf_prog_free(prog);
 	}
 	if (rc == 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Target tc for the optimiser: R1 is struct __sk_buff. */
+/* Metadata in struct __sk_buff for the optimiser: targets socket and tc. */
 #include "cbpf/ancillary.h"
 #include "cbpf/kernel.h"
 #include "cbpf/opt.h"
@@ -10,14 +10,20 @@ field(struct opt *o, uint32_t off)
 	return opt_field(o, o->ctx, off, 4, UINT32_MAX);
 }
 
-/* Where the headers are is not to be seen: what loads from them asks helpers. */
+/* Where the headers are is not to be seen: what loads from them asks the kernel. */
 static void
-begin(struct opt *o)
+begin_socket(struct opt *o)
 {
 	o->ctx = opt_entry(o, EBPF_R1);
+	o->len = field(o, SKB_LEN);
+}
+
+static void
+begin_tc(struct opt *o)
+{
+	begin_socket(o);
 	o->data = field(o, SKB_DATA);
 	o->end = field(o, SKB_DATA_END);
-	o->len = field(o, SKB_LEN);
 }
 
 static int
@@ -68,7 +74,13 @@ ancillary(struct opt *o, uint32_t ad, uint32_t a, uint32_t x, uint32_t *value,
 	}
 }
 
+const struct opt_target opt_socket = {
+	.fetches = true,
+	.begin = begin_socket,
+	.ancillary = ancillary,
+};
+
 const struct opt_target opt_tc = {
-	.begin = begin,
+	.begin = begin_tc,
 	.ancillary = ancillary,
 };
