@@ -90,7 +90,7 @@ for n in range(4000):
     print('ld [%d]' % (n % 60))
 print('ret a')
 END
-"$tool" --from=bpf_asm -f long.bpf_asm --target=socket --load >out 2>err
+"$tool" --from=bpf_asm -f long.bpf_asm --target=socket -O 0 --load >out 2>err
 check_same 'too large for a socket' \
 	"no socket takes it: it is larger than net.core.optmem_max, $(cat \
 		/proc/sys/net/core/optmem_max) bytes" "$(tail -n 1 out)"

@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include "ebpf/check.h"
 #include "ebpf/verify.h"
 
 #include "ebpf/arith.h"
@@ -575,7 +576,10 @@ one_program(struct totals *t, const struct guarded g[2], const struct world *wor
 	opts.entry = world != NULL ? EBPF_GEN_PACKET : EBPF_GEN_MEMORY;
 	ebpf_gen(&p, &opts, &rng);
 	t->n_programs++;
-	if (ebpf_link_check(world != NULL ? &world->link : &no_link, p.insns, p.n, &err) < 0 ||
+	/* as the loader does; what is wrong may stand where the verifier proves nobody comes */
+	if (ebpf_check_form(world != NULL ? &world->type : ebpf_prog_type_raw(), p.insns, p.n,
+			    &err) < 0 ||
+	    ebpf_link_check(world != NULL ? &world->link : &no_link, p.insns, p.n, &err) < 0 ||
 	    ebpf_verify(p.insns, p.n, &env, &result, &err) < 0) {
 		if (strncmp(err.text, "insn ", 5) != 0 && strncmp(err.text, "program", 7) != 0)
 			fail_with(&p, seed, opts.mem_size, err.text);
