@@ -240,8 +240,10 @@ cost_of_lowering(const struct cbpf_prog *prog, enum cbpf_level level, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		double start = now_us();
 
-		ebpf_prog_put(lower(prog, level));
+		struct ebpf_prog *made = lower(prog, level);
+
 		us[i] = now_us() - start;
+		ebpf_prog_put(made);
 	}
 	qsort(us, n, sizeof(*us), by_value);
 	return us[n / 2];

@@ -7,6 +7,9 @@
 #include "cbpf/kernel.h"
 #include "cbpf/lower_helper.h"
 #include "cbpf/opt.h"
+#include "ebpf/err.h"
+
+#include <errno.h>
 
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_QINQ 0x88a8
@@ -56,6 +59,14 @@ load_net(struct lowering *l, uint8_t size)
 }
 
 static int
+refuse(struct lowering *l, uint32_t ad, const char *who)
+{
+	return ebpf_err_set(l->err, -EINVAL,
+			    "insn %zu: ancillary load '%s': struct xdp_md has no field for it, %s",
+			    l->pc, cbpf_ancillaries[ad / 4].listing, who);
+}
+
+static int
 ancillary(struct lowering *l, uint32_t ad)
 {
 	switch (ad) {
@@ -73,11 +84,9 @@ ancillary(struct lowering *l, uint32_t ad)
 	case CBPF_AD_NLATTR:
 	case CBPF_AD_NLATTR_NEST:
 	case CBPF_AD_PAY_OFFSET:
-		return lower_refuse(l, "an ancillary load that struct xdp_md has no field for: "
-				       "target packet has");
+		return refuse(l, ad, "target packet has");
 	default:
-		return lower_refuse(l, "an ancillary load that struct xdp_md has no field for: "
-				       "targets packet, socket and tc have");
+		return refuse(l, ad, "targets packet, socket and tc have");
 	}
 }
 

@@ -10,7 +10,6 @@
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
 #include "ebpf/map.h"
-#include "ebpf/random.h"
 #include "ebpf/sized.h"
 
 #include <errno.h>
@@ -114,8 +113,6 @@ ebpf_link_init(struct ebpf_link *link, const struct ebpf_prog_type *type,
 	link->env.print_arg = opts->print_arg;
 	link->env.random_seed = opts->random_seed;
 	atomic_init(&link->env.draws, 0);
-	if (opts->random_seed == 0)
-		ebpf_random(&link->env.random_seed, sizeof(link->env.random_seed));
 	if ((rc = take_helpers(link, type, opts, err)) < 0 ||
 	    (rc = take_maps(link, type, opts, err)) < 0)
 		ebpf_link_free(link);

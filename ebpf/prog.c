@@ -27,6 +27,7 @@
 #include "ebpf/link.h"
 #include "ebpf/prog_alloc.h"
 #include "ebpf/prove.h"
+#include "ebpf/random.h"
 #include "ebpf/sized.h"
 
 #include <errno.h>
@@ -51,6 +52,17 @@ may_reenter(const struct ebpf_prog_aux *aux)
 			continue;
 		i = ebpf_helper_index(type, aux->insns[pc].imm);
 		if (i >= 0 && (type->helpers[i].fn == NULL || type->helpers[i].may_reenter))
+			return true;
+	}
+	return false;
+}
+
+static bool
+calls_helpers(const struct ebpf_prog_aux *aux)
+{
+	for (size_t pc = 0; pc < aux->n_insns; pc++) {
+		if (aux->insns[pc].code == (EBPF_JMP | EBPF_CALL) &&
+		    ebpf_op_of(&aux->insns[pc]) == EBPF_OP_CALL)
 			return true;
 	}
 	return false;
@@ -497,6 +509,9 @@ load(const struct ebpf_prog_type *type, const struct ebpf_insn *insns, size_t n_
 	    (rc = rewrite(aux, &proof, err)) < 0 || (rc = grow(&prog, err)) < 0)
 		goto fail;
 	aux->may_reenter = may_reenter(aux);
+	/* numbers are drawn by helpers alone */
+	if (aux->link.env.random_seed == 0 && calls_helpers(aux))
+		ebpf_random(&aux->link.env.random_seed, sizeof(aux->link.env.random_seed));
 	prog->mem_size = verified_size(aux, &opts);
 	prog->helpers = aux->link.type.helpers;
 	prog->env = env != NULL ? env : &aux->link.env;

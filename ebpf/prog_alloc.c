@@ -97,7 +97,9 @@ ebpf_prog_alloc(const struct ebpf_prog_type *type, const struct ebpf_insn *insns
 
 	if (aux == NULL)
 		return NULL;
-	prog = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* all of it is written at once: no page is left to be asked for by a fault */
+	prog = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (prog == MAP_FAILED) {
 		aux_free(aux);
 		return NULL;

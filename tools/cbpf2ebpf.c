@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "tools/cbpf2ebpf_counter.h"
 #include "tools/cbpf2ebpf_file.h"
 #include "tools/cbpf2ebpf_forms.h"
 #include "tools/cbpf2ebpf_kernel.h"
@@ -268,6 +269,8 @@ translate(struct options *o, const struct cbpf_prog *prog, struct text *text)
 
 	t.cbpf = cbpf_prog_insns(prog, &t.n_cbpf);
 	t.cbpf_lines = cbpf_lines = list_classic(t.cbpf, t.n_cbpf, &cbpf_block);
+	if (o->counter)
+		add_counter(o, &lowered, &t.map_at);
 	if (o->in_line)
 		make_inline(o, &lowered);
 	if (o->load)

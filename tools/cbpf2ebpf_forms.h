@@ -13,6 +13,7 @@ struct translation {
 	const struct cbpf_insn *cbpf;
 	size_t n_cbpf;
 	const struct cbpf_lowered *ebpf;
+	size_t map_at;          /* where it counts: the slot that loads the map's address */
 	char *const *cbpf_lines; /* as tcpdump -d has them */
 	char *const *ebpf_lines; /* NULL: second half of the one before */
 };

@@ -40,6 +40,7 @@ static const char help_text[] =
 	"  --to=FORM             asm (default), c, hex, raw, json, dot, elf; or, classic\n"
 	"                        again, d, dd, ddd, xt_bpf, bpf_asm\n"
 	"  --side-by-side        with asm: the classic instruction that each came from\n"
+	"  --counter             with elf: count packets and bytes that match, in a map\n"
 	"  --function=NAME       with c: a function of that name rather than an array\n"
 	"  --inline              what ends the program leads to its end instead, where\n"
 	"                        other code follows\n"
@@ -179,6 +180,7 @@ enum {
 	OPT_NO_PCAP_OPT,
 	OPT_SIDE_BY_SIDE,
 	OPT_CLASSIC,
+	OPT_COUNTER,
 	OPT_FUNCTION,
 	OPT_INLINE,
 	OPT_TRACE_PASSES,
@@ -201,6 +203,7 @@ static const struct option long_options[] = {
 	{ "no-pcap-opt", no_argument, NULL, OPT_NO_PCAP_OPT },
 	{ "side-by-side", no_argument, NULL, OPT_SIDE_BY_SIDE },
 	{ "classic", no_argument, NULL, OPT_CLASSIC },
+	{ "counter", no_argument, NULL, OPT_COUNTER },
 	{ "function", required_argument, NULL, OPT_FUNCTION },
 	{ "inline", no_argument, NULL, OPT_INLINE },
 	{ "trace-passes", no_argument, NULL, OPT_TRACE_PASSES },
@@ -358,6 +361,9 @@ set_option(struct options *o, int option, const char *arg)
 	case OPT_CLASSIC:
 		o->classic = true;
 		break;
+	case OPT_COUNTER:
+		o->counter = true;
+		break;
 	case OPT_FUNCTION:
 		o->function = parse_identifier(arg);
 		break;
@@ -438,6 +444,8 @@ parse_options(int argc, char **argv)
 		set_option(&o, option, optarg);
 	if (o.side_by_side && o.to != TO_ASM)
 		usage("--side-by-side goes with --to=asm");
+	if (o.counter && (o.to != TO_ELF || o.load))
+		usage("--counter goes with --to=elf, and not with --load");
 	if (o.function != NULL && o.to != TO_C)
 		usage("--function goes with --to=c");
 	if (o.in_line && (o.function != NULL || o.load || o.to < TO_ASM || o.to == TO_ELF ||

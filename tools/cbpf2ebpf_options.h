@@ -35,6 +35,7 @@ struct options {
 	bool side_by_side;      /* TO_ASM: beside the classic instructions */
 	bool classic;           /* TO_DOT: draw that program */
 	const char *function;   /* TO_C: NULL, or the name of a function */
+	bool counter;           /* TO_ELF: count what matches in a map */
 	bool in_line;           /* exits lead to the program's end */
 	const char *expression; /* NULL: none on the command line */
 	const char *in;         /* NULL: standard input */

@@ -686,12 +686,13 @@ static const struct {
 	{ { CBPF_STMT(CBPF_LD | CBPF_W | CBPF_ABS, CBPF_AD_OFF + CBPF_AD_MARK),
 	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
 	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, false,
-	  "insn 0: an ancillary load that struct xdp_md has no field for: "
+	  "insn 0: ancillary load 'mark': struct xdp_md has no field for it, "
 	  "targets packet, socket and tc have" },
 	{ { CBPF_STMT(CBPF_LD | CBPF_W | CBPF_ABS, CBPF_AD_OFF + CBPF_AD_HATYPE),
 	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
 	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, false,
-	  "insn 0: an ancillary load that struct xdp_md has no field for: target packet has" },
+	  "insn 0: ancillary load 'hatype': struct xdp_md has no field for it, "
+	  "target packet has" },
 	{ { CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, CBPF_NET_OFF),
 	    CBPF_STMT(CBPF_RET | CBPF_A, 0) },
 	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, false,

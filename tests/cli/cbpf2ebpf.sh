@@ -477,6 +477,7 @@ refuses 2 "-O: 'x' is none of 0, 1, 2" -O x
 refuses 2 '--match and --miss go with --target=tc and xdp' --match=ok
 refuses 2 "--match: 'x' is none of aborted, drop, pass, tx, redirect" --target=xdp --match=x
 refuses 2 "--miss: '4294967296' is no number of 32 bits" --target=tc --miss=4294967296
+refuses 2 '--counter goes with --to=elf, and not with --load' --counter
 refuses 2 '--function goes with --to=c' --function=f
 refuses 2 "--function: '1f' is no name for a function" --to=c --function=1f
 refuses 2 '--inline goes with --to=asm, c, hex, raw and json' --inline --to=dot

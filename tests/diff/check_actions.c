@@ -11,6 +11,7 @@
 
 #include "cbpf/insn.h"
 #include "ebpf/err.h"
+#include "ebpf/insn.h"
 #include "tests/diff/generate.h"
 #include "tests/diff/kernel_prog.h"
 #include "tests/diff/reference.h"
@@ -202,14 +203,30 @@ judge(const struct kind *kind, const struct diff_case *c, int level, int prog,
 		judge_packets(kind, c, level, prog, lowered, others[i].packets);
 }
 
+/* No instruction is of a later generation. */
+static void
+check_cpu(const struct cbpf_lowered *l, enum cbpf_cpu cpu)
+{
+	for (size_t pc = 0; pc < l->n_insns; pc++) {
+		int op = ebpf_op_of(&l->insns[pc]);
+
+		ck_assert_msg(op >= 0 && ebpf_ops[op].cpu <= (unsigned)cpu, "slot %zu: code %02x in v%d",
+			      pc, l->insns[pc].code, (int)cpu);
+		pc += l->insns[pc].code == (EBPF_LD | EBPF_IMM | EBPF_DW);
+	}
+}
+
 /* -EPERM, -EOPNOTSUPP: the kernel cannot be asked. */
 static int
 compare(const struct kind *kind, const struct diff_case *c, int level, struct ebpf_err *err)
 {
 	static const struct cbpf_net_base ethernet = { .off = 14 };
 	static const struct cbpf_actions actions = { .match = MATCH, .miss = MISS };
-	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = levels[level],
-					      .net_base = &ethernet, .actions = &actions };
+	/* v4 is not for every kernel */
+	const struct cbpf_lower_opts opts = {
+		.size = sizeof(opts), .level = levels[level], .net_base = &ethernet,
+		.actions = &actions, .cpu = (enum cbpf_cpu)(CBPF_CPU_V1 + c->index % 3),
+	};
 	struct cbpf_lowered lowered = { 0 };
 	struct cbpf_prog *prog;
 	int fd, rc;
@@ -223,6 +240,7 @@ compare(const struct kind *kind, const struct diff_case *c, int level, struct eb
 		return 0;
 	}
 	ck_assert_msg(rc == 0, "%s", err->text);
+	check_cpu(&lowered, opts.cpu);
 	fd = kernel_prog_load(kind->type, lowered.insns, lowered.n_insns, err);
 	if (fd == -E2BIG || (fd == -EACCES && jumps_back(c))) {
 		/* a verifier follows loops to their end, and these take a budget */
