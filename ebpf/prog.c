@@ -36,6 +36,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
+static bool
+is_helper_call(const struct ebpf_insn *insn)
+{
+	return insn->code == (EBPF_JMP | EBPF_CALL) && ebpf_op_of(insn) == EBPF_OP_CALL;
+}
+
+static bool
+calls_helpers(const struct ebpf_prog_aux *aux)
+{
+	for (size_t pc = 0; pc < aux->n_insns; pc++) {
+		if (is_helper_call(&aux->insns[pc]))
+			return true;
+	}
+	return false;
+}
+
 /* Whether it may run again before it is done: by a helper, or by one of what it goes on to. */
 static bool
 may_reenter(const struct ebpf_prog_aux *aux)
@@ -48,21 +64,10 @@ may_reenter(const struct ebpf_prog_aux *aux)
 	for (size_t pc = 0; pc < aux->n_insns; pc++) {
 		int32_t i;
 
-		if (ebpf_op_of(&aux->insns[pc]) != EBPF_OP_CALL)
+		if (!is_helper_call(&aux->insns[pc]))
 			continue;
 		i = ebpf_helper_index(type, aux->insns[pc].imm);
 		if (i >= 0 && (type->helpers[i].fn == NULL || type->helpers[i].may_reenter))
-			return true;
-	}
-	return false;
-}
-
-static bool
-calls_helpers(const struct ebpf_prog_aux *aux)
-{
-	for (size_t pc = 0; pc < aux->n_insns; pc++) {
-		if (aux->insns[pc].code == (EBPF_JMP | EBPF_CALL) &&
-		    ebpf_op_of(&aux->insns[pc]) == EBPF_OP_CALL)
 			return true;
 	}
 	return false;

@@ -2,7 +2,8 @@
 /*
  * Expressions with 'vlan', compiled for frames whose tag the kernel takes off, judge
  * in the running kernel what the plain ones judge of the frames as they were sent:
- * as classic socket filters, and lowered for its extended ones.
+ * as classic socket filters, and lowered for its extended ones.  Those without judge
+ * what the kernel shows of the frame.
  *
  * The witness is a socket that accepts all.  Packet sockets are served youngest
  * first, so once it has a frame the other has had it, and accepted it or not.
@@ -10,6 +11,7 @@
 #include "config.h" /* system extensions: MSG_TRUNC, SO_ATTACH_BPF */
 
 #include "ebpf/err.h"
+#include "tests/diff/generate.h"
 #include "tests/diff/kernel_prog.h"
 #include "tests/diff/reference.h"
 #include "tests/diff/veth.h"
@@ -21,6 +23,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -129,16 +132,16 @@ packet_socket(int ifindex, int protocol)
 
 /* Send a frame and wait till it has come: whether the filter accepted it. */
 static bool
-is_accepted(int sender, int witness, int filtered, const struct frame *f)
+is_accepted(int sender, int witness, int filtered, const uint8_t *frame, uint32_t len)
 {
 	struct pollfd there = { .fd = witness, .events = POLLIN };
-	uint8_t bytes[MAX_FRAME];
+	uint8_t bytes[12];
 
-	ck_assert_int_eq(send(sender, f->bytes, f->len, 0), (int)f->len);
+	ck_assert_int_eq(send(sender, frame, len, 0), (int)len);
 	do {
 		ck_assert_msg(poll(&there, 1, 10000) == 1, "a frame never arrived");
-	} while (recv(witness, bytes, sizeof(bytes), 0) < 14 ||
-		 memcmp(bytes, f->bytes, 12) != 0);
+	} while (recv(witness, bytes, sizeof(bytes), 0) != sizeof(bytes) ||
+		 memcmp(bytes, frame, sizeof(bytes)) != 0);
 	return recv(filtered, bytes, sizeof(bytes), MSG_DONTWAIT) > 0;
 }
 
@@ -154,14 +157,16 @@ attach_classic(int fd, const struct cbpf_insn *insns, size_t n)
 
 /* 0, or what kernel_prog_load() gives. */
 static int
-attach_lowered(int fd, const struct cbpf_insn *insns, size_t n, struct ebpf_err *err)
+attach_lowered(int fd, const struct cbpf_insn *insns, size_t n, enum cbpf_level level,
+	       struct ebpf_err *err)
 {
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = level };
 	struct cbpf_lowered lowered;
 	struct cbpf_prog *prog;
 	int loaded;
 
 	ck_assert_msg(cbpf_check(insns, n, CBPF_DIALECT_KERNEL, &prog, err) == 0, "%s", err->text);
-	ck_assert_msg(cbpf_lower(prog, CBPF_TARGET_SOCKET, NULL, &lowered, err) == 0, "%s",
+	ck_assert_msg(cbpf_lower(prog, CBPF_TARGET_SOCKET, &opts, &lowered, err) == 0, "%s",
 		      err->text);
 	cbpf_prog_free(prog);
 	loaded = kernel_prog_load(KERNEL_SOCKET_FILTER, lowered.insns, lowered.n_insns, err);
@@ -225,14 +230,16 @@ START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 		filtered = packet_socket(veth.receiver, ETH_P_ALL);
 		if (e % 2 == 0) {
 			attach_classic(filtered, insns, n);
-		} else if ((rc = attach_lowered(filtered, insns, n, &err)) == -EPERM ||
+		} else if ((rc = attach_lowered(filtered, insns, n, CBPF_LEVEL_2,
+						 &err)) == -EPERM ||
 			   rc == -EOPNOTSUPP) {
 			suite_skip("%s", err.text);
 			break;
 		}
 		ck_assert_msg(rc >= 0, "%s", err.text);
 		for (size_t i = 0; i < N_ELEMS(frames); i++) {
-			bool accepts = is_accepted(sender, witness, filtered, &frames[i]);
+			bool accepts = is_accepted(sender, witness, filtered, frames[i].bytes,
+						   frames[i].len);
 
 			ck_assert_msg(accepts == judge(expr, &frames[i]), "%s, frame %zu: %d", expr,
 				      i, accepts);
@@ -245,6 +252,110 @@ START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 	ck_assert_int_gt(n_accepted, 20);
 	close(sender);
 	close(witness);
+}
+END_TEST
+
+/* ---- all expressions ---- */
+
+/* What the kernel shows of a frame to programs without tags of their own: one tag less. */
+static struct sift_view
+view_of(const struct diff_packet *p, bool has_tag, uint8_t *stripped)
+{
+	unsigned type = (unsigned)p->frame[12] << 8 | p->frame[13];
+	bool is_tagged = p->len >= 18 && (type == 0x8100 || type == 0x88a8);
+	uint32_t gap = is_tagged && !has_tag ? 4 : 0;
+	struct sift_view view;
+
+	memcpy(stripped, p->frame, 12);
+	memcpy(stripped + 12, p->frame + 12 + gap, p->len - 12 - gap);
+	sift_view_init(&view, DLT_ETHERNET, stripped, p->len - gap, p->len - gap);
+	return view;
+}
+
+/* One expression, in a socket's extended filter; false: none can be loaded. */
+static bool
+judge_all(const char *expr, enum cbpf_level level, int sender, int witness, int filtered,
+	  const struct diff_case *cases, size_t n_cases, uint64_t *n_accepted)
+{
+	static uint8_t stripped[DIFF_MAX_FRAME];
+	bool has_tag = strstr(expr, "vlan") != NULL;
+	struct cbpf_insn *plain, *insns;
+	struct ebpf_err err = { "" };
+	size_t n_plain, n;
+	int rc;
+
+	ck_assert_msg(sift_expr_compile(expr, DLT_ETHERNET, SNAPLEN, 0, 0, &plain, &n_plain,
+					&err) == 0, "%s: %s", expr, err.text);
+	ck_assert_msg(sift_expr_compile(expr, DLT_ETHERNET, SNAPLEN, 0, SIFT_EXPR_TAG_APART, &insns,
+					&n, &err) == 0, "%s: %s", expr, err.text);
+	rc = attach_lowered(filtered, insns, n, level, &err);
+	for (size_t c = 0; c < n_cases && rc == 0; c++) {
+		for (size_t i = 0; i < DIFF_PACKETS; i++) {
+			const struct diff_packet *p = &cases[c].packets[i];
+			struct sift_view view;
+			bool accepts, expected;
+
+			if (p->len < 14)
+				continue;
+			view = view_of(p, has_tag, stripped);
+			expected = reference_run(plain, CBPF_DIALECT_KERNEL, &view, 0).verdict != 0;
+			accepts = is_accepted(sender, witness, filtered, p->frame, p->len);
+			ck_assert_msg(accepts == expected, "%s, level %d, case %zu, packet %zu: %d",
+				      expr, (int)level - CBPF_LEVEL_0, c, i, accepts);
+			*n_accepted += accepts;
+		}
+	}
+	free(plain);
+	free(insns);
+	if (rc == -EPERM || rc == -EOPNOTSUPP)
+		suite_skip("%s", err.text);
+	else
+		ck_assert_msg(rc == 0, "%s: %s", expr, err.text);
+	return rc == 0;
+}
+
+START_TEST(expressions_judge_in_a_socket)
+{
+	enum { N_CASES = 13 };
+	static struct diff_case cases[N_CASES];
+	uint64_t scale = suite_scaled(100), n = 0, n_tried = 0, n_accepted = 0;
+	const char *srcdir = getenv("srcdir");
+	char line[512], path[512];
+	struct ebpf_err err = { "" };
+	struct veth veth;
+	FILE *list;
+	int rc = veth_open(&veth, &err), sender, witness, filtered;
+
+	if (rc == -EPERM || rc == -EOPNOTSUPP) {
+		suite_skip("%s", err.text);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	sender = packet_socket(veth.sender, 0);
+	witness = packet_socket(veth.receiver, ETH_P_ALL);
+	filtered = packet_socket(veth.receiver, ETH_P_ALL);
+	for (uint64_t c = 0; c < N_CASES; c++)
+		diff_case_init(&cases[c], CBPF_DIALECT_KERNEL, 77, c);
+	snprintf(path, sizeof(path), "%s/tests/cli/expressions.txt", srcdir != NULL ? srcdir : ".");
+	ck_assert_msg((list = fopen(path, "r")) != NULL, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), list) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "EN10MB\t", 7) != 0 || strstr(line, "protochain") != NULL ||
+		    61 * n++ % 100 >= scale)
+			continue;
+		if (!judge_all(line + 7, (enum cbpf_level)(CBPF_LEVEL_0 + n % 3), sender, witness,
+			       filtered, cases, N_CASES, &n_accepted))
+			break;
+		n_tried++;
+	}
+	fclose(list);
+	suite_pairs(n_tried * N_CASES * DIFF_PACKETS);
+	ck_assert(n_tried < 100 || n_accepted > 10 * n_tried);
+	for (uint64_t c = 0; c < N_CASES; c++)
+		diff_case_fini(&cases[c]);
+	close(sender);
+	close(witness);
+	close(filtered);
 }
 END_TEST
 
@@ -275,6 +386,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, tags_are_seen_where_the_kernel_has_put_them);
+	tcase_add_test(tc, expressions_judge_in_a_socket);
 	tcase_add_test(tc, without_vlan_the_program_is_the_plain_one);
 	suite_add_tcase(s, tc);
 	return s;
