@@ -133,7 +133,7 @@ enter:                                                                          
 			break;                                                                     \
 		n_tail_calls++;                                                                    \
 		if (to_->engine == ebpf_interp_leaf) {                                             \
-			R0 = ebpf_interp_leaf(to_, regs[EBPF_R1], ebpf_prog_r2(prog, r2));         \
+			R0 = ebpf_interp_leaf(to_, regs[EBPF_R1], ebpf_prog_r2(to_, r2));          \
 			goto leave;                                                                \
 		}                                                                                  \
 		prog = to_;                                                                        \
