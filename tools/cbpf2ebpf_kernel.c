@@ -48,9 +48,13 @@ _Static_assert(sizeof(struct bpf_insn) == sizeof(struct ebpf_insn), "one layout"
 static int
 load(const struct translation *t, char *log, size_t size, uint32_t level)
 {
-	const struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .log_buf = log,
-						 .log_size = (uint32_t)size, .log_level = level };
+	struct bpf_prog_load_opts opts;
 
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.log_buf = log;
+	opts.log_size = (uint32_t)size;
+	opts.log_level = level;
 	log[0] = '\0';
 	return bpf_prog_load(type_of(t->options), PROGRAM_NAME, LICENSE,
 			     (const struct bpf_insn *)t->ebpf->insns, t->ebpf->n_insns, &opts);
@@ -254,23 +258,32 @@ open_ours(uint32_t id)
 	return -1;
 }
 
-static struct bpf_tc_hook
-tc_hook(const struct place *p)
+/* libbpf refuses what is not 0 in padding, so that is set too. */
+static void
+make_hook(struct bpf_tc_hook *hook, const struct place *p)
 {
-	return (struct bpf_tc_hook){
-		.sz = sizeof(struct bpf_tc_hook),
-		.ifindex = (int)p->ifindex,
-		.attach_point = p->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS,
-	};
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = (int)p->ifindex;
+	hook->attach_point = p->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+}
+
+static void
+make_tc_opts(struct bpf_tc_opts *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->sz = sizeof(*opts);
+	opts->handle = TC_HANDLE;
+	opts->priority = TC_PRIORITY;
 }
 
 /* The program in our place among classifiers: its number; 0: there is none. */
 static uint32_t
 tc_query(const struct bpf_tc_hook *hook)
 {
-	struct bpf_tc_opts opts = { .sz = sizeof(opts), .handle = TC_HANDLE,
-				    .priority = TC_PRIORITY };
+	struct bpf_tc_opts opts;
 
+	make_tc_opts(&opts);
 	return bpf_tc_query(hook, &opts) == 0 ? opts.prog_id : 0;
 }
 
@@ -288,12 +301,15 @@ check_ours(const struct place *p, uint32_t id)
 static void
 tc_attach(const struct place *p, int prog)
 {
-	struct bpf_tc_opts opts = { .sz = sizeof(opts), .handle = TC_HANDLE,
-				    .priority = TC_PRIORITY, .prog_fd = prog };
-	struct bpf_tc_hook hook = tc_hook(p);
+	struct bpf_tc_opts opts;
+	struct bpf_tc_hook hook;
 	uint32_t id;
-	int rc = bpf_tc_hook_create(&hook);
+	int rc;
 
+	make_hook(&hook, p);
+	make_tc_opts(&opts);
+	opts.prog_fd = prog;
+	rc = bpf_tc_hook_create(&hook);
 	if (rc < 0 && rc != -EEXIST)
 		die("%s: clsact: %s", p->name, strerror(-rc));
 	id = tc_query(&hook);
@@ -308,12 +324,14 @@ tc_attach(const struct place *p, int prog)
 static void
 tc_detach(const struct place *p)
 {
-	struct bpf_tc_opts opts = { .sz = sizeof(opts), .handle = TC_HANDLE,
-				    .priority = TC_PRIORITY };
-	struct bpf_tc_hook hook = tc_hook(p);
-	uint32_t id = tc_query(&hook);
+	struct bpf_tc_opts opts;
+	struct bpf_tc_hook hook;
+	uint32_t id;
 	int rc;
 
+	make_hook(&hook, p);
+	make_tc_opts(&opts);
+	id = tc_query(&hook);
 	if (id == 0)
 		die("%s: nothing is attached", p->name);
 	check_ours(p, id);
@@ -335,10 +353,12 @@ xdp_query(const struct place *p)
 static void
 xdp_attach(const struct place *p, int prog)
 {
-	struct bpf_xdp_attach_opts opts = { .sz = sizeof(opts) };
+	struct bpf_xdp_attach_opts opts;
 	uint32_t id = xdp_query(p);
 	int rc, old = -1;
 
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
 	if (id != 0 && (old = open_ours(id)) < 0)
 		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
 	opts.old_prog_fd = old >= 0 ? old : 0;
@@ -354,7 +374,7 @@ xdp_attach(const struct place *p, int prog)
 static void
 xdp_detach(const struct place *p)
 {
-	struct bpf_xdp_attach_opts opts = { .sz = sizeof(opts) };
+	struct bpf_xdp_attach_opts opts;
 	uint32_t id = xdp_query(p);
 	int rc, old;
 
@@ -362,6 +382,8 @@ xdp_detach(const struct place *p)
 		die("%s: nothing is attached", p->name);
 	if ((old = open_ours(id)) < 0)
 		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
 	opts.old_prog_fd = old;
 	if ((rc = bpf_xdp_detach((int)p->ifindex, XDP_FLAGS_REPLACE, &opts)) < 0)
 		die("%s: %s", p->name, strerror(-rc));
