@@ -369,12 +369,6 @@ fetched(struct builder *b, uint32_t size, uint32_t base, uint32_t off)
 	return v;
 }
 
-static uint32_t
-size_of(const struct cbpf_insn *insn)
-{
-	return lower_size_bytes(insn->code & 0x18);
-}
-
 /* At a constant: 0, or -EINVAL where the target has not the header. */
 static int
 load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
@@ -388,7 +382,8 @@ load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
 	}
 	if (window == WINDOW_NET || window == WINDOW_LL) {
 		base = window == WINDOW_NET ? b->o->net : b->o->ll;
-		if (base == OPT_NONE && b->o->l->target->has_headers) {
+		if (base == OPT_NONE && b->o->l->target->helpers != NULL) {
+			/* they may know more, or say what is missing */
 			b->gives_up = true;
 			return 0;
 		}
@@ -399,20 +394,23 @@ load_abs(struct builder *b, uint32_t k, uint32_t size, uint32_t *value)
 	return 0;
 }
 
-/* The program goes on, in a new block, only where a value is no larger; else it ends with 0. */
+/*
+ * The program goes on, in a new block, where a test of x and y has a result; else
+ * it ends with a value.
+ */
 static void
-need_at_most(struct builder *b, uint32_t value, uint32_t max)
+need(struct builder *b, uint8_t test, uint32_t x, uint32_t y, bool result, uint32_t otherwise)
 {
 	struct opt *o = b->o;
 	uint32_t next = opt_new_block(o), other = opt_new_block(o);
 
 	if (o->failed)
 		return;
-	end_if(b, EBPF_JGT, value, opt_const(o, max), other, next);
+	end_if(b, test, x, y, result ? next : other, result ? other : next);
 	if (o->failed)
 		return;
 	enter(b, other, 0);
-	end_ret(b, opt_const(o, 0));
+	end_ret(b, otherwise);
 	if (!o->failed)
 		enter(b, next, UINT32_MAX);
 }
@@ -427,7 +425,8 @@ load_ind(struct builder *b, uint32_t k, uint32_t size)
 	if (o->l->target->opt->fetches) {
 		/* in dialect pcap the sum does not wrap */
 		if (o->l->dialect == CBPF_DIALECT_PCAP && o->values[x].max > INT32_MAX - k)
-			need_at_most(b, x, INT32_MAX - k);
+			need(b, EBPF_JGT, x, opt_const(o, INT32_MAX - k), false,
+			     opt_const(o, 0));
 		if (!o->failed)
 			b->vars[VAR_A] = fetched(b, size, x, k);
 		return;
@@ -461,25 +460,6 @@ call(struct builder *b, uint32_t value)
 	add_effect(b, OPT_EFFECT_CALL, value, 0);
 }
 
-/* The program goes on, in a new block, only where the packet has the value. */
-static void
-need_known(struct builder *b, const struct opt_missing *missing)
-{
-	struct opt *o = b->o;
-	uint32_t next = opt_new_block(o), other = opt_new_block(o);
-	uint32_t known = opt_const(o, missing->known);
-
-	if (o->failed)
-		return;
-	end_if(b, EBPF_JSET, missing->value, known, next, other);
-	if (o->failed)
-		return;
-	enter(b, other, 0);
-	end_ret(b, missing->otherwise);
-	if (!o->failed)
-		enter(b, next, UINT32_MAX);
-}
-
 static int
 load_ancillary(struct builder *b, uint32_t ad)
 {
@@ -496,7 +476,8 @@ load_ancillary(struct builder *b, uint32_t ad)
 	if (rc < 0 || o->failed)
 		return rc;
 	if (missing.value != OPT_NONE)
-		need_known(b, &missing);
+		need(b, EBPF_JSET, missing.value, opt_const(o, missing.known), true,
+		     missing.otherwise);
 	call(b, value);
 	if (ad == CBPF_AD_RANDOM)
 		o->has_random = true;
@@ -581,7 +562,7 @@ load(struct builder *b, const struct cbpf_insn *insn)
 
 	switch (insn->code & 0xe0) {
 	case CBPF_IND:
-		load_ind(b, insn->k, size_of(insn));
+		load_ind(b, insn->k, lower_size_bytes(insn->code & 0x18));
 		return 0;
 	case CBPF_MSH:
 		rc = load_abs(b, insn->k, 1, &byte);
@@ -591,7 +572,7 @@ load(struct builder *b, const struct cbpf_insn *insn)
 	default:
 		if (ad < CBPF_AD_MAX && ad % 4 == 0)
 			return load_ancillary(b, ad);
-		return load_abs(b, insn->k, size_of(insn), &b->vars[VAR_A]);
+		return load_abs(b, insn->k, lower_size_bytes(insn->code & 0x18), &b->vars[VAR_A]);
 	}
 }
 

@@ -53,6 +53,14 @@ lower_ret_a(struct lowering *l)
 }
 
 int
+lower_call(struct lowering *l, int32_t helper)
+{
+	emit(&l->e, insn_call(helper));
+	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_A, EBPF_R0));
+	return 0;
+}
+
+int
 lower_refuse(struct lowering *l, const char *what)
 {
 	return ebpf_err_set(l->err, -EINVAL, "insn %zu: %s", l->pc, what);

@@ -26,7 +26,11 @@ enum {
 	REG_DATA = EBPF_R8,
 	REG_HLEN = EBPF_R9,
 	REG_FP = EBPF_R10,
+	REG_SAVED = EBPF_R8,    /* where there is no DATA: A, while a load has R0 */
 };
+
+/* What tells a VLAN tag in a frame: IEEE 802.1Q, 802.1ad. */
+enum { ETHERTYPE_VLAN = 0x8100, ETHERTYPE_QINQ = 0x88a8 };
 
 /* What an offset of a load is relative to, by its range. */
 enum lower_window { WINDOW_DATA, WINDOW_NET, WINDOW_LL, WINDOW_NONE };
@@ -42,15 +46,9 @@ struct lower_helpers;
 struct lower_target {
 	const char *name;
 	bool has_vlan_tag;      /* that the kernel took off the frame, as metadata */
-	bool has_headers;       /* loads from headers, which the optimiser does not know */
 	bool acts;              /* the result is an action, as the options or it says */
 	struct cbpf_actions actions;
-	/*
-	 * Level 0 asks helpers for bytes, wherever they are; from level 1 on it
-	 * follows what reads memory, for the packets whose bytes are not there.
-	 */
-	bool retries;
-	const struct lower_helpers *helpers;    /* lower_helper.h */
+	const struct lower_helpers *helpers;    /* NULL: bytes are in memory; lower_helper.h */
 	/*
 	 * Set CTX, DATA and HLEN from R1 and R2; loads: the program reads packet
 	 * bytes, needs_len: it asks for their number.
@@ -95,6 +93,9 @@ void lower_ret_a(struct lowering *l);
 
 /* Emit what ends the program with a constant result: two instructions. */
 void lower_ret_k(struct lowering *l, uint32_t k);
+
+/* A = what a helper returns, 32 bits; it takes no argument, or they are there.  0. */
+int lower_call(struct lowering *l, int32_t helper);
 
 /* Refuse the load at pc: "insn 3: <what>", -EINVAL. */
 int lower_refuse(struct lowering *l, const char *what);

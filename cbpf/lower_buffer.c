@@ -8,9 +8,6 @@
  */
 #include "cbpf/opt.h"
 
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
-
 static void
 prologue(struct lowering *l, bool loads, bool needs_len)
 {

@@ -12,15 +12,6 @@ lower_helper_prologue(struct lowering *l, bool loads, bool needs_len)
 		emit(&l->e, insn_alu64_x(EBPF_MOV, REG_CTX, EBPF_R1));
 }
 
-int
-lower_helper_call(struct lowering *l, int32_t helper)
-{
-	emit(&l->e, insn_alu64_x(EBPF_MOV, EBPF_R1, REG_CTX));
-	emit(&l->e, insn_call(helper));
-	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_A, EBPF_R0));
-	return 0;
-}
-
 void
 lower_helper_args(struct lowering *l, uint8_t size)
 {

@@ -8,8 +8,6 @@
 
 #include "cbpf/lower.h"
 
-/* Where A waits while a helper has R0. */
-#define REG_SAVED EBPF_R8
 /* What a load adds up. */
 #define REG_SUM EBPF_R9
 
@@ -17,9 +15,6 @@
 void lower_helper_prologue(struct lowering *l, bool loads, bool needs_len);
 int lower_helper_abs(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst);
 void lower_helper_ind(struct lowering *l, uint32_t k, uint8_t size);
-
-/* A = what a helper of (CTX) returns, 32 bits. */
-int lower_helper_call(struct lowering *l, int32_t helper);
 
 /* What a target's loads go by. */
 struct lower_helpers {

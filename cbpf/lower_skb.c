@@ -47,14 +47,6 @@ interface(struct lowering *l)
 	return 0;
 }
 
-static int
-call(struct lowering *l, int32_t helper)
-{
-	emit(&l->e, insn_call(helper));
-	emit(&l->e, insn_alu32_x(EBPF_MOV, REG_A, EBPF_R0));
-	return 0;
-}
-
 int
 lower_skb_ancillary(struct lowering *l, uint32_t ad)
 {
@@ -72,7 +64,7 @@ lower_skb_ancillary(struct lowering *l, uint32_t ad)
 	case CBPF_AD_RXHASH:
 		return plain(l, SKB_HASH);
 	case CBPF_AD_CPU:
-		return call(l, HELPER_GET_SMP_PROCESSOR_ID);
+		return lower_call(l, HELPER_GET_SMP_PROCESSOR_ID);
 	case CBPF_AD_VLAN_TAG:
 		field(l, REG_A, SKB_VLAN_TCI);
 		/* libpcap has the identifier alone */
@@ -82,7 +74,7 @@ lower_skb_ancillary(struct lowering *l, uint32_t ad)
 	case CBPF_AD_VLAN_TAG_PRESENT:
 		return plain(l, SKB_VLAN_PRESENT);
 	case CBPF_AD_RANDOM:
-		return call(l, HELPER_GET_PRANDOM_U32);
+		return lower_call(l, HELPER_GET_PRANDOM_U32);
 	case CBPF_AD_VLAN_TPID:
 		return in_network_order(l, SKB_VLAN_PROTO);
 	case CBPF_AD_HATYPE:

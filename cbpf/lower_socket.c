@@ -9,9 +9,6 @@
 #include "cbpf/lower_skb.h"
 #include "cbpf/opt.h"
 
-/* Where A waits while a load has R0. */
-#define REG_SAVED EBPF_R8
-
 static void
 prologue(struct lowering *l, bool loads, bool needs_len)
 {

@@ -71,10 +71,8 @@ static const struct lower_helpers helpers = {
 const struct lower_target lower_tc = {
 	.name = "tc",
 	.has_vlan_tag = true,
-	.has_headers = true,
 	.acts = true,
 	.actions = { .match = TC_OK, .miss = TC_SHOT },
-	.retries = true,
 	.helpers = &helpers,
 	.prologue = lower_helper_prologue,
 	.len = lower_skb_len,

@@ -11,15 +11,13 @@
 
 #include <errno.h>
 
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
-
 static void
 len(struct lowering *l, uint8_t dst)
 {
 	if (dst != REG_A)
 		emit(&l->e, insn_alu64_x(EBPF_MOV, REG_SAVED, REG_A));
-	lower_helper_call(l, HELPER_XDP_GET_BUFF_LEN);
+	emit(&l->e, insn_alu64_x(EBPF_MOV, EBPF_R1, REG_CTX));
+	lower_call(l, HELPER_XDP_GET_BUFF_LEN);
 	if (dst == REG_A)
 		return;
 	emit(&l->e, insn_alu32_x(EBPF_MOV, dst, REG_A));
@@ -77,9 +75,9 @@ ancillary(struct lowering *l, uint32_t ad)
 		emit(&l->e, insn_ldx(EBPF_W, REG_A, REG_CTX, XDP_RX_QUEUE_INDEX));
 		return 0;
 	case CBPF_AD_CPU:
-		return lower_helper_call(l, HELPER_GET_SMP_PROCESSOR_ID);
+		return lower_call(l, HELPER_GET_SMP_PROCESSOR_ID);
 	case CBPF_AD_RANDOM:
-		return lower_helper_call(l, HELPER_GET_PRANDOM_U32);
+		return lower_call(l, HELPER_GET_PRANDOM_U32);
 	case CBPF_AD_HATYPE:
 	case CBPF_AD_NLATTR:
 	case CBPF_AD_NLATTR_NEST:
@@ -101,7 +99,6 @@ const struct lower_target lower_xdp = {
 	.name = "xdp",
 	.acts = true,
 	.actions = { .match = XDP_ACTION_PASS, .miss = XDP_ACTION_DROP },
-	.retries = true,
 	.helpers = &helpers,
 	.prologue = lower_helper_prologue,
 	.len = len,

@@ -11,19 +11,6 @@ begin(struct opt *o)
 	opt_frame_headers(o);
 }
 
-void
-opt_frame_headers(struct opt *o)
-{
-	const struct cbpf_net_base *base = o->l->opts->net_base;
-
-	if (base == NULL)
-		return;
-	o->ll = opt_const(o, 0);
-	o->net = base->vlan_at != 0 && base->off != UINT32_MAX
-			 ? opt_tagged(o, base->off, base->vlan_at)
-			 : opt_const(o, base->off);
-}
-
 static int
 ancillary(struct opt *o, uint32_t ad, uint32_t a, uint32_t x, uint32_t *value,
 	  struct opt_missing *missing)

@@ -16,6 +16,7 @@
 #include "cbpf/retag.h"
 
 #include "cbpf/insn.h"
+#include "cbpf/lower.h"
 #include "ebpf/err.h"
 
 #include <errno.h>
@@ -123,21 +124,20 @@ load_bytes(struct retag *r, uint32_t off, uint32_t size)
 	put(r, CBPF_LDX | CBPF_MEM, slot(r, 1));
 }
 
+/* Where bytes outside of the tag are without it; what is no offset in the data stays. */
 static uint32_t
-size_of(const struct cbpf_insn *insn)
+offset_apart(uint32_t k)
 {
-	unsigned code = insn->code & 0x18;
-
-	return code == CBPF_W ? 4 : code == CBPF_H ? 2 : 1;
+	return k >= TAG_END && k <= INT32_MAX ? k - TAG_SIZE : k;
 }
 
 static void
 load_abs(struct retag *r, const struct cbpf_insn *insn)
 {
-	uint32_t k = insn->k, size = size_of(insn);
+	uint32_t k = insn->k, size = lower_size_bytes(insn->code & 0x18);
 
 	if (k >= TAG_END || k + size <= TAG)
-		put(r, insn->code, k >= TAG_END && k <= INT32_MAX ? k - TAG_SIZE : k);
+		put(r, insn->code, offset_apart(k));
 	else if (size == 2 && k == TAG)
 		load_metadata(r, CBPF_AD_VLAN_TPID);
 	else if (size == 2 && k == TAG + 2)
@@ -148,9 +148,9 @@ load_abs(struct retag *r, const struct cbpf_insn *insn)
 
 /* Put a jump forward that skips what comes until land(): its place. */
 static size_t
-put_skip(struct retag *r, unsigned code, uint8_t jf, uint32_t k)
+put_skip(struct retag *r, unsigned code, uint32_t k)
 {
-	put_jump(r, code, 0, jf, k);
+	put(r, code, k);
 	return r->n - 1;
 }
 
@@ -178,15 +178,15 @@ load_in_tag(struct retag *r, uint32_t size, size_t done[])
 	size_t n = 0;
 
 	for (uint32_t off = TAG - size + 1; off < TAG_END; off++) {
-		size_t test = put_skip(r, CBPF_JMP | CBPF_JEQ | CBPF_K, 0, off);
-		size_t next = put_skip(r, CBPF_JMP | CBPF_JA, 0, 0);
+		size_t test = put_skip(r, CBPF_JMP | CBPF_JEQ | CBPF_K, off);
+		size_t next = put_skip(r, CBPF_JMP | CBPF_JA, 0);
 
 		/* equal: over the jump */
 		if (r->out != NULL)
 			r->out[test].jt = 1;
 		load_bytes(r, off, size);
 		if (off + 1 < TAG_END)
-			done[n++] = put_skip(r, CBPF_JMP | CBPF_JA, 0, 0);
+			done[n++] = put_skip(r, CBPF_JMP | CBPF_JA, 0);
 		land(r, next);
 	}
 	return n;
@@ -208,20 +208,20 @@ load_in_tag(struct retag *r, uint32_t size, size_t done[])
 static void
 load_anywhere(struct retag *r, const struct cbpf_insn *insn)
 {
-	uint32_t size = size_of(insn);
+	uint32_t size = lower_size_bytes(insn->code & 0x18);
 	size_t negative, behind, before, done[TAG_END], n;
 
 	put(r, CBPF_STX, slot(r, 2));
 	put(r, CBPF_MISC | CBPF_TXA, 0);
 	put(r, CBPF_ALU | CBPF_ADD | CBPF_K, insn->k);
 	put(r, CBPF_MISC | CBPF_TAX, 0);
-	negative = put_skip(r, CBPF_JMP | CBPF_JGT | CBPF_K, 0, INT32_MAX);
-	behind = put_skip(r, CBPF_JMP | CBPF_JGE | CBPF_K, 0, TAG_END);
+	negative = put_skip(r, CBPF_JMP | CBPF_JGT | CBPF_K, INT32_MAX);
+	behind = put_skip(r, CBPF_JMP | CBPF_JGE | CBPF_K, TAG_END);
 	/* not greater is the way that skips */
 	put_jump(r, CBPF_JMP | CBPF_JGT | CBPF_K, 1, 0, TAG - size);
-	before = put_skip(r, CBPF_JMP | CBPF_JA, 0, 0);
+	before = put_skip(r, CBPF_JMP | CBPF_JA, 0);
 	n = load_in_tag(r, size, done);
-	done[n++] = put_skip(r, CBPF_JMP | CBPF_JA, 0, 0);
+	done[n++] = put_skip(r, CBPF_JMP | CBPF_JA, 0);
 	land(r, behind);
 	put(r, CBPF_ALU | CBPF_SUB | CBPF_K, TAG_SIZE);
 	put(r, CBPF_MISC | CBPF_TAX, 0);
@@ -246,7 +246,7 @@ static void
 load_msh(struct retag *r, const struct cbpf_insn *insn)
 {
 	if (insn->k < TAG || insn->k >= TAG_END) {
-		put(r, insn->code, insn->k < TAG ? insn->k : insn->k - TAG_SIZE);
+		put(r, insn->code, offset_apart(insn->k));
 		return;
 	}
 	put(r, CBPF_ST, slot(r, 0));

@@ -856,7 +856,7 @@ static void
 take_over_entry(struct selection *s)
 {
 	s->block = 0;
-	if (s->o->l->target->retries && has_guards(s->o)) {
+	if (s->o->end != OPT_NONE && has_guards(s->o)) {
 		begin_direct(s);
 		return;
 	}

@@ -16,7 +16,7 @@
 static uint32_t
 fail_label(struct selection *s)
 {
-	if (!s->o->l->target->retries)
+	if (s->o->end == OPT_NONE)
 		return sel_zero_label(s);
 	s->retry_is_used = true;
 	return s->retry;
@@ -161,9 +161,6 @@ jump_beyond(struct selection *s, uint32_t from, uint32_t n, uint32_t label)
 	sel_put(s, insn_alu64_k(EBPF_ADD, 0, (int32_t)n), past, LIR_NO_REG);
 	sel_put_jump(s, insn_jmp_x(EBPF_JGT, 0, 0, 0), past, sel_reg_of(s, s->o->end), label);
 }
-
-#define ETHERTYPE_VLAN 0x8100
-#define ETHERTYPE_QINQ 0x88a8
 
 /* A frame too short to tell has no network layer either. */
 void

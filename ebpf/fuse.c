@@ -12,25 +12,22 @@
 
 /* r = r1, then two loads from it, and two constants. */
 static bool
-fits_PROLOGUE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_PROLOGUE(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return d[1].src == d[0].dst && d[2].src == d[0].dst;
 }
 
 /* length = *(r + off); if length < k goto; data = *(r + off) */
 static bool
-fits_ENTRY(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_ENTRY(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return d[1].dst == d[0].dst;
 }
 
 /* t = *(p + off); t &= m; t <<= n; u = len; u -= t; if u s< k goto; t += p */
 static bool
-fits_HLEN(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_HLEN(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	uint8_t t = d[0].dst, u = d[3].dst;
 
 	return t != u && d[1].dst == t && d[2].dst == t && d[4].dst == u && d[4].src == t &&
@@ -38,58 +35,31 @@ fits_HLEN(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 }
 
 static bool
-fits_TWICE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_TWICE(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return d[1].dst == d[0].dst;
 }
 
 /* That the last compares what is loaded is asked of all runs. */
 static bool
-fits_ONCE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_ONCE(const struct ebpf_decoded *d)
 {
-	(void)d, (void)rows, (void)n;
+	(void)d;
 	return true;
 }
 
 #define fits_GUARDED fits_ONCE
-
-/* Slot i branches on what slot i - 1 loads, between two constants that are returned. */
-static bool
-is_last(const struct ebpf_decoded *d, const uint8_t *rows, size_t n, size_t i)
-{
-	size_t to = i + 1 + (size_t)d[i].off;
-
-	return d[i].dst == d[i - 1].dst && d[i].off > 0 && to + 1 < n &&
-	       rows[to] == EBPF_OP_MOV32_K && rows[to + 1] == EBPF_OP_EXIT &&
-	       d[i + 1].dst == EBPF_R0 && d[to].dst == EBPF_R0;
-}
+#define fits_LAST fits_ONCE
+#define fits_GUARDED_LAST fits_ONCE
 
 static bool
-fits_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_ENTRY_ONCE(const struct ebpf_decoded *d)
 {
-	return is_last(d, rows, n, 1);
-}
-
-static bool
-fits_GUARDED_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
-{
-	return is_last(d, rows, n, 2);
-}
-
-static bool
-fits_ENTRY_ONCE(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
-{
-	return fits_ENTRY(d, rows, n) && d[2].dst == d[3].src && d[4].dst == d[3].dst;
+	return fits_ENTRY(d) && d[2].dst == d[3].src && d[4].dst == d[3].dst;
 }
 
 #define fits_ENTRY_TWICE fits_ENTRY_ONCE
-
-static bool
-fits_ENTRY_LAST(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
-{
-	return fits_ENTRY_ONCE(d, rows, n) && is_last(d, rows, n, 4);
-}
+#define fits_ENTRY_LAST fits_ENTRY_ONCE
 
 /* "if dst >= k goto +2; r0 = k; exit": a guard that returns a constant. */
 static bool
@@ -110,25 +80,22 @@ flows(const struct ebpf_decoded *d, size_t n)
 }
 
 static bool
-fits_ABS_W(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_ABS_W(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return is_guard(d) && flows(d + 3, 1);
 }
 
 #define fits_ABS_H fits_ABS_W
 
 static bool
-fits_ABS_B(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_ABS_B(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return is_guard(d);
 }
 
 static bool
-fits_MSH(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_MSH(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return is_guard(d) && flows(d + 3, 2);
 }
 
@@ -137,9 +104,8 @@ fits_MSH(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
  * dst = *(t + off)
  */
 static bool
-fits_IND_B(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_IND_B(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	uint8_t t = d[0].dst, u = d[2].dst;
 
 	return t != u && d[1].dst == t && d[3].dst == u && d[3].src == t && d[4].dst == u &&
@@ -148,25 +114,23 @@ fits_IND_B(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 }
 
 static bool
-fits_IND_W(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_IND_W(const struct ebpf_decoded *d)
 {
-	return fits_IND_B(d, rows, n) && flows(d + 8, 1);
+	return fits_IND_B(d) && flows(d + 8, 1);
 }
 
 #define fits_IND_H fits_IND_W
 
 /* t = k; if r cond t goto */
 static bool
-fits_CMP(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_CMP(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return d[1].src == d[0].dst && d[1].dst != d[0].dst;
 }
 
 static bool
-fits_RET(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+fits_RET(const struct ebpf_decoded *d)
 {
-	(void)rows, (void)n;
 	return d[0].dst == EBPF_R0;
 }
 
@@ -184,13 +148,38 @@ const struct ebpf_run ebpf_runs[EBPF_N_FUSED] = {
 #include "ebpf/fused.def"
 };
 
-/* A run that ends with a compare to a constant compares what came before it. */
+/* A run's row i compares with a constant. */
 static bool
-compares_the_same(const struct ebpf_run *run, const struct ebpf_decoded *d)
+compares(const struct ebpf_run *run, size_t i)
 {
-	uint8_t last = run->rows[run->n - 1];
+	return ebpf_ops[run->rows[i]].form == EBPF_FORM_JMP_K;
+}
 
-	return ebpf_ops[last].form != EBPF_FORM_JMP_K || d[run->n - 1].dst == d[run->n - 2].dst;
+/* Slot i's way to where it branches, and its way on, return constants. */
+static bool
+is_last(const struct ebpf_decoded *d, const uint8_t *rows, size_t n, size_t i)
+{
+	size_t to = i + 1 + (size_t)d[i].off;
+
+	return d[i].off > 0 && to + 1 < n && rows[to] == EBPF_OP_MOV32_K &&
+	       rows[to + 1] == EBPF_OP_EXIT && d[i + 1].dst == EBPF_R0 && d[to].dst == EBPF_R0;
+}
+
+/*
+ * What holds for all runs: one that ends with a compare, or with a compare and a
+ * result, compares what came before it; the latter is the last on both its ways.
+ */
+static bool
+ends_well(const struct ebpf_run *run, const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	size_t last = run->n - 1u;
+
+	if (last >= 3 && run->rows[last] == EBPF_OP_EXIT && compares(run, last - 2)) {
+		last -= 2;
+		if (!is_last(d, rows, n, last))
+			return false;
+	}
+	return !compares(run, last) || d[last].dst == d[last - 1].dst;
 }
 
 static int
@@ -200,8 +189,8 @@ find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 		const struct ebpf_run *run = &ebpf_runs[id];
 
 		if (run->rows[0] == rows[0] && run->n <= n &&
-		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d, rows, n) &&
-		    compares_the_same(run, d))
+		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
+		    ends_well(run, d, rows, n))
 			return id;
 	}
 	return -1;

@@ -20,11 +20,8 @@ enum {
 
 struct ebpf_run {
 	const char *name;
-	/*
-	 * Whether the operands of decoded slots with these rows agree; rows goes on
-	 * to the program's end, n of them.
-	 */
-	bool (*fits)(const struct ebpf_decoded *d, const uint8_t *rows, size_t n);
+	/* Whether the operands of decoded slots with these rows agree. */
+	bool (*fits)(const struct ebpf_decoded *d);
 	uint8_t n;
 	uint8_t rows[EBPF_MAX_RUN];
 };

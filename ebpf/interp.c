@@ -6,9 +6,6 @@
  * (ebpf_check_structure): jumps and calls hit instructions, functions do not
  * run into each other, calls fit the frames.  What keeps its accesses inside
  * memory is the program's maker, or the verifier.
- *
- * Dispatch goes through labels as values where the compiler has them; debug
- * builds use the switch, and the tests compile this file once for each.
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The fast interpreter for programs that call nothing, as filters are: with one
- * frame and no count of loops, a run begins with a store or two, and what a
- * batch needs from run to run stays in registers.
+ * frame and no count of loops, a run begins with a store or two, and a batch goes
+ * from run to run inside the loop.
  */
 #include "config.h"
 

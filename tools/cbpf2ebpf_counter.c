@@ -7,6 +7,7 @@
 
 #include "tools/cbpf2ebpf_counter.h"
 
+#include "tools/cbpf2ebpf_forms.h"
 #include "tools/cbpf2ebpf_say.h"
 
 #include <inttypes.h>
@@ -25,27 +26,6 @@ enum { MAP_LOOKUP_ELEM = 1, XDP_GET_BUFF_LEN = 188, SKB_LEN = 0 };
 #define CALL(helper) INSN(EBPF_JMP | EBPF_CALL, 0, 0, 0, helper)
 #define EXIT INSN(EBPF_JMP | EBPF_EXIT, 0, 0, 0, 0)
 
-/* The lowest byte of the stack that a program uses, from R10. */
-static int
-lowest(const struct cbpf_lowered *l)
-{
-	int off = 0;
-
-	for (size_t pc = 0; pc < l->n_insns; pc++) {
-		const struct ebpf_insn *i = &l->insns[pc];
-		uint8_t class = EBPF_CLASS(i->code);
-
-		if ((class == EBPF_ST || class == EBPF_STX) && i->dst_reg == EBPF_R10 &&
-		    i->off < off)
-			off = i->off;
-		/* an address on the stack: r3 = r10; r3 += -72 */
-		if (i->code == (EBPF_ALU64 | EBPF_ADD | EBPF_K) && pc > 0 &&
-		    l->insns[pc - 1].src_reg == EBPF_R10 && i->imm < off)
-			off = i->imm;
-	}
-	return off;
-}
-
 /* Lower bound of what counting takes; each a multiple of 8. */
 struct frame {
 	int context, key;
@@ -54,11 +34,12 @@ struct frame {
 static size_t
 put_end(const struct options *o, struct frame f, struct ebpf_insn *out, size_t *map_at)
 {
-	bool is_xdp = o->target == CBPF_TARGET_XDP, acts = is_xdp || o->target == CBPF_TARGET_TC;
+	bool is_xdp = o->target == CBPF_TARGET_XDP;
 	size_t n = 0, to_end, to_result;
 
 	to_end = n;
-	out[n++] = acts ? INSN(EBPF_JMP | EBPF_JNE, 0, 0, 0, o->actions.match)
+	out[n++] = target_acts(o->target)
+			? INSN(EBPF_JMP | EBPF_JNE, 0, 0, 0, o->actions.match)
 			: INSN(EBPF_JMP | EBPF_JEQ, 0, 0, 0, 0);
 	out[n++] = MOV(EBPF_R8, EBPF_R0);
 	out[n++] = LOAD(EBPF_DW, EBPF_R1, EBPF_R10, f.context);
@@ -94,7 +75,7 @@ void
 add_counter(const struct options *o, struct cbpf_lowered *l, size_t *map_at)
 {
 	enum { MOST = 32 };
-	int low = lowest(l) / 8 * 8 - 8;
+	int low = -(stack_bytes(l) + 7) / 8 * 8;
 	struct frame frame = { .context = low - 8, .key = low - 16 };
 	size_t n = l->n_insns, n_end;
 	struct ebpf_insn *insns = must(calloc(n + MOST, sizeof(*insns)));

@@ -5,6 +5,26 @@
 #include <inttypes.h>
 #include <string.h>
 
+int
+stack_bytes(const struct cbpf_lowered *lowered)
+{
+	int bytes = 0;
+
+	for (size_t pc = 0; pc < lowered->n_insns; pc++) {
+		const struct ebpf_insn *i = &lowered->insns[pc];
+		uint8_t class = EBPF_CLASS(i->code);
+
+		if ((class == EBPF_ST || class == EBPF_STX) && i->dst_reg == EBPF_R10 &&
+		    -i->off > bytes)
+			bytes = -i->off;
+		/* an address on the stack: r3 = r10; r3 += -72 */
+		if (i->code == (EBPF_ALU64 | EBPF_ADD | EBPF_K) && pc > 0 &&
+		    i[-1].src_reg == EBPF_R10 && -i->imm > bytes)
+			bytes = -i->imm;
+	}
+	return bytes;
+}
+
 /* The widest line, at most what still leaves room for the classic one. */
 static int
 left_width(const struct translation *t)

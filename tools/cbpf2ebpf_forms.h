@@ -18,6 +18,9 @@ struct translation {
 	char *const *ebpf_lines; /* NULL: second half of the one before */
 };
 
+/* How many bytes of the stack a program uses, from R10 down. */
+int stack_bytes(const struct cbpf_lowered *lowered);
+
 void write_asm(FILE *out, const struct translation *t);
 void write_c(FILE *out, const struct translation *t);
 /* As a function in C, named by the options. */

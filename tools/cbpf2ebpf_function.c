@@ -24,14 +24,6 @@ struct function {
 };
 
 static bool
-acts(const struct function *f)
-{
-	enum cbpf_target target = f->t->options->target;
-
-	return target == CBPF_TARGET_TC || target == CBPF_TARGET_XDP;
-}
-
-static bool
 is_jump(const struct ebpf_insn *i)
 {
 	uint8_t class = EBPF_CLASS(i->code), op = i->code & 0xf0;
@@ -85,14 +77,9 @@ look_at(struct function *f)
 		if (is_jump(i))
 			f->is_target[target_of(i, pc)] = true;
 		f->names[i->dst_reg] = f->names[i->src_reg] = true;
-		if ((class == EBPF_ST || class == EBPF_STX) && -i->off > f->stack)
-			f->stack = -i->off;
-		if (class == EBPF_ALU64 && (i->code & 0xf0) == EBPF_ADD && -i->imm > f->stack &&
-		    i->imm > -EBPF_STACK_SIZE)
-			f->stack = -i->imm;
 		pc += i->code == (EBPF_LD | EBPF_IMM | EBPF_DW);
 	}
-	f->stack = (f->stack + 7) / 8 * 8;
+	f->stack = (stack_bytes(l) + 7) / 8 * 8;
 }
 
 /* ---- statements ---- */
@@ -219,7 +206,7 @@ statement(FILE *out, const struct function *f, size_t pc)
 	case EBPF_JMP:
 	case EBPF_JMP32:
 		if (i->code == (EBPF_JMP | EBPF_EXIT))
-			fprintf(out, "return (%s)r0", acts(f) ? "int" : U32);
+			fprintf(out, "return (%s)r0", target_acts(f->t->options->target) ? "int" : U32);
 		else if (i->code == (EBPF_JMP | EBPF_CALL))
 			call(out, i);
 		else
@@ -281,7 +268,7 @@ write_head(FILE *out, const struct function *f)
 
 	write_types(out, f->name);
 	fprintf(out, "static inline __attribute__((always_inline)) %s\n%s(%s)\n{\n\t" U64 " ",
-		acts(f) ? "int" : U32, f->name, arguments[target]);
+		target_acts(f->t->options->target) ? "int" : U32, f->name, arguments[target]);
 	for (unsigned r = 0; r < EBPF_MAX_REG - 1; r++) {
 		if (!f->names[r] && r != 0)
 			continue;

@@ -244,18 +244,17 @@ find_place(const struct options *o, const char *text)
 	return p;
 }
 
-/* A descriptor of a program that we attached; -1: it is another's. */
+/* A descriptor of the program in a place, which is to be one that we attached. */
 static int
-open_ours(uint32_t id)
+open_ours(const struct place *p, uint32_t id)
 {
 	int prog = bpf_prog_get_fd_by_id(id);
 
 	if (prog < 0)
 		die("program %" PRIu32 ": %s", id, strerror(errno));
-	if (strcmp(info_of(prog).name, PROGRAM_NAME) == 0)
-		return prog;
-	close(prog);
-	return -1;
+	if (strcmp(info_of(prog).name, PROGRAM_NAME) != 0)
+		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
+	return prog;
 }
 
 /* libbpf refuses what is not 0 in padding, so that is set too. */
@@ -287,17 +286,6 @@ tc_query(const struct bpf_tc_hook *hook)
 	return bpf_tc_query(hook, &opts) == 0 ? opts.prog_id : 0;
 }
 
-/* Take the place if it is free or ours. */
-static void
-check_ours(const struct place *p, uint32_t id)
-{
-	int ours = open_ours(id);
-
-	if (ours < 0)
-		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
-	close(ours);
-}
-
 static void
 tc_attach(const struct place *p, int prog)
 {
@@ -314,7 +302,7 @@ tc_attach(const struct place *p, int prog)
 		die("%s: clsact: %s", p->name, strerror(-rc));
 	id = tc_query(&hook);
 	if (id != 0) {
-		check_ours(p, id);
+		close(open_ours(p, id));
 		opts.flags = BPF_TC_F_REPLACE;
 	}
 	if ((rc = bpf_tc_attach(&hook, &opts)) < 0)
@@ -334,7 +322,7 @@ tc_detach(const struct place *p)
 	id = tc_query(&hook);
 	if (id == 0)
 		die("%s: nothing is attached", p->name);
-	check_ours(p, id);
+	close(open_ours(p, id));
 	if ((rc = bpf_tc_detach(&hook, &opts)) < 0)
 		die("%s: %s", p->name, strerror(-rc));
 }
@@ -359,8 +347,8 @@ xdp_attach(const struct place *p, int prog)
 
 	memset(&opts, 0, sizeof(opts));
 	opts.sz = sizeof(opts);
-	if (id != 0 && (old = open_ours(id)) < 0)
-		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
+	if (id != 0)
+		old = open_ours(p, id);
 	opts.old_prog_fd = old >= 0 ? old : 0;
 	rc = bpf_xdp_attach((int)p->ifindex, prog,
 			    old >= 0 ? XDP_FLAGS_REPLACE : XDP_FLAGS_UPDATE_IF_NOEXIST,
@@ -380,8 +368,7 @@ xdp_detach(const struct place *p)
 
 	if (id == 0)
 		die("%s: nothing is attached", p->name);
-	if ((old = open_ours(id)) < 0)
-		die("%s: program %" PRIu32 " is there, which is not of cbpf2ebpf", p->name, id);
+	old = open_ours(p, id);
 	memset(&opts, 0, sizeof(opts));
 	opts.sz = sizeof(opts);
 	opts.old_prog_fd = old;

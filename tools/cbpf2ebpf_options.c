@@ -243,12 +243,18 @@ parse_action(const char *option, const struct choice *actions, const char *text)
 	return choose(option, actions, text);
 }
 
+bool
+target_acts(enum cbpf_target target)
+{
+	return target == CBPF_TARGET_TC || target == CBPF_TARGET_XDP;
+}
+
 static void
 set_actions(struct options *o)
 {
 	const struct choice *actions = o->target == CBPF_TARGET_TC ? tc_actions : xdp_actions;
 
-	if (o->target != CBPF_TARGET_TC && o->target != CBPF_TARGET_XDP) {
+	if (!target_acts(o->target)) {
 		if (o->match != NULL || o->miss != NULL)
 			usage("--match and --miss go with --target=tc and xdp");
 		return;
@@ -389,7 +395,7 @@ set_option(struct options *o, int option, const char *arg)
 static void
 check_kernel_options(struct options *o)
 {
-	bool acts = o->target == CBPF_TARGET_TC || o->target == CBPF_TARGET_XDP;
+	bool acts = target_acts(o->target);
 
 	if (o->to == TO_ELF && !acts && o->target != CBPF_TARGET_SOCKET)
 		usage("--to=elf goes with --target=socket, tc and xdp");

@@ -51,6 +51,9 @@ struct options {
 /* Ends the process where the command line is wrong or asks for no more than help. */
 struct options parse_options(int argc, char **argv);
 
+/* Whether the target's result is an action. */
+bool target_acts(enum cbpf_target target);
+
 /* What messages call the input. */
 const char *input_name(const struct options *o);
 

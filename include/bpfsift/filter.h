@@ -138,7 +138,9 @@ BPFSIFT_API const struct ebpf_prog_type *sift_prog_type_packet(void);
  * @param insns    receives an array to be freed with free().
  * @param n_insns  receives its length, at least 1.
  * @param err      receives libpcap's message; may be NULL.
- * @return 0; -EINVAL: refused; -ENOMEM.  On failure the outputs are untouched.
+ * @return 0; -EINVAL: refused, by libpcap, or with SIFT_EXPR_TAG_APART since the
+ *         program leaves fewer than three scratch slots unused; -ENOMEM.  On failure
+ *         the outputs are untouched.
  * Thread-safe from libpcap 1.8 on, as far as the resolver that looks up the
  * names in expr is.
  */

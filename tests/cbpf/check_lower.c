@@ -817,6 +817,35 @@ START_TEST(a_vlan_tag_makes_no_network_layer)
 }
 END_TEST
 
+/* Where the link layer begins needs no telling, at any level. */
+START_TEST(xdp_loads_from_the_link_layer)
+{
+	static const struct cbpf_insn load[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, CBPF_LL_OFF),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	static const struct cbpf_insn load_net[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, CBPF_NET_OFF),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts),
+					      .level = (enum cbpf_level)(CBPF_LEVEL_0 + _i) };
+	struct cbpf_lowered lowered;
+	struct cbpf_prog *classic;
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(cbpf_check(load, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+	ck_assert_msg(cbpf_lower(classic, CBPF_TARGET_XDP, &opts, &lowered, &err) == 0, "%s",
+		      err.text);
+	cbpf_lowered_free(&lowered);
+	cbpf_prog_free(classic);
+	ck_assert_int_eq(cbpf_check(load_net, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(classic, CBPF_TARGET_XDP, &opts, &lowered, &err), -EINVAL);
+	ck_assert_msg(strncmp(err.text, "insn 0: ", 8) == 0, "%s", err.text);
+	cbpf_prog_free(classic);
+}
+END_TEST
+
 START_TEST(too_long_a_program_is_refused)
 {
 	enum { N = 100000 };
@@ -860,6 +889,7 @@ suite(void)
 	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
+	tcase_add_loop_test(tc, xdp_loads_from_the_link_layer, 0, 3);
 	tcase_add_loop_test(tc, refuses_a_net_base_that_no_load_can_read, 0, N_ELEMS(bad_bases));
 	tcase_add_test(tc, refuses_options_without_their_size);
 	tcase_add_test(tc, a_vlan_tag_makes_no_network_layer);

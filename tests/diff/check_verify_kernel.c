@@ -13,6 +13,7 @@
 
 #include "ebpf/verify.h"
 
+#include "tests/diff/kernel_prog.h"
 #include "tests/support/ebpf_gen.h"
 #include "tests/support/suite.h"
 
@@ -21,12 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef __linux__
-#include <linux/bpf.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#endif
 
 /* What struct __sk_buff lets a socket filter see, and change. */
 #define WORD(off, w) { off, 4, EBPF_CTX_SCALAR, w }
@@ -76,59 +72,17 @@ static struct {
 	{ "invalid mem access", "likewise", 0 },
 };
 
-#ifdef __linux__
-
-/* 0, or -errno; the last line of the kernel's log in why. */
+/* 0, or what kernel_prog_load() returns. */
 static int
-kernel_load(const struct ebpf_insn *insns, size_t n, char *why, size_t size)
+kernel_judge(const struct ebpf_insn *insns, size_t n, struct ebpf_err *err)
 {
-	static char log[1 << 20];
-	union bpf_attr attr;
-	long fd;
+	int prog = kernel_prog_load(KERNEL_SOCKET_FILTER, insns, n, err);
 
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attr.insns = (uint64_t)(uintptr_t)insns;
-	attr.insn_cnt = (uint32_t)n;
-	attr.license = (uint64_t)(uintptr_t) "Dual BSD/GPL";
-	why[0] = '\0';
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	if (fd >= 0) {
-		close((int)fd);
-		return 0;
-	}
-	if (errno == EPERM)
-		return -EPERM;
-	log[0] = '\0';
-	attr.log_buf = (uint64_t)(uintptr_t)log;
-	attr.log_size = sizeof(log);
-	attr.log_level = 1;
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	if (fd >= 0) {
-		close((int)fd);
-		return 0;
-	}
-	{
-		char *end = strstr(log, "\nprocessed "), *line;
-
-		if (end != NULL)
-			*end = '\0';
-		line = strrchr(log, '\n');
-		snprintf(why, size, "%s", line != NULL ? line + 1 : log);
-	}
-	return -EINVAL;
+	if (prog < 0)
+		return prog;
+	close(prog);
+	return 0;
 }
-
-#else
-
-static int
-kernel_load(const struct ebpf_insn *insns, size_t n, char *why, size_t size)
-{
-	(void)insns, (void)n, (void)why, (void)size;
-	return -EPERM;
-}
-
-#endif
 
 static void
 dump(const struct ebpf_gen_prog *p)
@@ -160,10 +114,10 @@ START_TEST(agrees_with_the_running_kernel)
 	const struct ebpf_insn minimal[] = { { .code = 0xb7 }, { .code = 0x95 } };
 	uint64_t rng = suite_seed(20260130), table[2][2] = { { 0, 0 }, { 0, 0 } };
 	uint64_t n_unexplained = 0;
-	char why[512];
+	struct ebpf_err why = { "" };
 
-	if (kernel_load(minimal, 2, why, sizeof(why)) < 0) {
-		suite_skip("bpf(2) is not permitted here");
+	if (kernel_judge(minimal, 2, &why) < 0) {
+		suite_skip("%s", why.text);
 		return;
 	}
 	for (uint64_t n = suite_scaled(6000); n > 0; n--) {
@@ -171,12 +125,12 @@ START_TEST(agrees_with_the_running_kernel)
 		int theirs, ours;
 
 		ebpf_gen(&p, &opts, &rng);
-		theirs = kernel_load(p.insns, p.n, why, sizeof(why));
+		theirs = kernel_judge(p.insns, p.n, &why);
 		ours = ebpf_verify(p.insns, p.n, &env, NULL, &err);
 		table[ours == 0][theirs == 0]++;
-		if (ours == 0 && theirs < 0 && !explain(why)) {
+		if (ours == 0 && theirs < 0 && !explain(why.text)) {
 			n_unexplained++;
-			fprintf(stderr, "kernel alone refuses: %s\n", why);
+			fprintf(stderr, "kernel alone refuses: %s\n", why.text);
 			if (getenv("VERIFY_DUMP") != NULL)
 				dump(&p);
 		}

@@ -198,6 +198,23 @@ judge(const char *expr, const struct frame *f)
 	return verdict != 0;
 }
 
+/* A wire with a sender and a witness of all that arrives; false: not here, and said. */
+static bool
+open_wire(struct veth *veth, int *sender, int *witness)
+{
+	struct ebpf_err err = { "" };
+	int rc = veth_open(veth, &err);
+
+	if (rc == -EPERM || rc == -EOPNOTSUPP) {
+		suite_skip("%s", err.text);
+		return false;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	*sender = packet_socket(veth->sender, 0);
+	*witness = packet_socket(veth->receiver, ETH_P_ALL);
+	return true;
+}
+
 START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 {
 	const struct frame frames[] = {
@@ -210,15 +227,10 @@ START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 	int sender, witness, filtered, n_accepted = 0;
 	struct ebpf_err err = { "" };
 	struct veth veth;
-	int rc = veth_open(&veth, &err);
+	int rc;
 
-	if (rc == -EPERM || rc == -EOPNOTSUPP) {
-		suite_skip("%s", err.text);
+	if (!open_wire(&veth, &sender, &witness))
 		return;
-	}
-	ck_assert_msg(rc == 0, "%s", err.text);
-	sender = packet_socket(veth.sender, 0);
-	witness = packet_socket(veth.receiver, ETH_P_ALL);
 	for (size_t e = 0; e < 2 * N_ELEMS(expressions); e++) {
 		const char *expr = expressions[e / 2];
 		struct cbpf_insn *insns;
@@ -321,18 +333,12 @@ START_TEST(expressions_judge_in_a_socket)
 	uint64_t scale = suite_scaled(100), n = 0, n_tried = 0, n_accepted = 0;
 	const char *srcdir = getenv("srcdir");
 	char line[512], path[512];
-	struct ebpf_err err = { "" };
 	struct veth veth;
 	FILE *list;
-	int rc = veth_open(&veth, &err), sender, witness, filtered;
+	int sender, witness, filtered;
 
-	if (rc == -EPERM || rc == -EOPNOTSUPP) {
-		suite_skip("%s", err.text);
+	if (!open_wire(&veth, &sender, &witness))
 		return;
-	}
-	ck_assert_msg(rc == 0, "%s", err.text);
-	sender = packet_socket(veth.sender, 0);
-	witness = packet_socket(veth.receiver, ETH_P_ALL);
 	filtered = packet_socket(veth.receiver, ETH_P_ALL);
 	for (uint64_t c = 0; c < N_CASES; c++)
 		diff_case_init(&cases[c], CBPF_DIALECT_KERNEL, 77, c);

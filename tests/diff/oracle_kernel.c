@@ -17,12 +17,12 @@
 
 #include "ebpf/err.h"
 #include "tests/diff/chunk.h"
+#include "tests/diff/kernel_prog.h"
 #include "tests/diff/veth.h"
 #include "tests/support/suite.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -32,7 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct sock_filter) == sizeof(struct cbpf_insn) &&
@@ -103,36 +102,11 @@ attach(int fd, const struct cbpf_insn *insns, size_t n_insns)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
 }
 
-/* A socket filter of the kernel, loaded with no more rights than a BSD licence gives. */
-static int
-load_ebpf(const struct cbpf_lowered *lowered, struct ebpf_err *err)
-{
-	static char log[1 << 16];
-	union bpf_attr attr;
-	int fd;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attr.insns = (uintptr_t)lowered->insns;
-	attr.insn_cnt = (uint32_t)lowered->n_insns;
-	attr.license = (uintptr_t)"BSD";
-	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	if (fd >= 0)
-		return fd;
-	attr.log_buf = (uintptr_t)log;
-	attr.log_size = sizeof(log);
-	attr.log_level = 1;
-	log[0] = '\0';
-	syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	fprintf(stderr, "%s\n", log);
-	return ebpf_err_set(err, -EIO, "the kernel refuses the extended program: %s",
-			    strerror(errno));
-}
-
 static int
 attach_lowered(int fd, const struct cbpf_lowered *lowered, struct ebpf_err *err)
 {
-	int prog = load_ebpf(lowered, err), rc;
+	int prog = kernel_prog_load(KERNEL_SOCKET_FILTER, lowered->insns, lowered->n_insns, err);
+	int rc;
 
 	if (prog < 0)
 		return prog;
@@ -571,20 +545,21 @@ part(struct diff_case *c)
 static int
 open_lowering(void **state, struct ebpf_err *err)
 {
-	int rc = open_kernel(state, err);
-	union bpf_attr attr;
+	static const struct ebpf_insn minimal[] = {
+		{ .code = EBPF_ALU64 | EBPF_MOV | EBPF_K }, { .code = EBPF_JMP | EBPF_EXIT },
+	};
+	int rc = open_kernel(state, err), prog;
 
 	if (rc < 0)
 		return rc;
 	((struct kernel *)*state)->lowers = true;
-	memset(&attr, 0, sizeof(attr));
-	if (syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)) < 0 &&
-	    (errno == EPERM || errno == ENOSYS)) {
-		rc = ebpf_err_set(err, errno == EPERM ? -EPERM : -EOPNOTSUPP,
-				  "no extended programs can be loaded: %s", strerror(errno));
+	prog = kernel_prog_load(KERNEL_SOCKET_FILTER, minimal, N_ELEMS(minimal), err);
+	if (prog < 0) {
 		close_kernel(*state);
+		return prog;
 	}
-	return rc;
+	close(prog);
+	return 0;
 }
 
 uint64_t

@@ -51,7 +51,6 @@ static const ebpf_run_fn fast[N_ENGINES] = {
 	[LEAF_LABELS] = leaf_labels,   [LEAF_SWITCH] = leaf_switch,
 };
 
-
 struct outcome {
 	uint64_t r0;
 	uint8_t mem[RANDOM_PROG_MEM];

@@ -7,7 +7,6 @@
 #include "ebpf/map.h"
 #include "ebpf/interp.h"
 #include "ebpf/interp_leaf.h"
-#include "ebpf/interp_leaf.h"
 #include "ebpf/prog.h"
 #include "tests/support/suite.h"
 
