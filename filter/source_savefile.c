@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Savefiles, read by libpcap.
+ * Savefiles.  Their headers are read by libpcap, and all of them but the usual
+ * kind: what follows the header of that is read in blocks, see records.h.
  *
  * libpcap reads from a FILE whose read function is ours.  So this file sees the
  * first bytes, which tell the precision of time stamps (libpcap does not); can
@@ -23,6 +24,8 @@
 #include "ebpf/err.h"
 #include "filter/batch.h"
 #include "filter/bytes.h"
+#include "filter/records.h"
+#include "filter/savefile.h"
 
 /*
  * What pcapng blocks begin with: type and total length, four bytes each.  The
@@ -68,6 +71,7 @@ struct savefile {
 	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
+	struct sift_records *records; /* in libpcap's place, or NULL */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
 	char name[];
@@ -320,6 +324,8 @@ savefile_next(struct sift_source *source, const struct sift_view **views, size_t
 {
 	struct savefile *s = (struct savefile *)source;
 
+	if (s->records != NULL)
+		return sift_records_next(s->records, views, n, err);
 	sift_batch_reset(&s->batch);
 	while (s->failed == 0 && !sift_batch_is_full(&s->batch) && read_packet(s))
 		;
@@ -340,6 +346,7 @@ savefile_close(struct sift_source *source)
 		pcap_close(s->pcap);
 	if (s->feed.owns_fd)
 		close(s->feed.fd);
+	sift_records_free(s->records);
 	sift_batch_destroy(&s->batch);
 	free(s);
 }
@@ -370,6 +377,48 @@ open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 	return 0;
 }
 
+/* libpcap on the header alone, where the records behind it are for us to read. */
+static bool
+open_header(struct savefile *s, unsigned precision)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	FILE *header;
+
+	if (s->feed.is_pcapng || s->feed.head_len < SIFT_SAVEFILE_HEADER)
+		return false;
+	header = fmemopen(s->feed.head, SIFT_SAVEFILE_HEADER, "r");
+	if (header == NULL)
+		return false;
+	s->pcap = pcap_fopen_offline_with_tstamp_precision(header, precision, text);
+	if (s->pcap == NULL) {
+		fclose(header);
+		return false;
+	}
+	if (sift_records_take(s->feed.head, pcap_datalink(s->pcap)))
+		return true;
+	pcap_close(s->pcap);
+	s->pcap = NULL;
+	return false;
+}
+
+static int
+begin_records(struct savefile *s, struct ebpf_err *err)
+{
+	const struct sift_records_opts opts = {
+		.fd = s->feed.fd,
+		.is_stopped = &s->source.is_stopped,
+		.name = s->source.info.name,
+		.dlt = s->source.info.dlt,
+		.is_swapped = pcap_is_swapped(s->pcap),
+		.ts_scale = s->ts_scale,
+		.snaplen = s->source.info.snaplen,
+		.read = s->feed.head + SIFT_SAVEFILE_HEADER,
+		.n_read = s->feed.head_len - SIFT_SAVEFILE_HEADER,
+	};
+
+	return sift_records_new(&opts, &s->records, err);
+}
+
 /*
  * Microseconds are asked for as such, so that broken ones arrive as they are;
  * all else in nanoseconds, which lose nothing.
@@ -378,16 +427,16 @@ static int
 read_header(struct savefile *s, struct ebpf_err *err)
 {
 	struct sift_source_info *info = &s->source.info;
-	bool is_nano;
-	int rc;
+	unsigned precision;
+	bool is_nano, is_ours;
+	int rc = 0;
 
 	feed_look(s);
 	is_nano = is_pcap_nano(&s->feed);
 	s->ts_scale = is_nano || s->feed.is_pcapng ? 1 : 1000;
-	rc = open_pcap(s,
-		       s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO,
-		       err);
-	if (rc < 0)
+	precision = s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO;
+	is_ours = open_header(s, precision);
+	if (!is_ours && (rc = open_pcap(s, precision, err)) < 0)
 		return rc;
 	if (s->feed.is_pcapng)
 		is_nano = is_pcapng_nano(&s->feed);
@@ -398,7 +447,7 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	if (pcap_is_swapped(s->pcap))
 		info->expr_flags |= SIFT_EXPR_SWAPPED;
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
-	return 0;
+	return is_ours ? begin_records(s, err) : 0;
 }
 
 static int

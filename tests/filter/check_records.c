@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Savefiles of the usual kind, which are read in blocks, hold the packets that
+ * libpcap finds in them, and end as it says: files of all sizes of packet, whose
+ * contents look like records, cut and damaged anywhere; from a file, and from a pipe
+ * that hands out any number of bytes at a time.
+ */
+#include "config.h" /* system extensions: libpcap's headers want u_int */
+
+#include "tests/support/suite.h"
+
+#include <bpfsift/filter.h>
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FILE_HEADER = 24, RECORD_HEADER = 16, MAX_CAPLEN = 262144, MAX_FILE = 4 << 20 };
+
+/* ---- files ---- */
+
+struct file {
+	uint8_t *bytes;
+	size_t n;
+	bool is_swapped, is_nano;
+	char path[64];
+};
+
+static void
+put32(struct file *f, uint32_t v)
+{
+	if (f->is_swapped)
+		v = __builtin_bswap32(v);
+	memcpy(f->bytes + f->n, &v, sizeof(v));
+	f->n += sizeof(v);
+}
+
+static void
+put16(struct file *f, uint16_t v)
+{
+	if (f->is_swapped)
+		v = __builtin_bswap16(v);
+	memcpy(f->bytes + f->n, &v, sizeof(v));
+	f->n += sizeof(v);
+}
+
+static uint32_t
+any_caplen(uint64_t *rng)
+{
+	static const uint32_t edges[] = { 0, 1, 14, 15, 16, 17, 65535, 65536, 131071, 131072,
+					  131073, MAX_CAPLEN };
+
+	switch (rng_below(rng, 40)) {
+	case 0:
+		return edges[rng_below(rng, N_ELEMS(edges))];
+	case 1:
+	case 2:
+		return rng_below(rng, 9000);
+	default:
+		return rng_below(rng, 8) == 0 ? rng_below(rng, 32) : 40 + rng_below(rng, 1475);
+	}
+}
+
+/* Bytes that a reader which has lost its place would take for records. */
+static void
+put_payload(struct file *f, uint32_t n, uint64_t *rng)
+{
+	size_t end = f->n + n;
+
+	while (f->n + RECORD_HEADER <= end && rng_below(rng, 50) != 0) {
+		put32(f, 1700000000);
+		put32(f, rng_below(rng, 1000000));
+		put32(f, rng_below(rng, 100));
+		put32(f, rng_below(rng, 100));
+	}
+	while (f->n < end)
+		f->bytes[f->n++] = (uint8_t)rng_next(rng);
+}
+
+static void
+make(struct file *f, uint64_t *rng)
+{
+	static const uint32_t snaplens[] = { 96, 65535, MAX_CAPLEN, MAX_CAPLEN, 1000000, 0 };
+	size_t n_packets = rng_below(rng, 10) == 0 ? rng_below(rng, 4) : rng_below(rng, 600);
+	uint32_t damaged = rng_below(rng, 8) == 0 ? rng_below(rng, 600) : UINT32_MAX;
+
+	f->n = 0;
+	f->is_swapped = rng_below(rng, 2);
+	f->is_nano = rng_below(rng, 2);
+	put32(f, f->is_nano ? 0xa1b23c4d : 0xa1b2c3d4);
+	put16(f, 2);
+	put16(f, 4);
+	put32(f, 0);
+	put32(f, 0);
+	put32(f, snaplens[rng_below(rng, N_ELEMS(snaplens))]);
+	put32(f, 1);
+	for (size_t i = 0; i < n_packets; i++) {
+		uint32_t caplen = any_caplen(rng);
+
+		if (f->n + RECORD_HEADER + caplen > MAX_FILE)
+			break;
+		put32(f, (uint32_t)rng_next(rng));
+		put32(f, rng_below(rng, 20) == 0 ? (uint32_t)rng_next(rng) >> 1
+						 : rng_below(rng, 1000000));
+		put32(f, i == damaged ? MAX_CAPLEN + 1 + rng_below(rng, 1000) : caplen);
+		put32(f, rng_below(rng, 3) == 0 ? caplen + rng_below(rng, 1000) : caplen);
+		put_payload(f, caplen, rng);
+	}
+	if (rng_below(rng, 2) == 0)
+		f->n = FILE_HEADER + rng_below(rng, (uint32_t)(f->n - FILE_HEADER) + 1);
+}
+
+static void
+save(const struct file *f)
+{
+	FILE *out = fopen(f->path, "wb");
+
+	ck_assert_ptr_nonnull(out);
+	ck_assert_uint_eq(fwrite(f->bytes, 1, f->n, out), f->n);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+/* A child that writes the file into a pipe, some bytes at a time; the reader's end. */
+static int
+open_pipe(const struct file *f, uint64_t seed, pid_t *child)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	*child = fork();
+	ck_assert_int_ge(*child, 0);
+	if (*child == 0) {
+		size_t at = 0;
+
+		close(fds[0]);
+		while (at < f->n) {
+			size_t left = f->n - at, some = 1 + rng_below(&seed, 70000);
+			ssize_t done = write(fds[1], f->bytes + at, some < left ? some : left);
+
+			if (done < 0)
+				_exit(1);
+			at += (size_t)done;
+		}
+		_exit(0);
+	}
+	close(fds[1]);
+	return fds[0];
+}
+
+/* ---- the comparison ---- */
+
+struct totals {
+	uint64_t n_files, n_packets, n_failed;
+};
+
+/* Packets of a source beside libpcap's, to the end of both. */
+static void
+compare(const struct file *f, const char *path, struct totals *totals)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	unsigned precision = f->is_nano ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO;
+	pcap_t *pcap = pcap_open_offline_with_tstamp_precision(f->path, precision, text);
+	uint32_t per_second = f->is_nano ? 1000000000 : 1000000;
+	const struct sift_view *views;
+	struct sift_source *source;
+	struct pcap_pkthdr *header;
+	struct ebpf_err err = { "" };
+	const uint8_t *data;
+	size_t n;
+	int rc, theirs;
+
+	ck_assert_msg(pcap != NULL, "%s", text);
+	ck_assert_msg(sift_source_open_savefile(path, &source, &err) == 0, "%s", err.text);
+	while ((rc = sift_source_next(source, &views, &n, &err)) == 1) {
+		for (size_t i = 0; i < n; i++) {
+			const struct sift_view *v = &views[i];
+
+			ck_assert_int_eq(pcap_next_ex(pcap, &header, &data), 1);
+			ck_assert_uint_eq(v->caplen, header->caplen);
+			ck_assert_uint_eq(v->wirelen, header->len);
+			ck_assert_int_eq(v->ts_sec, header->ts.tv_sec);
+			ck_assert_uint_eq(v->ts_excess * per_second +
+						  v->ts_nsec / (1000000000 / per_second),
+					  (uint32_t)header->ts.tv_usec);
+			ck_assert(v->caplen == 0 || memcmp(v->data, data, v->caplen) == 0);
+			totals->n_packets++;
+		}
+	}
+	theirs = pcap_next_ex(pcap, &header, &data);
+	ck_assert_int_eq(rc == 0, theirs == PCAP_ERROR_BREAK);
+	if (rc < 0) {
+		const char *ours = strstr(err.text, ": offset ");
+
+		ck_assert_int_eq(theirs, PCAP_ERROR);
+		ck_assert_ptr_nonnull(ours);
+		ours = strstr(ours + 2, ": ");
+		ck_assert_ptr_nonnull(ours);
+		ck_assert_str_eq(ours + 2, pcap_geterr(pcap));
+		totals->n_failed++;
+	}
+	totals->n_files++;
+	sift_source_close(source);
+	pcap_close(pcap);
+}
+
+START_TEST(packets_are_those_that_libpcap_finds)
+{
+	uint64_t rng = suite_seed(0x8ec0), n_files = suite_scaled(1000);
+	struct file f = { .bytes = malloc(MAX_FILE + RECORD_HEADER) };
+	struct totals totals = { 0, 0, 0 };
+	const char *dir = getenv("TMPDIR");
+	char name[64];
+	int fd;
+
+	ck_assert_ptr_nonnull(f.bytes);
+	snprintf(f.path, sizeof(f.path), "%.40s/records-XXXXXX", dir != NULL ? dir : "/tmp");
+	ck_assert_int_ge(fd = mkstemp(f.path), 0);
+	close(fd);
+	for (uint64_t i = 0; i < n_files; i++) {
+		pid_t child;
+		int status;
+
+		make(&f, &rng);
+		save(&f);
+		compare(&f, f.path, &totals);
+		fd = open_pipe(&f, rng, &child);
+		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+		compare(&f, name, &totals);
+		close(fd);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+	}
+	unlink(f.path);
+	free(f.bytes);
+	printf("%llu files, %llu packets, %llu with an error at the end\n",
+	       (unsigned long long)totals.n_files, (unsigned long long)totals.n_packets,
+	       (unsigned long long)totals.n_failed);
+	ck_assert(n_files < 100 || totals.n_failed > n_files / 4);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("filter/records");
+	TCase *tc = tcase_create("libpcap");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, packets_are_those_that_libpcap_finds);
+	suite_add_tcase(s, tc);
+	return s;
+}
