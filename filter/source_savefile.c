@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ebpf/err.h"
+#include "ebpf/sized.h"
 #include "filter/batch.h"
 #include "filter/bytes.h"
 #include "filter/records.h"
@@ -71,6 +72,7 @@ struct savefile {
 	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
+	bool is_libpcaps;             /* no record is read here */
 	struct sift_records *records; /* in libpcap's place, or NULL */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
@@ -384,7 +386,7 @@ open_header(struct savefile *s, unsigned precision)
 	char text[PCAP_ERRBUF_SIZE];
 	FILE *header;
 
-	if (s->feed.is_pcapng || s->feed.head_len < SIFT_SAVEFILE_HEADER)
+	if (s->is_libpcaps || s->feed.is_pcapng || s->feed.head_len < SIFT_SAVEFILE_HEADER)
 		return false;
 	header = fmemopen(s->feed.head, SIFT_SAVEFILE_HEADER, "r");
 	if (header == NULL)
@@ -464,15 +466,34 @@ open_fd(struct savefile *s, const char *path, struct ebpf_err *err)
 	return 0;
 }
 
+static int
+take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, struct ebpf_err *err)
+{
+	int rc = ebpf_sized_take("reader options", known, sizeof(*known), opts,
+				 EBPF_SIZED_LEAST(struct sift_reader_opts, flags), err);
+
+	if (rc < 0)
+		return rc;
+	if (known->flags & ~SIFT_READER_LIBPCAP)
+		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
+	return 0;
+}
+
 int
-sift_source_open_savefile(const char *path, struct sift_source **out, struct ebpf_err *err)
+sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *opts,
+			       struct sift_source **out, struct ebpf_err *err)
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-	struct savefile *s = calloc(1, sizeof(*s) + strlen(name) + 1);
+	struct sift_reader_opts known = { .size = sizeof(known) };
+	struct savefile *s;
 	int rc;
 
+	if (opts != NULL && (rc = take_opts(opts, &known, err)) < 0)
+		return ebpf_err_prefix(err, rc, "%s", name);
+	s = calloc(1, sizeof(*s) + strlen(name) + 1);
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", name);
+	s->is_libpcaps = known.flags & SIFT_READER_LIBPCAP;
 	memcpy(s->name, name, strlen(name) + 1);
 	s->source.ops = &savefile_ops;
 	s->source.info.name = s->name;
@@ -484,4 +505,10 @@ sift_source_open_savefile(const char *path, struct sift_source **out, struct ebp
 	}
 	*out = &s->source;
 	return 0;
+}
+
+int
+sift_source_open_savefile(const char *path, struct sift_source **out, struct ebpf_err *err)
+{
+	return sift_source_open_savefile_opts(path, NULL, out, err);
 }

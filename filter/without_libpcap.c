@@ -115,6 +115,14 @@ sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, uint32_t netmask,
 }
 
 int
+sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *opts,
+			       struct sift_source **out, struct ebpf_err *err)
+{
+	(void)opts;
+	return sift_source_open_savefile(path, out, err);
+}
+
+int
 sift_source_open_savefile(const char *path, struct sift_source **out, struct ebpf_err *err)
 {
 	(void)out;

@@ -323,9 +323,11 @@ dump_machine_code(struct run *run, struct ebpf_err *err)
 static int
 open_savefile(struct run *run, struct ebpf_err *err)
 {
+	const struct sift_reader_opts opts = { .size = sizeof(opts),
+					       .flags = run->options->reader_flags };
 	const char *path = run->options->read_path;
 	const char *name;
-	int rc = sift_source_open_savefile(path, &run->source, err);
+	int rc = sift_source_open_savefile_opts(path, &opts, &run->source, err);
 
 	if (rc < 0 || (rc = sift_source_info(run->source, &run->info, err)) < 0)
 		return rc;

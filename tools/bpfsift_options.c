@@ -140,11 +140,15 @@ read_engine(const char *text, struct bpfsift_options *options, struct ebpf_err *
 }
 
 static int
-read_reader(const char *text, struct ebpf_err *err)
+read_reader(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
-	if (strcmp(text, "auto") == 0 || strcmp(text, "libpcap") == 0)
-		return 0;
-	return refuse(err, "unknown reader %s", text);
+	if (strcmp(text, "auto") == 0)
+		options->reader_flags = 0;
+	else if (strcmp(text, "libpcap") == 0)
+		options->reader_flags = SIFT_READER_LIBPCAP;
+	else
+		return refuse(err, "unknown reader %s", text);
+	return 0;
 }
 
 static int
@@ -229,7 +233,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case OPTION_ENGINE:
 		return read_engine(optarg, options, err);
 	case OPTION_READER:
-		return read_reader(optarg, err);
+		return read_reader(optarg, options, err);
 	case OPTION_THREADS:
 		return read_threads(optarg, err);
 	default:

@@ -25,6 +25,7 @@ struct bpfsift_options {
 	uint64_t max_matched;     /* -c; 0: no limit */
 	uint32_t snaplen;         /* -s; 0: not asked for */
 	enum ebpf_jit jit;        /* --engine */
+	unsigned reader_flags;    /* --reader: SIFT_READER_* */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */

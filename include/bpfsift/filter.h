@@ -7,7 +7,8 @@
  *
  * A library that was configured --without-pcap has the same functions.  Those
  * that take libpcap return -ENOTSUP and say so: sift_expr_compile(),
- * sift_source_open_savefile(), sift_source_open_live(), sift_interfaces_list().
+ * sift_source_open_savefile(), sift_source_open_savefile_opts(),
+ * sift_source_open_live(), sift_interfaces_list().
  * Link types have names and numbers in savefiles, but no descriptions.
  */
 #ifndef BPFSIFT_FILTER_H
@@ -302,6 +303,28 @@ struct sift_source_info {
  */
 BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source **out,
 					  struct ebpf_err *err);
+
+/* Flags of struct sift_reader_opts. */
+#define SIFT_READER_LIBPCAP 0x1u        /**< libpcap reads every record */
+
+/** How a savefile is read; zero is the default of each. */
+struct sift_reader_opts {
+	size_t size;            /**< sizeof(struct sift_reader_opts) */
+	unsigned flags;         /**< SIFT_READER_*; 0: by what is faster for the file */
+};
+
+/**
+ * Open a savefile, as sift_source_open_savefile() does.
+ *
+ * @param path  as there.
+ * @param opts  NULL: the defaults.
+ * @param out   as there.
+ * @param err   likewise.
+ * @return likewise; -EINVAL: opts too.  Thread-safe.
+ */
+BPFSIFT_API int sift_source_open_savefile_opts(const char *path,
+					       const struct sift_reader_opts *opts,
+					       struct sift_source **out, struct ebpf_err *err);
 
 /* Flags of struct sift_live_opts. */
 #define SIFT_LIVE_NO_PROMISC 0x1u       /**< leave the interface's mode as it is */

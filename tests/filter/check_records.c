@@ -160,8 +160,9 @@ struct totals {
 
 /* Packets of a source beside libpcap's, to the end of both. */
 static void
-compare(const struct file *f, const char *path, struct totals *totals)
+compare(const struct file *f, const char *path, unsigned flags, struct totals *totals)
 {
+	const struct sift_reader_opts opts = { .size = sizeof(opts), .flags = flags };
 	char text[PCAP_ERRBUF_SIZE];
 	unsigned precision = f->is_nano ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO;
 	pcap_t *pcap = pcap_open_offline_with_tstamp_precision(f->path, precision, text);
@@ -175,7 +176,8 @@ compare(const struct file *f, const char *path, struct totals *totals)
 	int rc, theirs;
 
 	ck_assert_msg(pcap != NULL, "%s", text);
-	ck_assert_msg(sift_source_open_savefile(path, &source, &err) == 0, "%s", err.text);
+	ck_assert_msg(sift_source_open_savefile_opts(path, &opts, &source, &err) == 0, "%s",
+		      err.text);
 	while ((rc = sift_source_next(source, &views, &n, &err)) == 1) {
 		for (size_t i = 0; i < n; i++) {
 			const struct sift_view *v = &views[i];
@@ -227,10 +229,12 @@ START_TEST(packets_are_those_that_libpcap_finds)
 
 		make(&f, &rng);
 		save(&f);
-		compare(&f, f.path, &totals);
+		compare(&f, f.path, 0, &totals);
+		if (i % 16 == 0)
+			compare(&f, f.path, SIFT_READER_LIBPCAP, &totals);
 		fd = open_pipe(&f, rng, &child);
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-		compare(&f, name, &totals);
+		compare(&f, name, 0, &totals);
 		close(fd);
 		ck_assert_int_eq(waitpid(child, &status, 0), child);
 	}
@@ -243,6 +247,19 @@ START_TEST(packets_are_those_that_libpcap_finds)
 }
 END_TEST
 
+START_TEST(unknown_options_are_refused)
+{
+	struct sift_reader_opts opts = { .size = sizeof(opts), .flags = 0x80 };
+	struct sift_source *source;
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_source_open_savefile_opts("x.pcap", &opts, &source, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "x.pcap: unknown flags 0x80");
+	opts.size = 1;
+	ck_assert_int_eq(sift_source_open_savefile_opts("x.pcap", &opts, &source, &err), -EINVAL);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -251,6 +268,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, packets_are_those_that_libpcap_finds);
+	tcase_add_test(tc, unknown_options_are_refused);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -11,6 +11,7 @@
 #define sift_libpcap_version without_libpcap_version
 #define sift_expr_compile without_expr_compile
 #define sift_source_open_savefile without_source_open_savefile
+#define sift_source_open_savefile_opts without_source_open_savefile_opts
 #define sift_source_open_live without_source_open_live
 #define sift_interfaces_list without_interfaces_list
 #define sift_interfaces_free without_interfaces_free
@@ -153,6 +154,7 @@ START_TEST(refuses_the_rest)
 	ck_assert_int_eq(sift_source_open_savefile("web.pcap", &source, &err), -ENOTSUP);
 	ck_assert_str_eq(err.text,
 			 "web.pcap: reading savefiles needs libpcap, built without it");
+	ck_assert_int_eq(sift_source_open_savefile_opts("web.pcap", NULL, &source, &err), -ENOTSUP);
 	ck_assert_int_eq(sift_source_open_live("eth0", NULL, &source, &err), -ENOTSUP);
 	ck_assert_str_eq(err.text, "eth0: capturing needs libpcap, built without it");
 	ck_assert_int_eq(sift_interfaces_list(&list, &n, &err), -ENOTSUP);
