@@ -227,7 +227,6 @@ START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 	int sender, witness, filtered, n_accepted = 0;
 	struct ebpf_err err = { "" };
 	struct veth veth;
-	int rc;
 
 	if (!open_wire(&veth, &sender, &witness))
 		return;
@@ -235,6 +234,7 @@ START_TEST(tags_are_seen_where_the_kernel_has_put_them)
 		const char *expr = expressions[e / 2];
 		struct cbpf_insn *insns;
 		size_t n;
+		int rc = 0;
 
 		ck_assert_msg(sift_expr_compile(expr, DLT_ETHERNET, SNAPLEN, 0,
 						SIFT_EXPR_TAG_APART, &insns, &n, &err) == 0,
