@@ -6,7 +6,7 @@
  * A filter is immutable but for the counter of its random numbers, which is
  * atomic, so that threads share it freely.
  */
-#include <bpfsift/filter.h>
+#include "filter/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ struct sift_filter {
 	struct cbpf_prog *cbpf;
 	struct ebpf_prog *ebpf;
 	struct sift_packet_env env;
+	bool is_pure;
 };
 
 /* Keep a copy of a checked program: checked again, by its own dialect. */
@@ -30,6 +31,32 @@ copy_cbpf(const struct cbpf_prog *prog, struct cbpf_prog **out, struct ebpf_err 
 	const struct cbpf_insn *insns = cbpf_prog_insns(prog, &n_insns);
 
 	return cbpf_check(insns, n_insns, cbpf_prog_dialect(prog), out, err);
+}
+
+/*
+ * Loads beyond this are the kernel's, of metadata and from the headers' beginnings;
+ * with the kernel's dialect an index can reach them as well.
+ */
+#define FIRST_OF_KERNEL 0x80000000u
+
+static bool
+is_pure(const struct cbpf_prog *prog)
+{
+	size_t n_insns;
+	const struct cbpf_insn *insns = cbpf_prog_insns(prog, &n_insns);
+
+	for (size_t i = 0; i < n_insns; i++) {
+		unsigned class = CBPF_CLASS(insns[i].code), mode = insns[i].code & 0xe0;
+
+		if (class != CBPF_LD && class != CBPF_LDX)
+			continue;
+		if (mode == CBPF_IND && cbpf_prog_dialect(prog) != CBPF_DIALECT_PCAP)
+			return false;
+		if ((mode == CBPF_ABS || mode == CBPF_IND || mode == CBPF_MSH) &&
+		    insns[i].k >= FIRST_OF_KERNEL)
+			return false;
+	}
+	return true;
 }
 
 /* The extended program: every instruction that our engines know may be used. */
@@ -75,6 +102,7 @@ sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opt
 		sift_filter_free(f);
 		return rc;
 	}
+	f->is_pure = is_pure(f->cbpf);
 	*out = f;
 	return 0;
 }
@@ -112,4 +140,10 @@ const struct ebpf_prog *
 sift_filter_ebpf(const struct sift_filter *filter)
 {
 	return filter->ebpf;
+}
+
+bool
+sift_filter_is_pure(const struct sift_filter *filter)
+{
+	return filter->is_pure;
 }

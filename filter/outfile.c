@@ -19,6 +19,9 @@ enum { BUFFER_SIZE = 64 }; /* each record meets its end */
 enum { BUFFER_SIZE = 128 << 10 };
 #endif
 
+/* From here on a call of write() costs less than to copy the bytes first. */
+enum { MANY = BUFFER_SIZE / 4 };
+
 int
 sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
 		  struct ebpf_err *err)
@@ -78,16 +81,16 @@ sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struc
 	return 0;
 }
 
-/* How many of the first done bytes of the buffer are whole records. */
+/* How many of the first done bytes of records, of which there are n, are whole ones. */
 static size_t
-whole_records(const struct sift_outfile *out, size_t done)
+whole_records(const struct sift_outfile *out, const uint8_t *records, size_t n, size_t done)
 {
 	size_t whole = 0;
 
 	while (whole < done) {
 		size_t len = out->off + whole == 0 && out->head_len != 0
 				     ? out->head_len
-				     : out->record_len(out->buf + whole, out->used - whole);
+				     : out->record_len(records + whole, n - whole);
 
 		if (len > done - whole)
 			break;
@@ -96,14 +99,10 @@ whole_records(const struct sift_outfile *out, size_t done)
 	return whole;
 }
 
-/*
- * The last write ended done bytes into the buffer.  What a pipe or terminal
- * has got cannot be taken back.
- */
+/* The last write left partial bytes of a record.  What a pipe or terminal has got stays there. */
 static void
-cut_to_whole_records(struct sift_outfile *out, size_t done)
+cut_off(const struct sift_outfile *out, size_t partial)
 {
-	size_t partial = done - whole_records(out, done);
 	struct stat st;
 	off_t end;
 
@@ -116,13 +115,14 @@ cut_to_whole_records(struct sift_outfile *out, size_t done)
 	lseek(out->fd, end - (off_t)partial, SEEK_SET);
 }
 
-int
-sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
+/* Write n bytes of whole records, or as many whole ones as can be. */
+static int
+put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err *err)
 {
 	size_t done = 0;
 
-	while (done < out->used) {
-		ssize_t put = write(out->fd, out->buf + done, out->used - done);
+	while (done < n) {
+		ssize_t put = write(out->fd, records + done, n - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -131,14 +131,37 @@ sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
 
 			ebpf_err_set(err, 0, "%s: offset %llu: %s", out->name,
 				     (unsigned long long)(out->off + done), strerror(error));
-			cut_to_whole_records(out, done);
-			out->used = 0;
+			cut_off(out, done - whole_records(out, records, n, done));
 			return -error;
 		}
 		done += (size_t)put;
 	}
 	out->off += done;
+	return 0;
+}
+
+int
+sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
+{
+	size_t used = out->used;
+
 	out->used = 0;
+	return put(out, out->buf, used, err);
+}
+
+int
+sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
+		    struct ebpf_err *err)
+{
+	uint8_t *to;
+	int rc;
+
+	if (n >= MANY)
+		return (rc = sift_outfile_flush(out, err)) < 0 ? rc : put(out, records, n, err);
+	if ((rc = sift_outfile_reserve(out, n, &to, err)) < 0)
+		return rc;
+	memcpy(to, records, n);
+	out->used += n;
 	return 0;
 }
 

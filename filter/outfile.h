@@ -40,6 +40,13 @@ int sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room,
 			 struct ebpf_err *err);
 
 /*
+ * Write whole records, n bytes, behind those in the buffer.  Many are written at
+ * once and never copied.
+ */
+int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
+			struct ebpf_err *err);
+
+/*
  * Write out the buffer.  On failure it is lost, and a regular file ends after
  * the last whole record in it.
  */

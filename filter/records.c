@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ebpf/err.h"
@@ -23,8 +24,6 @@
 
 enum {
 	FILE_HEADER = 24,
-	RECORD_HEADER = 16,     /* seconds, fraction, captured bytes, bytes on the wire */
-	MAX_CAPLEN = 262144,    /* libpcap's limit for the link types taken here */
 	BLOCK = 128 << 10,
 };
 
@@ -36,6 +35,7 @@ enum { BATCH = SIFT_BATCH_MAX };
 
 struct sift_records {
 	struct sift_records_opts opts;
+	enum sift_detail detail;
 	uint8_t *buf;
 	size_t size, begin, end;        /* of the buffer; what is not handed out yet */
 	uint64_t off;                   /* in the file, of the buffer's first byte */
@@ -65,15 +65,6 @@ is_plain(int dlt)
 	default:
 		return false;
 	}
-}
-
-static uint32_t
-field32(const uint8_t *p, bool is_swapped)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return is_swapped ? __builtin_bswap32(v) : v;
 }
 
 bool
@@ -130,7 +121,7 @@ fail(struct sift_records *r, int code, const char *what)
 static uint32_t
 caplen_at(const struct sift_records *r)
 {
-	return field32(r->buf + r->begin + 8, r->opts.is_swapped);
+	return sift_record_caplen(&r->opts.format, r->buf + r->begin);
 }
 
 /* The file has ended: between records, or in one, of which libpcap reads what is kept first. */
@@ -138,21 +129,20 @@ static void
 end(struct sift_records *r)
 {
 	size_t left = r->end - r->begin;
-	uint32_t caplen, wanted;
+	uint32_t snaplen = r->opts.format.snaplen, caplen, wanted;
 	char what[96];
 
 	r->has_ended = true;
 	if (left == 0)
 		return;
-	if (left < RECORD_HEADER) {
+	if (left < SIFT_RECORD_HEADER) {
 		snprintf(what, sizeof(what),
 			 "truncated dump file; tried to read %d header bytes, only got %zu",
-			 RECORD_HEADER, left);
+			 SIFT_RECORD_HEADER, left);
 	} else {
 		caplen = caplen_at(r);
-		left -= RECORD_HEADER;
-		wanted = caplen > r->opts.snaplen && left < r->opts.snaplen ? r->opts.snaplen
-									     : caplen;
+		left -= SIFT_RECORD_HEADER;
+		wanted = caplen > snaplen && left < snaplen ? snaplen : caplen;
 		snprintf(what, sizeof(what),
 			 "truncated dump file; tried to read %u captured bytes, only got %zu",
 			 wanted, left);
@@ -171,8 +161,8 @@ make_room(struct sift_records *r)
 	r->off += r->begin;
 	r->begin = 0;
 	r->end = left;
-	if (left >= RECORD_HEADER && wanted < RECORD_HEADER + (size_t)caplen_at(r))
-		wanted = RECORD_HEADER + (size_t)caplen_at(r);
+	if (left >= SIFT_RECORD_HEADER && wanted < SIFT_RECORD_HEADER + (size_t)caplen_at(r))
+		wanted = SIFT_RECORD_HEADER + (size_t)caplen_at(r);
 	if (wanted <= r->size)
 		return 0;
 	if ((grown = realloc(r->buf, wanted)) == NULL)
@@ -205,74 +195,91 @@ refill(struct sift_records *r)
 		r->end += (size_t)got;
 }
 
-/* The time as it stands there, a broken fraction of a second included. */
+/* No view could be made of what is at begin: it is not all there, or no record. */
 static void
-set_time(const struct sift_records *r, const uint8_t *header, struct sift_view *view)
+check_record(struct sift_records *r)
 {
-	uint32_t fraction = field32(header + 4, r->opts.is_swapped);
-	uint32_t per_second = 1000000000u / r->opts.ts_scale;
+	uint32_t snaplen = r->opts.format.snaplen, caplen;
+	char what[112];
 
-	uint32_t seconds = field32(header, r->opts.is_swapped);
-
-	/* beyond 2038 libpcap sees a sign in this host's order, and none in the other */
-	view->ts_sec = r->opts.is_swapped ? (int64_t)seconds : (int64_t)(int32_t)seconds;
-	if (fraction < per_second) {
-		view->ts_nsec = fraction * r->opts.ts_scale;
+	if (r->end - r->begin < SIFT_RECORD_HEADER)
 		return;
-	}
-	view->ts_excess = fraction / per_second;
-	view->ts_nsec = fraction % per_second * r->opts.ts_scale;
+	caplen = caplen_at(r);
+	if (caplen <= SIFT_RECORD_MAX_CAPLEN)
+		return;
+	snprintf(what, sizeof(what), "invalid packet capture length %u, bigger than %s of %u",
+		 caplen, caplen > snaplen ? "snaplen" : "maximum",
+		 caplen > snaplen ? snaplen : SIFT_RECORD_MAX_CAPLEN);
+	fail(r, -EINVAL, what);
 }
 
-/* The record at begin, if all of it is there. */
-static bool
-take_record(struct sift_records *r, struct sift_view *view)
+static size_t
+take_records(struct sift_records *r)
 {
-	const uint8_t *header = r->buf + r->begin;
-	size_t left = r->end - r->begin;
-	uint32_t caplen, kept;
+	const uint8_t *at = r->buf + r->begin;
+	size_t n = sift_record_views(&r->opts.format, r->detail, &at, r->buf + r->end, r->views,
+				     BATCH);
 
-	if (left < RECORD_HEADER)
-		return false;
-	caplen = caplen_at(r);
-	if (caplen > MAX_CAPLEN) {
-		bool is_above = caplen > r->opts.snaplen;
-		char what[112];
-
-		snprintf(what, sizeof(what), "invalid packet capture length %u, bigger than %s of %u",
-			 caplen, is_above ? "snaplen" : "maximum",
-			 is_above ? r->opts.snaplen : MAX_CAPLEN);
-		fail(r, -EINVAL, what);
-		return false;
-	}
-	if (left - RECORD_HEADER < caplen)
-		return false;
-	kept = caplen < r->opts.snaplen ? caplen : r->opts.snaplen;
-	sift_view_init(view, r->opts.dlt, header + RECORD_HEADER, kept,
-		       field32(header + 12, r->opts.is_swapped));
-	set_time(r, header, view);
-	r->begin += RECORD_HEADER + (size_t)caplen;
-	return true;
+	r->begin = (size_t)(at - r->buf);
+	return n;
 }
 
 int
 sift_records_next(struct sift_records *r, const struct sift_view **views, size_t *n,
 		  struct ebpf_err *err)
 {
-	size_t taken = 0;
-
+	/* views point into the buffer: it is refilled once they are done with */
 	while (r->failed == 0) {
-		while (taken < BATCH && take_record(r, &r->views[taken]))
-			taken++;
-		/* views point into the buffer: it is refilled once they are done with */
-		if (taken > 0 || r->failed != 0 || r->has_ended)
+		if ((*n = take_records(r)) > 0) {
+			*views = r->views;
+			return 1;
+		}
+		check_record(r);
+		if (r->failed != 0 || r->has_ended)
 			break;
 		refill(r);
 	}
-	if (taken > 0) {
-		*views = r->views;
-		*n = taken;
-		return 1;
-	}
 	return r->failed != 0 ? ebpf_err_set(err, r->failed, "%s", r->failure.text) : 0;
+}
+
+const struct sift_record_format *
+sift_records_format(const struct sift_records *records)
+{
+	return &records->opts.format;
+}
+
+void
+sift_records_set_detail(struct sift_records *records, enum sift_detail detail)
+{
+	records->detail = detail;
+	if (detail != SIFT_DETAIL_ALL)
+		sift_record_init_views(records->opts.format.dlt, records->views, BATCH);
+}
+
+bool
+sift_records_extent(const struct sift_records *records, struct sift_extent *extent)
+{
+	int fd = records->opts.fd;
+	struct stat st;
+
+	if (records->failed != 0 || records->has_ended || fstat(fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return false;
+	/* Standard input may begin in the middle of a file: then offsets are not its own. */
+	if (lseek(fd, 0, SEEK_CUR) != (off_t)(records->off + records->end))
+		return false;
+	*extent = (struct sift_extent){
+		.fd = fd,
+		.begin = records->off + records->begin,
+		.end = (uint64_t)st.st_size,
+	};
+	return extent->begin < extent->end;
+}
+
+void
+sift_records_resume(struct sift_records *records, uint64_t off)
+{
+	lseek(records->opts.fd, (off_t)off, SEEK_SET);
+	records->off = off;
+	records->begin = records->end = 0;
 }

@@ -6,20 +6,16 @@
 #ifndef BPFSIFT_FILTER_RECORDS_H
 #define BPFSIFT_FILTER_RECORDS_H
 
-#include <bpfsift/filter.h>
-
 #include <stdatomic.h>
-#include <stdbool.h>
+
+#include "filter/record.h"
 
 /* What the file's header says, and what was read of the file beyond it. */
 struct sift_records_opts {
 	int fd;                 /* borrowed */
 	const atomic_bool *is_stopped;
 	const char *name;       /* for messages; borrowed */
-	int dlt;
-	bool is_swapped;        /* headers are in the other byte order */
-	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
-	uint32_t snaplen;       /* of longer records the rest is skipped */
+	struct sift_record_format format;
 	const uint8_t *read;    /* bytes behind the header that were read already */
 	size_t n_read;
 };
@@ -37,5 +33,22 @@ void sift_records_free(struct sift_records *records);
 /* As sift_source_next(). */
 int sift_records_next(struct sift_records *records, const struct sift_view **views, size_t *n,
 		      struct ebpf_err *err);
+
+const struct sift_record_format *sift_records_format(const struct sift_records *records);
+
+/* What views have from the next batch on; at first it is all. */
+void sift_records_set_detail(struct sift_records *records, enum sift_detail detail);
+
+/* A stretch of a file that pread() reads, from a record's first byte on: offsets in the file. */
+struct sift_extent {
+	int fd;                 /* borrowed */
+	uint64_t begin, end;
+};
+
+/* What is not handed out yet, where it can be read out of order. */
+bool sift_records_extent(const struct sift_records *records, struct sift_extent *extent);
+
+/* Go on with the record at off, of what sift_records_extent() told. */
+void sift_records_resume(struct sift_records *records, uint64_t off);
 
 #endif

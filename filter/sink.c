@@ -18,6 +18,15 @@ sift_sink_write(struct sift_sink *sink, const struct sift_view *views, const uin
 }
 
 int
+sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return ebpf_err_set(err, sink->failed, "writing has failed before");
+	sink->failed = sink->ops->append(sink, records, n, err);
+	return sink->failed;
+}
+
+int
 sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	if (sink->failed != 0)

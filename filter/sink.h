@@ -13,6 +13,12 @@ struct sift_sink_ops {
 	/* As the public functions of these names; not called after one failed. */
 	int (*write)(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		     size_t n, struct ebpf_err *err);
+	/*
+	 * Write whole records, n > 0 bytes, with fractions of a second in units of
+	 * ts_scale nanoseconds.  NULL: the sink does not write pcap records.
+	 */
+	int (*append)(struct sift_sink *sink, const uint8_t *records, size_t n,
+		      struct ebpf_err *err);
 	int (*flush)(struct sift_sink *sink, struct ebpf_err *err);
 	/* Close and free, sink included; the buffer is flushed or of no use. */
 	int (*close)(struct sift_sink *sink, struct ebpf_err *err);
@@ -20,7 +26,12 @@ struct sift_sink_ops {
 
 struct sift_sink {
 	const struct sift_sink_ops *ops;
-	int failed; /* what write or flush failed with, or 0 */
+	int failed; /* what write, append or flush failed with, or 0 */
+	uint32_t ts_scale; /* of a sink with append() */
 };
+
+/* As sift_sink_write(), for append(). */
+int sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n,
+		     struct ebpf_err *err);
 
 #endif

@@ -17,13 +17,13 @@
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
 #include "filter/outfile.h"
+#include "filter/record.h"
 #include "filter/savefile.h"
 
-enum { LINKTYPE_AT = 20, RECORD_HEADER = 16, CAPLEN_AT = 8 };
+enum { LINKTYPE_AT = 20 };
 
 struct savefile {
 	struct sift_sink sink;
-	uint32_t ts_scale; /* nanoseconds in the unit of the fraction */
 	struct sift_outfile out;
 };
 
@@ -46,7 +46,7 @@ static size_t
 record_len(const uint8_t *p, size_t len)
 {
 	(void)len;
-	return RECORD_HEADER + (size_t)load_host32(p + CAPLEN_AT);
+	return SIFT_RECORD_HEADER + (size_t)load_host32(p + SIFT_RECORD_CAPLEN_AT);
 }
 
 static int
@@ -58,13 +58,6 @@ make_header(const struct sift_savefile_opts *opts, uint8_t *header, struct ebpf_
 		store_host32(header + LINKTYPE_AT,
 			     load_host32(header + LINKTYPE_AT) | opts->linktype_ext);
 	return rc;
-}
-
-/* What stands behind the seconds, as it stood in the input if that was broken. */
-static uint32_t
-fraction(const struct savefile *s, const struct sift_view *view)
-{
-	return view->ts_excess * (1000000000u / s->ts_scale) + view->ts_nsec / s->ts_scale;
 }
 
 static int
@@ -81,18 +74,21 @@ savefile_write(struct sift_sink *sink, const struct sift_view *views, const uint
 
 		if (keep[i] == 0)
 			continue;
-		rc = sift_outfile_reserve(&s->out, RECORD_HEADER + (size_t)caplen, &to, err);
+		rc = sift_outfile_reserve(&s->out, SIFT_RECORD_HEADER + (size_t)caplen, &to, err);
 		if (rc < 0)
 			return rc;
-		store_host32(to, (uint32_t)view->ts_sec);
-		store_host32(to + 4, fraction(s, view));
-		store_host32(to + CAPLEN_AT, caplen);
-		store_host32(to + 12, view->wirelen);
+		sift_record_put_header(to, view, caplen, sink->ts_scale);
 		if (caplen > 0)
-			memcpy(to + RECORD_HEADER, view->data, caplen);
-		s->out.used += RECORD_HEADER + (size_t)caplen;
+			memcpy(to + SIFT_RECORD_HEADER, view->data, caplen);
+		s->out.used += SIFT_RECORD_HEADER + (size_t)caplen;
 	}
 	return 0;
+}
+
+static int
+savefile_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct ebpf_err *err)
+{
+	return sift_outfile_append(&((struct savefile *)sink)->out, records, n, err);
 }
 
 static int
@@ -113,6 +109,7 @@ savefile_close(struct sift_sink *sink, struct ebpf_err *err)
 
 static const struct sift_sink_ops savefile_ops = {
 	.write = savefile_write,
+	.append = savefile_append,
 	.flush = savefile_flush,
 	.close = savefile_close,
 };
@@ -166,7 +163,7 @@ sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &savefile_ops;
-	s->ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	s->sink.ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
 	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
 	    (rc = write_header(&s->out, header, err)) < 0) {
 		savefile_close(&s->sink, NULL);

@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct sift_records;
+
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "set by signal handlers");
 
 struct sift_source_ops {
@@ -36,6 +38,7 @@ struct sift_source_ops {
 struct sift_source {
 	const struct sift_source_ops *ops;
 	struct sift_source_info info; /* kept up to date by the source */
+	struct sift_records *records; /* what next() takes its batches from; or NULL */
 	bool has_ended;               /* by the end of input or an error */
 	atomic_bool is_stopped;
 };

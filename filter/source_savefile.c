@@ -72,8 +72,7 @@ struct savefile {
 	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
-	bool is_libpcaps;             /* no record is read here */
-	struct sift_records *records; /* in libpcap's place, or NULL */
+	bool is_libpcaps; /* no record is read here */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
 	char name[];
@@ -326,8 +325,8 @@ savefile_next(struct sift_source *source, const struct sift_view **views, size_t
 {
 	struct savefile *s = (struct savefile *)source;
 
-	if (s->records != NULL)
-		return sift_records_next(s->records, views, n, err);
+	if (s->source.records != NULL)
+		return sift_records_next(s->source.records, views, n, err);
 	sift_batch_reset(&s->batch);
 	while (s->failed == 0 && !sift_batch_is_full(&s->batch) && read_packet(s))
 		;
@@ -348,7 +347,7 @@ savefile_close(struct sift_source *source)
 		pcap_close(s->pcap);
 	if (s->feed.owns_fd)
 		close(s->feed.fd);
-	sift_records_free(s->records);
+	sift_records_free(s->source.records);
 	sift_batch_destroy(&s->batch);
 	free(s);
 }
@@ -410,15 +409,17 @@ begin_records(struct savefile *s, struct ebpf_err *err)
 		.fd = s->feed.fd,
 		.is_stopped = &s->source.is_stopped,
 		.name = s->source.info.name,
-		.dlt = s->source.info.dlt,
-		.is_swapped = pcap_is_swapped(s->pcap),
-		.ts_scale = s->ts_scale,
-		.snaplen = s->source.info.snaplen,
+		.format = {
+			.dlt = s->source.info.dlt,
+			.is_swapped = pcap_is_swapped(s->pcap),
+			.ts_scale = s->ts_scale,
+			.snaplen = s->source.info.snaplen,
+		},
 		.read = s->feed.head + SIFT_SAVEFILE_HEADER,
 		.n_read = s->feed.head_len - SIFT_SAVEFILE_HEADER,
 	};
 
-	return sift_records_new(&opts, &s->records, err);
+	return sift_records_new(&opts, &s->source.records, err);
 }
 
 /*

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -548,6 +549,15 @@ print_stats(const struct run *run, const struct sift_pipeline_counters *counters
 		n_ebpf, is_jit ? "machine code" : "the interpreter", counters->seen, counters->matched);
 }
 
+/* The processors that this process may use. */
+static unsigned
+count_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
 /* Move the packets; then say how many, also where something failed on the way. */
 static int
 move_packets(struct run *run)
@@ -581,6 +591,7 @@ capture(struct run *run)
 		.source = run->source,
 		.max_matched = options->max_matched,
 		.snaplen = snaplen_to_cut(run),
+		.threads = options->threads != 0 ? options->threads : count_processors(),
 	};
 	struct ebpf_err err;
 

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAXIMUM_SNAPLEN = 262144 };
+enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256 };
 
 const char bpfsift_usage[] =
 	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
 	"\t\t[-r file] [-s snaplen] [-w file] [-y datalinktype]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
-	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads 1]\n"
+	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
 	"\t\t[--dump-native] [--perf-map] [--stats] [--version] [expression]\n";
 
 enum {
@@ -152,15 +152,15 @@ read_reader(const char *text, struct bpfsift_options *options, struct ebpf_err *
 }
 
 static int
-read_threads(const char *text, struct ebpf_err *err)
+read_threads(const char *text, unsigned *threads, struct ebpf_err *err)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
 
-	if (end == text || *end != '\0' || n <= 0)
-		return refuse(err, "invalid number of threads %s", text);
-	if (n > 1)
-		return refuse(err, "this build filters with one thread");
+	if (end == text || *end != '\0' || n <= 0 || n > MAXIMUM_THREADS)
+		return refuse(err, "invalid number of threads %s (must be 1 to %d)", text,
+			      MAXIMUM_THREADS);
+	*threads = (unsigned)n;
 	return 0;
 }
 
@@ -235,7 +235,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case OPTION_READER:
 		return read_reader(optarg, options, err);
 	case OPTION_THREADS:
-		return read_threads(optarg, err);
+		return read_threads(optarg, &options->threads, err);
 	default:
 		return refuse(err, "%s", "");
 	}

@@ -26,6 +26,7 @@ struct bpfsift_options {
 	uint32_t snaplen;         /* -s; 0: not asked for */
 	enum ebpf_jit jit;        /* --engine */
 	unsigned reader_flags;    /* --reader: SIFT_READER_* */
+	unsigned threads;         /* 0: one for each processor */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */

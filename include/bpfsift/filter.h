@@ -528,6 +528,12 @@ struct sift_pipeline_opts {
 	 */
 	uint32_t snaplen;
 	unsigned flags;         /**< SIFT_PIPELINE_* */
+	/**
+	 * Threads to filter with, the caller's one of them, where the source is a
+	 * pcap file that several can read, and the sink writes pcap: packets are
+	 * written in their order all the same.  0 is 1.
+	 */
+	unsigned threads;
 };
 
 /** What went through a pipeline. */

@@ -159,10 +159,10 @@ says 'stderr: unknown engine steam
 status: 1' --engine=steam -r "$in"
 says 'stderr: unknown reader me
 status: 1' --reader=me -r "$in"
-says 'stderr: this build filters with one thread
-status: 1' --threads=2 -r "$in"
-says 'stderr: invalid number of threads 0
+says 'stderr: invalid number of threads 0 (must be 1 to 256)
 status: 1' --threads=0 -r "$in"
+says 'stderr: invalid number of threads 257 (must be 1 to 256)
+status: 1' --threads=257 -r "$in"
 says "stdout: 1 packet
 $reading
 status: 0" --engine=interp --reader=libpcap --threads=1 -r "$in" -c 1 --count
@@ -196,6 +196,36 @@ status: 0" -r "$in" -c 2 --count --stats arp
 		"$($BPFSIFT -r "$scratch/cut.pcap" --count 2>&1 >/dev/null)"
 	check_same 'a filter on standard input' "$($BPFSIFT -r "$in" --count arp 2>/dev/null)" \
 		"$(printf 'arp # comment\n' | $BPFSIFT -F - -r "$in" --count 2>/dev/null)"
+
+	# A file large enough for several threads, whole and cut, and one that others are at already.
+	{ cat "$data/demo.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$data/demo.pcap"; done; } \
+		>"$scratch/some.pcap"
+	{ cat "$scratch/some.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$scratch/some.pcap"; done; } \
+		>"$scratch/large.pcap"
+	check 'the large file is large enough' \
+		test "$(wc -c <"$scratch/large.pcap")" -gt 600000
+	head -c 500000 "$scratch/large.pcap" >"$scratch/cut.pcap"
+	for file in large cut; do
+		for expression in '' tcp 'udp port 53'; do
+			$BPFSIFT -r "$scratch/$file.pcap" -w "$scratch/one.pcap" --threads=1 \
+				"$expression" 2>"$scratch/one.err"
+			one=$?
+			for threads in 2 3 8; do
+				$BPFSIFT -r "$scratch/$file.pcap" -w "$scratch/many.pcap" \
+					--threads=$threads "$expression" 2>"$scratch/many.err"
+				check_same "$file, '$expression', $threads threads: exit status" $one $?
+				check "$file, '$expression', $threads threads: packets" \
+					cmp "$scratch/one.pcap" "$scratch/many.pcap"
+				check "$file, '$expression', $threads threads: messages" \
+					cmp "$scratch/one.err" "$scratch/many.err"
+			done
+			$BPFSIFT -r - -w - --threads=2 "$expression" <"$scratch/$file.pcap" \
+				>"$scratch/many.pcap" 2>/dev/null
+			check "$file, '$expression', standard input" \
+				cmp "$scratch/one.pcap" "$scratch/many.pcap"
+		done
+	done
+	check_same 'a cut file: exit status' 1 $one
 
 	# Outputs that cannot be written.
 	if [ -c /dev/full ]; then

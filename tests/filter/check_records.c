@@ -7,6 +7,7 @@
  */
 #include "config.h" /* system extensions: libpcap's headers want u_int */
 
+#include "tests/support/capture.h"
 #include "tests/support/suite.h"
 
 #include <bpfsift/filter.h>
@@ -20,114 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FILE_HEADER = 24, RECORD_HEADER = 16, MAX_CAPLEN = 262144, MAX_FILE = 4 << 20 };
-
-/* ---- files ---- */
-
-struct file {
-	uint8_t *bytes;
-	size_t n;
-	bool is_swapped, is_nano;
-	char path[64];
-};
-
-static void
-put32(struct file *f, uint32_t v)
-{
-	if (f->is_swapped)
-		v = __builtin_bswap32(v);
-	memcpy(f->bytes + f->n, &v, sizeof(v));
-	f->n += sizeof(v);
-}
-
-static void
-put16(struct file *f, uint16_t v)
-{
-	if (f->is_swapped)
-		v = __builtin_bswap16(v);
-	memcpy(f->bytes + f->n, &v, sizeof(v));
-	f->n += sizeof(v);
-}
-
-static uint32_t
-any_caplen(uint64_t *rng)
-{
-	static const uint32_t edges[] = { 0, 1, 14, 15, 16, 17, 65535, 65536, 131071, 131072,
-					  131073, MAX_CAPLEN };
-
-	switch (rng_below(rng, 40)) {
-	case 0:
-		return edges[rng_below(rng, N_ELEMS(edges))];
-	case 1:
-	case 2:
-		return rng_below(rng, 9000);
-	default:
-		return rng_below(rng, 8) == 0 ? rng_below(rng, 32) : 40 + rng_below(rng, 1475);
-	}
-}
-
-/* Bytes that a reader which has lost its place would take for records. */
-static void
-put_payload(struct file *f, uint32_t n, uint64_t *rng)
-{
-	size_t end = f->n + n;
-
-	while (f->n + RECORD_HEADER <= end && rng_below(rng, 50) != 0) {
-		put32(f, 1700000000);
-		put32(f, rng_below(rng, 1000000));
-		put32(f, rng_below(rng, 100));
-		put32(f, rng_below(rng, 100));
-	}
-	while (f->n < end)
-		f->bytes[f->n++] = (uint8_t)rng_next(rng);
-}
-
-static void
-make(struct file *f, uint64_t *rng)
-{
-	static const uint32_t snaplens[] = { 96, 65535, MAX_CAPLEN, MAX_CAPLEN, 1000000, 0 };
-	size_t n_packets = rng_below(rng, 10) == 0 ? rng_below(rng, 4) : rng_below(rng, 600);
-	uint32_t damaged = rng_below(rng, 8) == 0 ? rng_below(rng, 600) : UINT32_MAX;
-
-	f->n = 0;
-	f->is_swapped = rng_below(rng, 2);
-	f->is_nano = rng_below(rng, 2);
-	put32(f, f->is_nano ? 0xa1b23c4d : 0xa1b2c3d4);
-	put16(f, 2);
-	put16(f, 4);
-	put32(f, 0);
-	put32(f, 0);
-	put32(f, snaplens[rng_below(rng, N_ELEMS(snaplens))]);
-	put32(f, 1);
-	for (size_t i = 0; i < n_packets; i++) {
-		uint32_t caplen = any_caplen(rng);
-
-		if (f->n + RECORD_HEADER + caplen > MAX_FILE)
-			break;
-		put32(f, (uint32_t)rng_next(rng));
-		put32(f, rng_below(rng, 20) == 0 ? (uint32_t)rng_next(rng) >> 1
-						 : rng_below(rng, 1000000));
-		put32(f, i == damaged ? MAX_CAPLEN + 1 + rng_below(rng, 1000) : caplen);
-		put32(f, rng_below(rng, 3) == 0 ? caplen + rng_below(rng, 1000) : caplen);
-		put_payload(f, caplen, rng);
-	}
-	if (rng_below(rng, 2) == 0)
-		f->n = FILE_HEADER + rng_below(rng, (uint32_t)(f->n - FILE_HEADER) + 1);
-}
-
-static void
-save(const struct file *f)
-{
-	FILE *out = fopen(f->path, "wb");
-
-	ck_assert_ptr_nonnull(out);
-	ck_assert_uint_eq(fwrite(f->bytes, 1, f->n, out), f->n);
-	ck_assert_int_eq(fclose(out), 0);
-}
-
 /* A child that writes the file into a pipe, some bytes at a time; the reader's end. */
 static int
-open_pipe(const struct file *f, uint64_t seed, pid_t *child)
+open_pipe(const struct capture *f, uint64_t seed, pid_t *child)
 {
 	int fds[2];
 
@@ -160,7 +56,7 @@ struct totals {
 
 /* Packets of a source beside libpcap's, to the end of both. */
 static void
-compare(const struct file *f, const char *path, unsigned flags, struct totals *totals)
+compare(const struct capture *f, const char *path, unsigned flags, struct totals *totals)
 {
 	const struct sift_reader_opts opts = { .size = sizeof(opts), .flags = flags };
 	char text[PCAP_ERRBUF_SIZE];
@@ -213,22 +109,17 @@ compare(const struct file *f, const char *path, unsigned flags, struct totals *t
 START_TEST(packets_are_those_that_libpcap_finds)
 {
 	uint64_t rng = suite_seed(0x8ec0), n_files = suite_scaled(1000);
-	struct file f = { .bytes = malloc(MAX_FILE + RECORD_HEADER) };
 	struct totals totals = { 0, 0, 0 };
-	const char *dir = getenv("TMPDIR");
+	struct capture f;
 	char name[64];
 	int fd;
 
-	ck_assert_ptr_nonnull(f.bytes);
-	snprintf(f.path, sizeof(f.path), "%.40s/records-XXXXXX", dir != NULL ? dir : "/tmp");
-	ck_assert_int_ge(fd = mkstemp(f.path), 0);
-	close(fd);
+	capture_init(&f);
 	for (uint64_t i = 0; i < n_files; i++) {
 		pid_t child;
 		int status;
 
-		make(&f, &rng);
-		save(&f);
+		capture_make(&f, 600, &rng);
 		compare(&f, f.path, 0, &totals);
 		if (i % 16 == 0)
 			compare(&f, f.path, SIFT_READER_LIBPCAP, &totals);
@@ -238,8 +129,7 @@ START_TEST(packets_are_those_that_libpcap_finds)
 		close(fd);
 		ck_assert_int_eq(waitpid(child, &status, 0), child);
 	}
-	unlink(f.path);
-	free(f.bytes);
+	capture_destroy(&f);
 	printf("%llu files, %llu packets, %llu with an error at the end\n",
 	       (unsigned long long)totals.n_files, (unsigned long long)totals.n_packets,
 	       (unsigned long long)totals.n_failed);

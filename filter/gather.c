@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "filter/gather.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebpf/err.h"
+
+int
+sift_gather_init(struct sift_gather *gather, size_t size, struct ebpf_err *err)
+{
+	uint8_t *buf = malloc(size);
+
+	if (buf == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	*gather = (struct sift_gather){ .buf = buf, .size = size };
+	return 0;
+}
+
+void
+sift_gather_destroy(struct sift_gather *gather)
+{
+	free(gather->buf);
+}
+
+void
+sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
+		       uint32_t ts_scale)
+{
+	gather->is_raw = format != NULL && !format->is_swapped && format->ts_scale == ts_scale;
+	gather->ts_scale = ts_scale;
+}
+
+void
+sift_gather_reset(struct sift_gather *gather)
+{
+	gather->used = gather->run_len = 0;
+}
+
+static void
+copy(struct sift_gather *gather, const uint8_t *bytes, size_t n)
+{
+	assert(n <= gather->size - gather->used);
+	if (n > 0)
+		memcpy(gather->buf + gather->used, bytes, n);
+	gather->used += n;
+}
+
+static void
+copy_run(struct sift_gather *gather)
+{
+	copy(gather, gather->run, gather->run_len);
+	gather->run_len = 0;
+}
+
+/* A record that lies as it is to be written. */
+static void
+add_raw(struct sift_gather *gather, const uint8_t *record, size_t n)
+{
+	if (gather->run_len != 0 && gather->run + gather->run_len == record) {
+		gather->run_len += n;
+		return;
+	}
+	copy_run(gather);
+	gather->run = record;
+	gather->run_len = n;
+}
+
+static void
+add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
+{
+	uint32_t caplen = view->caplen < keep ? view->caplen : keep;
+	uint8_t header[SIFT_RECORD_HEADER];
+
+	if (gather->is_raw) {
+		const uint8_t *record = view->data - SIFT_RECORD_HEADER;
+
+		if (sift_record_field(record, SIFT_RECORD_CAPLEN_AT, false) == caplen) {
+			add_raw(gather, record, SIFT_RECORD_HEADER + (size_t)caplen);
+			return;
+		}
+		memcpy(header, record, sizeof(header));
+		memcpy(header + SIFT_RECORD_CAPLEN_AT, &caplen, sizeof(caplen));
+	} else {
+		sift_record_put_header(header, view, caplen, gather->ts_scale);
+	}
+	copy_run(gather);
+	copy(gather, header, sizeof(header));
+	copy(gather, view->data, caplen);
+}
+
+void
+sift_gather_add(struct sift_gather *gather, const struct sift_view *views, const uint32_t *keep,
+		size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] != 0)
+			add(gather, &views[i], keep[i]);
+	}
+}
+
+const uint8_t *
+sift_gather_bytes(struct sift_gather *gather, size_t *n)
+{
+	if (gather->used == 0) {
+		*n = gather->run_len;
+		return gather->run;
+	}
+	copy_run(gather);
+	*n = gather->used;
+	return gather->buf;
+}

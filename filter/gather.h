@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The records of what matches, one behind the other, to be written at once.
+ *
+ * Where they lie in the input as they are to lie in the output, each run of them
+ * is copied as one; if there is but one run, nothing is.
+ */
+#ifndef BPFSIFT_FILTER_GATHER_H
+#define BPFSIFT_FILTER_GATHER_H
+
+#include "filter/record.h"
+
+struct sift_gather {
+	bool is_raw;            /* each view's bytes stand behind a header fit for the output */
+	uint32_t ts_scale;      /* else: nanoseconds in the unit of the output's fraction */
+	uint8_t *buf;
+	size_t size, used;
+	const uint8_t *run;     /* that comes behind what is in buf, not copied yet */
+	size_t run_len;
+};
+
+/* Room for size bytes of records.  0 or -ENOMEM. */
+int sift_gather_init(struct sift_gather *gather, size_t size, struct ebpf_err *err);
+void sift_gather_destroy(struct sift_gather *gather);
+
+/*
+ * The views' records have this format, NULL: they are elsewhere than in records; and the output's
+ * has fractions in units of ts_scale nanoseconds.  At first they are elsewhere.
+ */
+void sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
+			    uint32_t ts_scale);
+
+/* Forget what is there. */
+void sift_gather_reset(struct sift_gather *gather);
+
+/*
+ * Add the records of views whose keep is not 0, cut to that.  All that is added
+ * between two resets is as long as there is room for.
+ */
+void sift_gather_add(struct sift_gather *gather, const struct sift_view *views,
+		     const uint32_t *keep, size_t n);
+
+/* All of it, valid until the next call, and as long as the views' bytes are; its length in *n. */
+const uint8_t *sift_gather_bytes(struct sift_gather *gather, size_t *n);
+
+#endif

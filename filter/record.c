@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop over records is made once for each byte order and detail: it is what
+ * each packet of a file costs, whatever the filter.
+ */
+#include "filter/record.h"
+
+/* The time as it stands there, a broken fraction of a second included. */
+static inline void
+set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_view *view)
+{
+	uint32_t seconds = sift_record_field(header, 0, is_swapped);
+	uint32_t fraction = sift_record_field(header, 4, is_swapped);
+	uint32_t per_second = 1000000000u / ts_scale;
+
+	/* beyond 2038 libpcap sees a sign in this host's order, and none in the other */
+	view->ts_sec = is_swapped ? (int64_t)seconds : (int64_t)(int32_t)seconds;
+	if (fraction < per_second) {
+		view->ts_nsec = fraction * ts_scale;
+		view->ts_excess = 0;
+	} else {
+		view->ts_excess = fraction / per_second;
+		view->ts_nsec = fraction % per_second * ts_scale;
+	}
+}
+
+__attribute__((always_inline)) static inline size_t
+make_views(const struct sift_record_format *format, bool is_swapped, enum sift_detail detail,
+	   const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
+{
+	const uint32_t snaplen = format->snaplen;
+	const uint8_t *header = *at;
+	size_t n = 0;
+
+	for (; n < max && (size_t)(end - header) >= SIFT_RECORD_HEADER; n++) {
+		uint32_t caplen = sift_record_field(header, SIFT_RECORD_CAPLEN_AT, is_swapped);
+		uint32_t wirelen = sift_record_field(header, SIFT_RECORD_WIRELEN_AT, is_swapped);
+		uint32_t kept = caplen < snaplen ? caplen : snaplen;
+		const uint8_t *data = header + SIFT_RECORD_HEADER;
+		struct sift_view *view = &views[n];
+
+		if (caplen > SIFT_RECORD_MAX_CAPLEN || (size_t)(end - data) < caplen)
+			break;
+		if (detail == SIFT_DETAIL_ALL) {
+			sift_view_init(view, format->dlt, data, kept, wirelen);
+		} else {
+			view->data = data;
+			view->caplen = kept;
+			view->wirelen = wirelen;
+		}
+		if (detail != SIFT_DETAIL_BARE)
+			set_time(header, is_swapped, format->ts_scale, view);
+		header = data + caplen;
+	}
+	*at = header;
+	return n;
+}
+
+size_t
+sift_record_views(const struct sift_record_format *format, enum sift_detail detail,
+		  const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
+{
+	switch (detail) {
+	case SIFT_DETAIL_BARE:
+		return format->is_swapped
+			       ? make_views(format, true, SIFT_DETAIL_BARE, at, end, views, max)
+			       : make_views(format, false, SIFT_DETAIL_BARE, at, end, views, max);
+	case SIFT_DETAIL_TIMED:
+		return format->is_swapped
+			       ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, views, max)
+			       : make_views(format, false, SIFT_DETAIL_TIMED, at, end, views, max);
+	case SIFT_DETAIL_ALL:
+		break;
+	}
+	return make_views(format, format->is_swapped, SIFT_DETAIL_ALL, at, end, views, max);
+}
+
+void
+sift_record_init_views(int dlt, struct sift_view *views, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sift_view_init(&views[i], dlt, NULL, 0, 0);
+}
+
+void
+sift_record_put_header(uint8_t *to, const struct sift_view *view, uint32_t caplen,
+		       uint32_t ts_scale)
+{
+	const uint32_t fields[] = {
+		(uint32_t)view->ts_sec,
+		view->ts_excess * (1000000000u / ts_scale) + view->ts_nsec / ts_scale,
+		caplen,
+		view->wirelen,
+	};
+
+	_Static_assert(sizeof(fields) == SIFT_RECORD_HEADER, "four fields");
+	memcpy(to, fields, sizeof(fields));
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records of a pcap savefile in memory: where they begin, views of them, and
+ * how one is written.
+ *
+ * A record is a header of four fields of 32 bits, namely seconds, fraction of a
+ * second, captured bytes, bytes on the wire, and the captured bytes.
+ */
+#ifndef BPFSIFT_FILTER_RECORD_H
+#define BPFSIFT_FILTER_RECORD_H
+
+#include <bpfsift/filter.h>
+
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+	SIFT_RECORD_HEADER = 16,
+	SIFT_RECORD_CAPLEN_AT = 8,
+	SIFT_RECORD_WIRELEN_AT = 12,
+	/* libpcap's limit for the link types that are read here */
+	SIFT_RECORD_MAX_CAPLEN = 262144,
+};
+
+/* What a file's header says of its records. */
+struct sift_record_format {
+	int dlt;
+	bool is_swapped;        /* headers are in the other byte order */
+	uint32_t ts_scale;      /* nanoseconds in the unit of the fraction */
+	uint32_t snaplen;       /* of longer records the rest is skipped */
+};
+
+/* How much of a view its user needs; the rest is as sift_view_init() has left it. */
+enum sift_detail {
+	SIFT_DETAIL_ALL,
+	SIFT_DETAIL_TIMED,      /* bytes, lengths and time */
+	SIFT_DETAIL_BARE,       /* bytes and lengths */
+};
+
+static inline uint32_t
+sift_record_field(const uint8_t *header, size_t at, bool is_swapped)
+{
+	uint32_t v;
+
+	memcpy(&v, header + at, sizeof(v));
+	return is_swapped ? __builtin_bswap32(v) : v;
+}
+
+static inline uint32_t
+sift_record_caplen(const struct sift_record_format *format, const uint8_t *header)
+{
+	return sift_record_field(header, SIFT_RECORD_CAPLEN_AT, format->is_swapped);
+}
+
+/*
+ * Views of the records from *at on, at most max of them and those alone that lie
+ * before end as a whole and are not longer than a record may be.  *at is moved
+ * behind them.  With less than SIFT_DETAIL_ALL the views must have been
+ * initialised for the link type before.  Returns how many.
+ */
+size_t sift_record_views(const struct sift_record_format *format, enum sift_detail detail,
+			 const uint8_t **at, const uint8_t *end, struct sift_view *views,
+			 size_t max);
+
+/* Initialise n views for records of a link type. */
+void sift_record_init_views(int dlt, struct sift_view *views, size_t n);
+
+/*
+ * Write the header of a record of caplen bytes in this machine's byte order, with
+ * the fraction in units of ts_scale nanoseconds, as it stood in the input if that
+ * was broken.
+ */
+void sift_record_put_header(uint8_t *to, const struct sift_view *view, uint32_t caplen,
+			    uint32_t ts_scale);
+
+#endif

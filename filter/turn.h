@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Turns: something that several threads do one after the other, in the order of
+ * numbers that they hold.
+ *
+ * What is written before sift_turn_pass() is seen after the sift_turn_wait() that
+ * it ends.  Waits are short where all threads run: they begin with looking a while.
+ */
+#ifndef BPFSIFT_FILTER_TURN_H
+#define BPFSIFT_FILTER_TURN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct sift_turn {
+	_Alignas(64) _Atomic uint64_t number;   /* whose turn it is */
+	atomic_uint n_waiting;
+	pthread_mutex_t mutex;
+	pthread_cond_t passed;
+};
+
+/* Number 0 comes first.  0 or a negative errno. */
+int sift_turn_init(struct sift_turn *turn);
+void sift_turn_destroy(struct sift_turn *turn);
+
+void sift_turn_wait(struct sift_turn *turn, uint64_t number);
+
+/* By the one whose turn it is. */
+void sift_turn_pass(struct sift_turn *turn);
+
+#endif

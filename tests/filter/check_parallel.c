@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Several threads write what one does, and what one does whose packets libpcap reads:
+ * the same bytes, the same counts, the same error at the end; for captures that are cut
+ * or damaged anywhere and whose contents look like records, in blocks of any size.
+ */
+#include "config.h"
+
+#include "filter/parallel.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "filter/source.h"
+#include "tests/support/capture.h"
+#include "tests/support/suite.h"
+
+enum { ETHERNET = 1, N_WAYS = 3 };
+
+/* How an output came to be. */
+struct outcome {
+	char path[80];
+	uint64_t seen, matched, written;
+	int rc;
+	struct ebpf_err err;
+};
+
+/* What is asked of every way alike. */
+struct order {
+	const char *path;
+	const struct sift_filter *filter;
+	enum sift_precision precision;
+	uint32_t snaplen;
+	bool is_written;
+};
+
+static struct sift_filter *
+make_filter(const char *expression)
+{
+	struct cbpf_insn *insns;
+	struct cbpf_prog *prog;
+	struct sift_filter *filter;
+	struct ebpf_err err;
+	size_t n;
+
+	ck_assert_int_eq(sift_expr_compile(expression, ETHERNET, 65535, 0, 0, &insns, &n, &err), 0);
+	ck_assert_int_eq(cbpf_check(insns, n, CBPF_DIALECT_PCAP, &prog, &err), 0);
+	ck_assert_int_eq(sift_filter_new(prog, NULL, &filter, &err), 0);
+	cbpf_prog_free(prog);
+	free(insns);
+	return filter;
+}
+
+static struct sift_source *
+open_source(const char *path, unsigned flags)
+{
+	const struct sift_reader_opts opts = { .size = sizeof(opts), .flags = flags };
+	struct sift_source *source;
+	struct ebpf_err err = { "" };
+
+	ck_assert_msg(sift_source_open_savefile_opts(path, &opts, &source, &err) == 0, "%s",
+		      err.text);
+	return source;
+}
+
+static struct sift_sink *
+open_sink(const struct order *order, const char *path)
+{
+	const struct sift_savefile_opts opts = { .size = sizeof(opts),
+						 .dlt = ETHERNET,
+						 .snaplen = 262144,
+						 .precision = order->precision };
+	struct sift_sink *sink;
+	struct ebpf_err err = { "" };
+
+	if (!order->is_written)
+		return NULL;
+	ck_assert_msg(sift_sink_open_savefile(path, &opts, &sink, &err) == 0, "%s", err.text);
+	return sink;
+}
+
+static void
+run_pipeline(const struct order *order, struct sift_source *source, struct sift_sink *sink,
+	     struct outcome *outcome, unsigned threads)
+{
+	const struct sift_pipeline_opts opts = {
+		.size = sizeof(opts),
+		.source = source,
+		.filter = order->filter,
+		.sink = sink,
+		.snaplen = order->snaplen,
+		.threads = threads,
+	};
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct sift_pipeline *pipeline;
+
+	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, &outcome->err), 0);
+	outcome->rc = sift_pipeline_run(pipeline, &outcome->err);
+	ck_assert_int_eq(sift_pipeline_counters(pipeline, &counters, NULL), 0);
+	outcome->seen += counters.seen;
+	outcome->matched += counters.matched;
+	outcome->written += counters.written;
+	sift_pipeline_free(pipeline);
+}
+
+/* Blocks of a size that no pipeline would choose, as far as they lead. */
+static bool
+run_small_blocks(const struct order *order, struct sift_source *source, struct sift_sink *sink,
+		 struct outcome *outcome, uint64_t *rng)
+{
+	static const size_t sizes[] = { 16, 17, 64, 1000, 4096, 65536, 131072 };
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct sift_parallel parallel = {
+		.name = order->path,
+		.is_stopped = &source->is_stopped,
+		.format = sift_records_format(source->records),
+		.filter = order->filter,
+		.sink = sink,
+		.keep = order->snaplen != 0 ? order->snaplen : UINT32_MAX,
+		.n_threads = 2 + rng_below(rng, 4),
+		.counters = &counters,
+	};
+	uint64_t next;
+
+	if (!sift_records_extent(source->records, &parallel.extent))
+		return false;
+	do {
+		parallel.block_size = sizes[rng_below(rng, N_ELEMS(sizes))];
+	} while ((parallel.extent.end - parallel.extent.begin) / parallel.block_size > 20000);
+	ck_assert_int_eq(sift_parallel_run(&parallel, &next, &outcome->err), 0);
+	ck_assert_uint_ge(next, parallel.extent.begin);
+	ck_assert_uint_le(next, parallel.extent.end);
+	sift_records_resume(source->records, next);
+	outcome->seen = counters.seen;
+	outcome->matched = counters.matched;
+	outcome->written = counters.written;
+	return true;
+}
+
+/* One way is libpcap's reader, one is ours, one is ours and several threads. */
+static void
+run(const struct order *order, unsigned way, struct outcome *outcome, uint64_t *rng)
+{
+	struct sift_source *source = open_source(order->path, way == 0 ? SIFT_READER_LIBPCAP : 0);
+	struct sift_sink *sink;
+
+	*outcome = (struct outcome){ .rc = 0 };
+	snprintf(outcome->path, sizeof(outcome->path), "%s-%u", order->path, way);
+	sink = open_sink(order, outcome->path);
+	ck_assert(way == 0 || source->records != NULL);
+	if (way == 2)
+		run_small_blocks(order, source, sink, outcome, rng);
+	run_pipeline(order, source, sink, outcome, 1);
+	ck_assert_int_eq(sift_sink_close(sink, &outcome->err), 0);
+	sift_source_close(source);
+}
+
+static size_t
+slurp(const char *path, uint8_t *to)
+{
+	FILE *file = fopen(path, "rb");
+	size_t n;
+
+	ck_assert_ptr_nonnull(file);
+	n = fread(to, 1, 2 * CAPTURE_MAX, file);
+	ck_assert(feof(file));
+	fclose(file);
+	return n;
+}
+
+static void
+compare(const struct order *order, const struct outcome *wanted, const struct outcome *got)
+{
+	static uint8_t theirs[2 * CAPTURE_MAX], ours[2 * CAPTURE_MAX];
+
+	ck_assert_uint_eq(got->seen, wanted->seen);
+	ck_assert_uint_eq(got->matched, wanted->matched);
+	ck_assert_uint_eq(got->written, wanted->written);
+	ck_assert_int_eq(got->rc, wanted->rc);
+	if (wanted->rc < 0)
+		ck_assert_str_eq(got->err.text, wanted->err.text);
+	if (order->is_written) {
+		size_t n = slurp(wanted->path, theirs);
+
+		ck_assert_uint_eq(slurp(got->path, ours), n);
+		ck_assert(memcmp(ours, theirs, n) == 0);
+	}
+}
+
+static const char *const expressions[] = {
+	NULL, "ether[0] < 128", "len > 100", "ether[12:2] > 60000 or len < 60", "ip", "len >= 0",
+};
+
+START_TEST(several_threads_do_what_one_does)
+{
+	uint64_t rng = suite_seed(0x9a7a), n_files = suite_scaled(3000), n_failed = 0, matched = 0;
+	struct sift_filter *filters[N_ELEMS(expressions)] = { NULL };
+	struct outcome outcomes[N_WAYS];
+	struct capture capture;
+
+	for (size_t i = 1; i < N_ELEMS(expressions); i++)
+		filters[i] = make_filter(expressions[i]);
+	capture_init(&capture);
+	for (uint64_t i = 0; i < n_files; i++) {
+		struct order order = {
+			.path = capture.path,
+			.filter = filters[rng_below(&rng, N_ELEMS(filters))],
+			.precision = rng_below(&rng, 2) ? SIFT_PRECISION_NANO
+							: SIFT_PRECISION_MICRO,
+			.snaplen = rng_below(&rng, 4) == 0 ? 1 + rng_below(&rng, 200) : 0,
+			.is_written = rng_below(&rng, 8) != 0,
+		};
+
+		capture_make(&capture, i % 8 == 0 ? 2000 : 150, &rng);
+		for (unsigned way = 0; way < N_WAYS; way++)
+			run(&order, way, &outcomes[way], &rng);
+		for (unsigned way = 1; way < N_WAYS; way++)
+			compare(&order, &outcomes[0], &outcomes[way]);
+		for (unsigned way = 0; way < N_WAYS; way++)
+			unlink(outcomes[way].path);
+		n_failed += outcomes[0].rc < 0;
+		matched += outcomes[0].matched;
+	}
+	capture_destroy(&capture);
+	for (size_t i = 1; i < N_ELEMS(expressions); i++)
+		sift_filter_free(filters[i]);
+	printf("%llu files, %llu with an error at the end, %llu packets matched\n",
+	       (unsigned long long)n_files, (unsigned long long)n_failed,
+	       (unsigned long long)matched);
+	ck_assert(n_files < 100 || (n_failed > n_files / 4 && matched > n_files));
+}
+END_TEST
+
+/* ---- one large capture, as the pipeline itself divides it ---- */
+
+enum { N_PACKETS = 20000, PACKET = 600 };
+
+static void
+make_large(struct capture *capture)
+{
+	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, ETHERNET };
+	FILE *file = fopen(capture->path, "wb");
+	uint8_t packet[PACKET] = { 0 };
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(header, 1, sizeof(header), file), sizeof(header));
+	for (uint32_t i = 0; i < N_PACKETS; i++) {
+		const uint32_t record[] = { i, 0, PACKET, PACKET };
+
+		memcpy(packet, &i, sizeof(i));
+		ck_assert_uint_eq(fwrite(record, 1, sizeof(record), file), sizeof(record));
+		ck_assert_uint_eq(fwrite(packet, 1, sizeof(packet), file), sizeof(packet));
+	}
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static uint64_t
+file_size(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	long size;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
+	size = ftell(file);
+	fclose(file);
+	return (uint64_t)size;
+}
+
+START_TEST(a_failing_sink_ends_all_threads)
+{
+	struct rlimit limit = { 5000000, RLIM_INFINITY };
+	struct capture capture;
+	struct order order = { .is_written = true };
+	struct outcome outcome = { .rc = 0 };
+	struct sift_source *source;
+	struct sift_sink *sink;
+
+	signal(SIGXFSZ, SIG_IGN);
+	capture_init(&capture);
+	make_large(&capture);
+	order.path = capture.path;
+	snprintf(outcome.path, sizeof(outcome.path), "%s-out", capture.path);
+	source = open_source(capture.path, 0);
+	sink = open_sink(&order, outcome.path);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	run_pipeline(&order, source, sink, &outcome, 3);
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ck_assert_int_eq(outcome.rc, -EFBIG);
+	ck_assert_ptr_nonnull(strstr(outcome.err.text, ": offset 5000000: File too large"));
+	ck_assert_uint_le(outcome.written, outcome.matched);
+	/* cut to whole records, the first ones */
+	ck_assert_uint_eq(file_size(outcome.path),
+			  24 + 5000000 / (16 + PACKET) * (16 + PACKET));
+	ck_assert_int_eq(sift_sink_close(sink, &outcome.err), 0);
+	sift_source_close(source);
+	unlink(outcome.path);
+	capture_destroy(&capture);
+}
+END_TEST
+
+static void *
+stop_soon(void *source)
+{
+	usleep(1000);
+	sift_source_stop(source);
+	return NULL;
+}
+
+START_TEST(a_stopped_source_ends_all_threads)
+{
+	struct capture capture;
+	struct order order = { .is_written = true };
+
+	capture_init(&capture);
+	make_large(&capture);
+	order.path = capture.path;
+	for (int i = 0; i < 20; i++) {
+		struct outcome outcome = { .rc = 0 };
+		struct sift_source *source = open_source(capture.path, 0);
+		struct sift_sink *sink;
+		pthread_t stopper;
+
+		snprintf(outcome.path, sizeof(outcome.path), "%s-out", capture.path);
+		sink = open_sink(&order, outcome.path);
+		ck_assert_int_eq(pthread_create(&stopper, NULL, stop_soon, source), 0);
+		run_pipeline(&order, source, sink, &outcome, 3);
+		pthread_join(stopper, NULL);
+		ck_assert_int_eq(outcome.rc, 0);
+		ck_assert_uint_eq(outcome.written, outcome.seen);
+		ck_assert_int_eq(sift_sink_close(sink, &outcome.err), 0);
+		ck_assert_uint_eq(file_size(outcome.path), 24 + outcome.written * (16 + PACKET));
+		sift_source_close(source);
+		unlink(outcome.path);
+	}
+	capture_destroy(&capture);
+}
+END_TEST
+
+START_TEST(views_are_whole_again_after_a_run)
+{
+	struct capture capture;
+	struct sift_pipeline_opts opts = { .size = sizeof(opts), .max_matched = 1 };
+	const struct sift_view *views;
+	struct sift_pipeline *pipeline;
+	struct ebpf_err err;
+	size_t n;
+
+	capture_init(&capture);
+	make_large(&capture);
+	opts.source = open_source(capture.path, 0);
+	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, &err), 0);
+	ck_assert_int_eq(sift_pipeline_run(pipeline, &err), 0);
+	ck_assert_int_eq(sift_source_next(opts.source, &views, &n, &err), 1);
+	ck_assert_int_gt(views[0].ts_sec, 0);
+	ck_assert_uint_eq(views[0].hatype, 1);
+	ck_assert_uint_eq(views[0].known & SIFT_KNOWN_HATYPE, SIFT_KNOWN_HATYPE);
+	sift_pipeline_free(pipeline);
+	sift_source_close(opts.source);
+	capture_destroy(&capture);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("filter/parallel");
+	TCase *tc = tcase_create("parallel");
+
+	tcase_set_timeout(tc, 900);
+	tcase_add_test(tc, several_threads_do_what_one_does);
+	tcase_add_test(tc, a_failing_sink_ends_all_threads);
+	tcase_add_test(tc, a_stopped_source_ends_all_threads);
+	tcase_add_test(tc, views_are_whole_again_after_a_run);
+	suite_add_tcase(s, tc);
+	return s;
+}
