@@ -5,16 +5,18 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tools/bpfsift_say.h"
 
 enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256 };
 
 const char bpfsift_usage[] =
 	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
-	"\t\t[-r file] [-s snaplen] [-w file] [-y datalinktype]\n"
+	"\t\t[-r file] [-s snaplen] [-V file] [-w file] [-y datalinktype]\n"
+	"\t\t[--merge] [--recursive]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
 	"\t\t[--dump-native] [--perf-map] [--stats] [--version] [expression]\n";
@@ -31,9 +33,11 @@ enum {
 	OPTION_ENGINE,
 	OPTION_READER,
 	OPTION_THREADS,
+	OPTION_MERGE,
+	OPTION_RECURSIVE,
 };
 
-static const char short_options[] = "c:dDF:hi:Lnr:Ops:w:y:";
+static const char short_options[] = "c:dDF:hi:Lnr:Ops:V:w:y:";
 static const struct option long_options[] = {
 	{ "count", no_argument, NULL, OPTION_COUNT },
 	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
@@ -43,12 +47,14 @@ static const struct option long_options[] = {
 	{ "linktype", required_argument, NULL, 'y' },
 	{ "list-data-link-types", no_argument, NULL, 'L' },
 	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "merge", no_argument, NULL, OPTION_MERGE },
 	{ "micro", no_argument, NULL, OPTION_MICRO },
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
 	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
 	{ "reader", required_argument, NULL, OPTION_READER },
+	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
 	{ "snapshot-length", required_argument, NULL, 's' },
 	{ "stats", no_argument, NULL, OPTION_STATS },
 	{ "threads", required_argument, NULL, OPTION_THREADS },
@@ -56,17 +62,6 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
-
-__attribute__((format(printf, 2, 3))) static int
-refuse(struct ebpf_err *err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
 
 static int
 read_count(const char *text, uint64_t *count, struct ebpf_err *err)
@@ -77,7 +72,7 @@ read_count(const char *text, uint64_t *count, struct ebpf_err *err)
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	if (end == text || *end != '\0' || errno != 0 || n <= 0)
-		return refuse(err, "invalid packet count %s", text);
+		return refuse(err, -EINVAL, "invalid packet count %s", text);
 	*count = (uint64_t)n;
 	return 0;
 }
@@ -89,7 +84,7 @@ read_snaplen(const char *text, uint32_t *snaplen, struct ebpf_err *err)
 	long n = strtol(text, &end, 0);
 
 	if (end == text || *end != '\0' || n < 0 || n > MAXIMUM_SNAPLEN)
-		return refuse(err, "invalid snaplen %s (must be >= 0 and <= %d)", text,
+		return refuse(err, -EINVAL, "invalid snaplen %s (must be >= 0 and <= %d)", text,
 			      MAXIMUM_SNAPLEN);
 	*snaplen = (uint32_t)n;
 	return 0;
@@ -99,7 +94,7 @@ static int
 read_linktype(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
 	if (sift_linktype_from_name(text, &options->dlt) < 0)
-		return refuse(err, "invalid data link type %s", text);
+		return refuse(err, -EINVAL, "invalid data link type %s", text);
 	options->has_linktype = true;
 	return 0;
 }
@@ -120,14 +115,14 @@ read_precision(const char *text, struct bpfsift_options *options, struct ebpf_er
 		return set_precision(SIFT_PRECISION_NANO, options);
 	if (strncmp(text, "micro", 5) == 0)
 		return set_precision(SIFT_PRECISION_MICRO, options);
-	return refuse(err, "unsupported time stamp precision");
+	return refuse(err, -EINVAL, "unsupported time stamp precision");
 }
 
 static int
 read_engine(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
 	if (strcmp(text, "kernel") == 0)
-		return refuse(err, "this build has no engine %s", text);
+		return refuse(err, -EINVAL, "this build has no engine %s", text);
 	if (strcmp(text, "auto") == 0)
 		options->jit = EBPF_JIT_ON;
 	else if (strcmp(text, "interp") == 0)
@@ -135,7 +130,7 @@ read_engine(const char *text, struct bpfsift_options *options, struct ebpf_err *
 	else if (strcmp(text, "jit") == 0)
 		options->jit = EBPF_JIT_REQUIRED;
 	else
-		return refuse(err, "unknown engine %s", text);
+		return refuse(err, -EINVAL, "unknown engine %s", text);
 	return 0;
 }
 
@@ -147,7 +142,7 @@ read_reader(const char *text, struct bpfsift_options *options, struct ebpf_err *
 	else if (strcmp(text, "libpcap") == 0)
 		options->reader_flags = SIFT_READER_LIBPCAP;
 	else
-		return refuse(err, "unknown reader %s", text);
+		return refuse(err, -EINVAL, "unknown reader %s", text);
 	return 0;
 }
 
@@ -158,7 +153,7 @@ read_threads(const char *text, unsigned *threads, struct ebpf_err *err)
 	long n = strtol(text, &end, 10);
 
 	if (end == text || *end != '\0' || n <= 0 || n > MAXIMUM_THREADS)
-		return refuse(err, "invalid number of threads %s (must be 1 to %d)", text,
+		return refuse(err, -EINVAL, "invalid number of threads %s (must be 1 to %d)", text,
 			      MAXIMUM_THREADS);
 	*threads = (unsigned)n;
 	return 0;
@@ -197,7 +192,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'n':
 		return 0; /* names are never looked up */
 	case 'r':
-		options->read_path = optarg;
+	case 'V':
+		options->inputs[options->n_inputs++] =
+			(struct bpfsift_operand){ .path = optarg, .is_list = option == 'V' };
 		return 0;
 	case 'O':
 		options->no_optimize = true;
@@ -218,6 +215,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return set_precision(SIFT_PRECISION_MICRO, options);
 	case OPTION_NANO:
 		return set_precision(SIFT_PRECISION_NANO, options);
+	case OPTION_MERGE:
+		options->merge = true;
+		return 0;
+	case OPTION_RECURSIVE:
+		options->recursive = true;
+		return 0;
 	case OPTION_COUNT:
 		options->count = true;
 		return 0;
@@ -237,7 +240,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case OPTION_THREADS:
 		return read_threads(optarg, &options->threads, err);
 	default:
-		return refuse(err, "%s", "");
+		return refuse(err, -EINVAL, "%s", "");
 	}
 }
 
@@ -246,7 +249,13 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 {
 	int option, rc;
 
-	*options = (struct bpfsift_options){ .action = BPFSIFT_RUN };
+	*options = (struct bpfsift_options){
+		.action = BPFSIFT_RUN,
+		/* there are no more than arguments */
+		.inputs = calloc((size_t)argc, sizeof(*options->inputs)),
+	};
+	if (options->inputs == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		/* These two are obeyed at once, whatever stands behind them. */
 		if (option == 'h' || option == OPTION_VERSION) {
@@ -258,4 +267,10 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 	}
 	options->expression = argv + optind;
 	return 0;
+}
+
+void
+bpfsift_options_free(struct bpfsift_options *options)
+{
+	free(options->inputs);
 }

@@ -14,11 +14,20 @@ enum bpfsift_action {
 	BPFSIFT_LIST_INTERFACES, /* -D */
 };
 
+/* What is to be read: a file, or the files that one lists. */
+struct bpfsift_operand {
+	const char *path;
+	bool is_list; /* -V */
+};
+
 struct bpfsift_options {
 	enum bpfsift_action action;
 	enum cbpf_form dump_form; /* -d, -dd, -ddd; CBPF_FORM_AUTO: none of them */
 	bool list_linktypes;      /* -L; asked of interfaces, not of files */
-	const char *read_path;    /* -r */
+	struct bpfsift_operand *inputs; /* -r and -V, in their order */
+	size_t n_inputs;
+	bool recursive; /* --recursive: directories among them */
+	bool merge;     /* --merge: by time */
 	const char *write_path;   /* -w */
 	const char *interface;    /* -i */
 	const char *filter_path;  /* -F */
@@ -41,11 +50,14 @@ struct bpfsift_options {
 };
 
 /*
- * Read the command line.  0; -EINVAL: err tells why, or is empty where getopt
- * has said it and the usage should follow.
+ * Read the command line into options to be freed, whatever is returned.  0; -EINVAL:
+ * err tells why, or is empty where getopt has said it and the usage should follow;
+ * -ENOMEM.
  */
 int bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options,
 			 struct ebpf_err *err);
+
+void bpfsift_options_free(struct bpfsift_options *options);
 
 /* The usage message. */
 extern const char bpfsift_usage[];

@@ -355,6 +355,23 @@ struct sift_live_opts {
 BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
 				      struct sift_source **out, struct ebpf_err *err);
 
+/**
+ * Make one source of several, which hands on their packets by time; of packets with
+ * the same time, that of the earlier source first.  Each source's own packets stay
+ * in the order that they have there.  Where one fails the others are read to their
+ * ends, then its error is returned.
+ *
+ * @param sources  n sources that have not been read from, of one link type.  On success
+ *                 they are the merged source's, which closes them.
+ * @param n        at least 1.
+ * @param out      on success receives the source, to be closed with
+ *                 sift_source_close(); on failure left as it was.
+ * @param err      receives one line; may be NULL.
+ * @return 0; -EINVAL: none, or different link types; -ENOMEM.
+ */
+BPFSIFT_API int sift_source_open_merged(struct sift_source *const *sources, size_t n,
+					struct sift_source **out, struct ebpf_err *err);
+
 /** Close a source and free it, views included.  NULL is fine. */
 BPFSIFT_API void sift_source_close(struct sift_source *source);
 

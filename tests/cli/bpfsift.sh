@@ -113,6 +113,17 @@ if command -v tcpdump >/dev/null 2>&1; then
 	alike -r "$in" --count -F "$scratch/filter" ip
 	: >"$scratch/empty"
 	alike -r "$in" --count -F "$scratch/empty"
+	# Several files, in the order in which they are listed.
+	printf '%s\n' "$in" "$data/demo.pcap" "$data/pcap-be.pcap" >"$scratch/list"
+	alike -V "$scratch/list" -w "$scratch/out.pcap"
+	alike -V "$scratch/list" --count ip
+	alike -V "$scratch/list" -w "$scratch/out.pcap" udp port 53
+	# shellcheck disable=SC2086
+	{
+		$peer -V "$scratch/list" -w "$scratch/peer.pcap" 2>/dev/null
+		$BPFSIFT -V "$scratch/list" -w "$scratch/out.pcap" 2>/dev/null
+	}
+	check 'and as tcpdump does' cmp "$scratch/peer.pcap" "$scratch/out.pcap"
 	# Interfaces.
 	alike -D
 	alike --list-interfaces
@@ -196,6 +207,52 @@ status: 0" -r "$in" -c 2 --count --stats arp
 		"$($BPFSIFT -r "$scratch/cut.pcap" --count 2>&1 >/dev/null)"
 	check_same 'a filter on standard input' "$($BPFSIFT -r "$in" --count arp 2>/dev/null)" \
 		"$(printf 'arp # comment\n' | $BPFSIFT -F - -r "$in" --count 2>/dev/null)"
+
+	# Several files.
+	count()
+	{
+		$BPFSIFT "$@" --count 2>/dev/null
+	}
+	one=$(count -r "$in" ip | cut -d' ' -f1)
+	two=$(count -r "$data/sll2.pcap" ip | cut -d' ' -f1)
+	check_same 'files of two link types, each with a filter of its own' \
+		"$((one + two)) packets" "$(count -r "$in" -r "$data/sll2.pcap" ip)"
+	check_same '-c counts over all files' '4 packets' \
+		"$(count -r "$in" -r "$in" -c $((one + 1)) ip | sed "s/^$((one + 1)) /4 /")"
+	check_same 'a list on standard input' "$((one + one)) packets" \
+		"$(printf '%s\n\n%s\n' "$in" "$in" | $BPFSIFT -V - --count ip 2>/dev/null)"
+	says "stderr: $in and $data/sll2.pcap have different link types, which one pcap file cannot hold: write a file for each
+status: 1" -r "$in" -r "$data/sll2.pcap" -w "$scratch/none.pcap"
+	check 'of which none is written' test ! -e "$scratch/none.pcap"
+	says "stderr: $scratch/none.pcap: No such file or directory
+status: 1" -r "$in" -r "$scratch/none.pcap" -w "$scratch/none2.pcap"
+	check 'nothing is written where one cannot be read' test ! -e "$scratch/none2.pcap"
+	mkdir -p "$scratch/dir/deep"
+	cp "$in" "$scratch/dir/b.pcap"
+	cp "$data/demo.pcap" "$scratch/dir/deep/a.pcap"
+	echo no capture >"$scratch/dir/c.txt"
+	says "stderr: $scratch/dir: a directory (--recursive reads what is in it)
+status: 1" -r "$scratch/dir"
+	$BPFSIFT -r "$scratch/dir" --recursive -w "$scratch/all.pcap" 2>"$scratch/err"
+	check_same 'a directory: exit status' 0 $?
+	$BPFSIFT -r "$in" -r "$data/demo.pcap" -w "$scratch/two.pcap" 2>/dev/null
+	check 'a directory: its files by name' cmp "$scratch/two.pcap" "$scratch/all.pcap"
+	check 'a directory: what is no savefile is named' \
+		grep -q "WARNING: $scratch/dir/c.txt: .*: passed over\$" "$scratch/err"
+	rm -r "$scratch/dir/b.pcap" "$scratch/dir/deep"
+	says "stderr: WARNING: $scratch/dir/c.txt: offset 0: unknown file format: passed over
+stderr: no files to read
+status: 1" --recursive -r "$scratch/dir"
+	head -c 3000 "$data/demo.pcap" >"$scratch/damaged.pcap"
+	$BPFSIFT -r "$scratch/damaged.pcap" -r "$in" -w "$scratch/rest.pcap" 2>"$scratch/err"
+	check_same 'a damaged file among others: exit status' 1 $?
+	check_same 'a damaged file among others: all that is good' \
+		"$(($(count -r "$scratch/damaged.pcap" | cut -d' ' -f1) +
+			$(count -r "$in" | cut -d' ' -f1))) packets" "$(count -r "$scratch/rest.pcap")"
+	$BPFSIFT -r "$in" -w "$scratch/odd.pcap" 'ether[6] & 1 = 1 or len < 100' 2>/dev/null
+	$BPFSIFT -r "$in" -w "$scratch/even.pcap" 'not (ether[6] & 1 = 1 or len < 100)' 2>/dev/null
+	$BPFSIFT --merge -r "$scratch/odd.pcap" -r "$scratch/even.pcap" -w "$scratch/both.pcap" 2>/dev/null
+	check 'two parts of a file merged are the file' cmp "$in" "$scratch/both.pcap"
 
 	# A file large enough for several threads, whole and cut, and one that others are at already.
 	{ cat "$data/demo.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$data/demo.pcap"; done; } \

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "tools/bpfsift_filter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/bpfsift_say.h"
+#include "tools/native.h"
+
+static int
+join_arguments(char **arguments, char **joined, struct ebpf_err *err)
+{
+	size_t len = 0;
+	char *to;
+
+	if (arguments[0] == NULL)
+		return 0;
+	for (char **each = arguments; *each != NULL; each++)
+		len += strlen(*each) + 1;
+	*joined = to = malloc(len);
+	if (to == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	for (char **each = arguments; *each != NULL; each++) {
+		len = strlen(*each);
+		memcpy(to, *each, len);
+		to += len;
+		*to++ = each[1] != NULL ? ' ' : '\0';
+	}
+	return 0;
+}
+
+static int
+read_all(FILE *file, const char *path, char **text, struct ebpf_err *err)
+{
+	size_t len = 0, size = 0;
+	char *buf = NULL;
+
+	do {
+		char *larger = realloc(buf, size = 2 * size + 4096);
+
+		if (larger == NULL) {
+			free(buf);
+			return refuse(err, -ENOMEM, "%s: out of memory", path);
+		}
+		buf = larger;
+		len += fread(buf + len, 1, size - 1 - len, file);
+	} while (len == size - 1);
+	if (ferror(file)) {
+		free(buf);
+		return refuse(err, -EIO, "read %s: %s", path, strerror(errno));
+	}
+	buf[len] = '\0';
+	*text = buf;
+	return 0;
+}
+
+/* A file of -F, in which '#' starts a comment. */
+static int
+read_filter(const char *path, char **text, struct ebpf_err *err)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	int rc;
+
+	if (file == NULL)
+		return refuse(err, -errno, "can't open %s: %s", path, strerror(errno));
+	rc = read_all(file, path, text, err);
+	if (file != stdin)
+		fclose(file);
+	if (rc < 0)
+		return rc;
+	for (char *p = *text; (p = strchr(p, '#')) != NULL;) {
+		size_t len = strcspn(p, "\n");
+
+		memset(p, ' ', len);
+		p += len;
+	}
+	return 0;
+}
+
+int
+bpfsift_filters_init(struct bpfsift_filters *filters, const struct bpfsift_options *options,
+		     struct ebpf_err *err)
+{
+	*filters = (struct bpfsift_filters){ .options = options };
+	if (options->filter_path != NULL)
+		return read_filter(options->filter_path, &filters->expression, err);
+	return join_arguments(options->expression, &filters->expression, err);
+}
+
+static void
+filter_free(struct bpfsift_filter *f)
+{
+	sift_filter_free(f->filter);
+	free(f->insns);
+	free(f);
+}
+
+void
+bpfsift_filters_destroy(struct bpfsift_filters *filters)
+{
+	struct bpfsift_filter *next;
+
+	for (struct bpfsift_filter *f = filters->first; f != NULL; f = next) {
+		next = f->next;
+		filter_free(f);
+	}
+	free(filters->expression);
+}
+
+int
+bpfsift_filters_compile(const struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
+			struct cbpf_insn **insns, size_t *n_insns, struct ebpf_err *err)
+{
+	unsigned flags = filters->options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0;
+
+	/* Netmask 0, as tcpdump has it: 'ip broadcast' then means the two that all nets have. */
+	return sift_expr_compile(filters->expression, kind->dlt, kind->snaplen, 0,
+				 kind->expr_flags | flags, insns, n_insns, err);
+}
+
+static int
+make_filter(const struct bpfsift_options *options, struct bpfsift_filter *f, struct ebpf_err *err)
+{
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = options->jit };
+	struct sift_filter_opts opts = { .size = sizeof(opts), .policy = &policy };
+	struct cbpf_prog *prog;
+	int rc = cbpf_check(f->insns, f->n_insns, CBPF_DIALECT_PCAP, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	rc = sift_filter_new(prog, &opts, &f->filter, err);
+	cbpf_prog_free(prog);
+	if (rc < 0 || !options->perf_map)
+		return rc;
+	return native_perf_map(sift_filter_ebpf(f->filter), "bpfsift_filter", err);
+}
+
+int
+bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
+		    const struct bpfsift_filter **filter, struct ebpf_err *err)
+{
+	struct bpfsift_filter **link = &filters->first, *f;
+	int rc;
+
+	for (; (f = *link) != NULL; link = &f->next) {
+		if (f->kind.dlt == kind->dlt && f->kind.expr_flags == kind->expr_flags) {
+			*filter = f;
+			return 0;
+		}
+	}
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	f->kind = *kind;
+	if ((rc = bpfsift_filters_compile(filters, kind, &f->insns, &f->n_insns, err)) < 0 ||
+	    (rc = make_filter(filters->options, f, err)) < 0) {
+		filter_free(f);
+		return rc;
+	}
+	*filter = *link = f;
+	return 0;
+}

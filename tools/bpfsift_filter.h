@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The expression of bpfsift, and the filters made of it: one for each kind of packet. */
+#ifndef TOOLS_BPFSIFT_FILTER_H
+#define TOOLS_BPFSIFT_FILTER_H
+
+#include "tools/bpfsift_options.h"
+
+/* What expressions are compiled for: of a source, or of none. */
+struct bpfsift_kind {
+	int dlt;
+	unsigned expr_flags;
+	uint32_t snaplen;       /* what the program returns; no filter's packets depend on it */
+};
+
+struct bpfsift_filter {
+	struct bpfsift_kind kind;
+	struct cbpf_insn *insns;
+	size_t n_insns;
+	struct sift_filter *filter;
+	struct bpfsift_filter *next;
+};
+
+struct bpfsift_filters {
+	const struct bpfsift_options *options;
+	char *expression;               /* NULL: none */
+	struct bpfsift_filter *first;   /* in the order in which they were wanted */
+};
+
+/* Read the expression, from the command line or from a file. */
+int bpfsift_filters_init(struct bpfsift_filters *filters, const struct bpfsift_options *options,
+			 struct ebpf_err *err);
+void bpfsift_filters_destroy(struct bpfsift_filters *filters);
+
+/* The expression compiled for a kind of packets, and no more. */
+int bpfsift_filters_compile(const struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
+			    struct cbpf_insn **insns, size_t *n_insns, struct ebpf_err *err);
+
+/* The filter for a kind of packets, which stays the filters' own. */
+int bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
+			const struct bpfsift_filter **filter, struct ebpf_err *err);
+
+#endif

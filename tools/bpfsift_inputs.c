@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "tools/bpfsift_inputs.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tools/bpfsift_say.h"
+
+static int
+add(struct bpfsift_inputs *inputs, const char *path, bool was_found, struct ebpf_err *err)
+{
+	struct bpfsift_input *larger =
+		reallocarray(inputs->list, inputs->n + 1, sizeof(*inputs->list));
+	struct bpfsift_input *input;
+
+	if (larger == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	inputs->list = larger;
+	input = &larger[inputs->n];
+	*input = (struct bpfsift_input){
+		.path = strdup(path),
+		.was_found = was_found,
+		.info.size = sizeof(input->info),
+	};
+	if (input->path == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	inputs->n++;
+	return 0;
+}
+
+static int
+by_name(const FTSENT **left, const FTSENT **right)
+{
+	return strcmp((*left)->fts_name, (*right)->fts_name);
+}
+
+/* All regular files below a directory, by name; links are not followed. */
+static int
+add_directory(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
+{
+	char *name = strdup(path), *const paths[] = { name, NULL };
+	FTS *fts = name != NULL ? fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name) : NULL;
+	FTSENT *entry;
+	int rc = 0;
+
+	if (fts == NULL)
+		rc = refuse(err, -errno, "%s: %s", path, strerror(errno));
+	while (rc == 0 && (entry = fts_read(fts)) != NULL) {
+		if (entry->fts_info == FTS_F)
+			rc = add(inputs, entry->fts_path, true, err);
+		else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
+			 entry->fts_info == FTS_NS)
+			rc = refuse(err, -entry->fts_errno, "%s: %s", entry->fts_path,
+				    strerror(entry->fts_errno));
+	}
+	if (fts != NULL)
+		fts_close(fts);
+	free(name);
+	return rc;
+}
+
+static int
+add_path(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0 || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return add(inputs, path, false, err); /* opening it will say what is wrong */
+	if (!inputs->options->recursive)
+		return refuse(err, -EISDIR, "%s: a directory (--recursive reads what is in it)",
+			      path);
+	return add_directory(inputs, path, err);
+}
+
+/* The files named in a file, one a line. */
+static int
+add_list(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
+{
+	FILE *list = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int rc = 0;
+
+	if (list == NULL)
+		return refuse(err, -errno, "can't open %s: %s", path, strerror(errno));
+	while (rc == 0 && (len = getline(&line, &size, list)) > 0) {
+		if (line[len - 1] == '\n')
+			line[--len] = '\0';
+		if (len > 0)
+			rc = add_path(inputs, line, err);
+	}
+	if (rc == 0 && ferror(list))
+		rc = refuse(err, -EIO, "read %s: %s", path, strerror(errno));
+	free(line);
+	if (list != stdin)
+		fclose(list);
+	return rc;
+}
+
+static int
+open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
+{
+	const struct sift_reader_opts opts = { .size = sizeof(opts),
+					       .flags = inputs->options->reader_flags };
+	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
+
+	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);
+}
+
+static void
+forget(struct bpfsift_inputs *inputs, size_t i)
+{
+	free(inputs->list[i].path);
+	inputs->n--;
+	memmove(&inputs->list[i], &inputs->list[i + 1],
+		(inputs->n - i) * sizeof(*inputs->list));
+}
+
+static void
+print_opening(const struct bpfsift_input *input)
+{
+	const char *name = sift_linktype_name(input->info.dlt);
+
+	fprintf(stderr, "reading from file %s", input->path);
+	print_linktype(stderr, input->info.dlt);
+	fprintf(stderr, ", snapshot length %" PRIu32 "\n", input->info.snaplen);
+	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0)
+		fprintf(stderr, "Warning: interface names might be incorrect\n");
+}
+
+/* Look at input i, and leave it open if it is to be; *i is moved on. */
+static int
+look_at(struct bpfsift_inputs *inputs, size_t *i, struct ebpf_err *err)
+{
+	struct bpfsift_input *input = &inputs->list[*i];
+	int rc = open_source(inputs, input, err);
+
+	if (rc < 0 && input->was_found && rc != -ENOMEM) {
+		warn("%s: passed over", err->text);
+		forget(inputs, *i);
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	if (input->info.snaplen > inputs->snaplen)
+		inputs->snaplen = input->info.snaplen;
+	if (input->info.precision == SIFT_PRECISION_NANO)
+		inputs->precision = SIFT_PRECISION_NANO;
+	if (inputs->n == 1 || inputs->options->merge)
+		print_opening(input);
+	else if (strcmp(input->path, "-") != 0)
+		bpfsift_input_close(input);
+	++*i;
+	return 0;
+}
+
+int
+bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options *options,
+		    struct ebpf_err *err)
+{
+	int rc = 0;
+
+	*inputs = (struct bpfsift_inputs){ .options = options };
+	for (size_t i = 0; rc == 0 && i < options->n_inputs; i++) {
+		const struct bpfsift_operand *operand = &options->inputs[i];
+
+		rc = operand->is_list ? add_list(inputs, operand->path, err)
+				      : add_path(inputs, operand->path, err);
+	}
+	for (size_t i = 0; rc == 0 && i < inputs->n;)
+		rc = look_at(inputs, &i, err);
+	if (rc == 0 && inputs->n == 0)
+		rc = refuse(err, -ENOENT, "no files to read");
+	return rc;
+}
+
+void
+bpfsift_inputs_destroy(struct bpfsift_inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->n; i++) {
+		bpfsift_input_close(&inputs->list[i]);
+		free(inputs->list[i].path);
+	}
+	free(inputs->list);
+}
+
+int
+bpfsift_input_open(const struct bpfsift_inputs *inputs, struct bpfsift_input *input,
+		   struct ebpf_err *err)
+{
+	int rc = 0;
+
+	if (inputs->n == 1 || inputs->options->merge)
+		return 0;
+	if (input->source == NULL && (rc = open_source(inputs, input, err)) < 0)
+		return rc;
+	print_opening(input);
+	return 0;
+}
+
+void
+bpfsift_input_close(struct bpfsift_input *input)
+{
+	sift_source_close(input->source);
+	input->source = NULL;
+}
+
+struct bpfsift_kind
+bpfsift_input_kind(const struct bpfsift_input *input)
+{
+	return (struct bpfsift_kind){ .dlt = input->info.dlt,
+				      .expr_flags = input->info.expr_flags,
+				      .snaplen = input->info.snaplen };
+}
+
+int
+bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_err *err)
+{
+	const struct bpfsift_input *first = &inputs->list[0];
+
+	for (size_t i = 1; i < inputs->n; i++) {
+		const struct bpfsift_input *input = &inputs->list[i];
+
+		if (input->info.dlt != first->info.dlt ||
+		    input->info.linktype_ext != first->info.linktype_ext)
+			return refuse(err, -EINVAL,
+				      "%s and %s have different link types, which one pcap file "
+				      "cannot hold: write a file for each",
+				      first->path, input->path);
+	}
+	return 0;
+}

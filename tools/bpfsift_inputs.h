@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The savefiles that bpfsift reads: those named, listed in a file, or found in a directory. */
+#ifndef TOOLS_BPFSIFT_INPUTS_H
+#define TOOLS_BPFSIFT_INPUTS_H
+
+#include "tools/bpfsift_filter.h"
+#include "tools/bpfsift_options.h"
+
+struct bpfsift_input {
+	char *path;
+	bool was_found;                 /* in a directory: may be no savefile */
+	struct sift_source *source;     /* NULL: not open */
+	struct sift_source_info info;   /* name and warning only while it is open */
+};
+
+struct bpfsift_inputs {
+	const struct bpfsift_options *options;
+	struct bpfsift_input *list;
+	size_t n;
+	/* Of all of them, once they were looked at. */
+	uint32_t snaplen;
+	enum sift_precision precision;
+};
+
+/*
+ * Find the files, and look at what each one is: whoever reads several knows before anything
+ * is written that all can be opened.  A single one, those to be merged, and standard input
+ * stay open.
+ */
+int bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options *options,
+			struct ebpf_err *err);
+void bpfsift_inputs_destroy(struct bpfsift_inputs *inputs);
+
+/* Have it open, the opening line printed. */
+int bpfsift_input_open(const struct bpfsift_inputs *inputs, struct bpfsift_input *input,
+		       struct ebpf_err *err);
+void bpfsift_input_close(struct bpfsift_input *input);
+
+/* What its packets are compiled for. */
+struct bpfsift_kind bpfsift_input_kind(const struct bpfsift_input *input);
+
+/* 0; -EINVAL: packets of several link types, which one pcap file cannot hold. */
+int bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_err *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bpfsift and interfaces: which there are, and capturing from one. */
+#ifndef TOOLS_BPFSIFT_LIVE_H
+#define TOOLS_BPFSIFT_LIVE_H
+
+#include "tools/bpfsift_options.h"
+
+/* Print what can be captured from. */
+int bpfsift_list_interfaces(struct ebpf_err *err);
+
+/* A capture.  interface and source are NULL until they are found, and the caller's to free. */
+struct bpfsift_live {
+	const struct bpfsift_options *options;
+	char *interface; /* the name found for it */
+	struct sift_source *source;
+	struct sift_source_info info;
+};
+
+/* Begin to capture as the options say, the link type set. */
+int bpfsift_live_open(struct bpfsift_live *live, struct ebpf_err *err);
+
+/* Print the link types that it can have. */
+int bpfsift_live_list_linktypes(struct bpfsift_live *live, struct ebpf_err *err);
+
+void bpfsift_live_print_opening(const struct bpfsift_live *live);
+
+/* The closing lines: n matched. */
+void bpfsift_live_print_counts(const struct bpfsift_live *live, uint64_t n);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/bpfsift_say.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+int
+complain(const struct ebpf_err *err)
+{
+	fflush(stdout);
+	fprintf(stderr, "bpfsift: %s\n", err->text);
+	return EXIT_FAILURE;
+}
+
+void
+warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("bpfsift: WARNING: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+int
+refuse(struct ebpf_err *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+void
+print_packets(FILE *to, uint64_t n, const char *what)
+{
+	fprintf(to, "%" PRIu64 " packet%s%s\n", n, n == 1 ? "" : "s", what);
+}
+
+void
+print_linktype(FILE *to, int dlt)
+{
+	const char *name = sift_linktype_name(dlt);
+
+	if (name == NULL)
+		fprintf(to, ", link-type %d", dlt);
+	else
+		fprintf(to, ", link-type %s (%s)", name, sift_linktype_description(dlt));
+}

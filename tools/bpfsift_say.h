@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What bpfsift says, and where.  Wordings are tcpdump's where tcpdump has them. */
+#ifndef TOOLS_BPFSIFT_SAY_H
+#define TOOLS_BPFSIFT_SAY_H
+
+#include <bpfsift/filter.h>
+
+#include <stdio.h>
+
+/* One line on standard error, behind what stands on standard output; EXIT_FAILURE. */
+int complain(const struct ebpf_err *err);
+__attribute__((format(printf, 1, 2))) void warn(const char *fmt, ...);
+
+/* Fill err; rc. */
+__attribute__((format(printf, 3, 4))) int refuse(struct ebpf_err *err, int rc, const char *fmt,
+						 ...);
+
+/* "3 packets captured" */
+void print_packets(FILE *to, uint64_t n, const char *what);
+
+/* ", link-type EN10MB (Ethernet)" */
+void print_linktype(FILE *to, int dlt);
+
+#endif
