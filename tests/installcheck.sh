@@ -63,6 +63,45 @@ main(void)
 	return 0;
 }
 END
+# The manual page's program for those who have libpcap's, beside what it replaces.
+sed -n '/^\.\\" embedding:/,/^\.Ed/p' "$mandir/man3/libbpfsift.3" | sed '/^\./d; s/\\e/\\/g' \
+	>"$scratch/embedder.c"
+check 'the manual has a program for embedders, of 30 lines at most' \
+	sh -c "lines=\$(wc -l <'$scratch/embedder.c'); test \$lines -gt 0 -a \$lines -le 30"
+sed -e '/cbpf_check(/,/return/d' -e '/sift_view_init/d' -e '/bpfsift\/filter.h/d' \
+	-e '/struct \(cbpf_prog\|sift_filter\|sift_view\|ebpf_err\)/d' \
+	-e 's/sift_filter_match(filter, &view)/pcap_offline_filter(\&compiled, header, data)/' \
+	"$scratch/embedder.c" >"$scratch/replaced.c"
+
+# counts PROGRAM: what it counts in the captures at hand.
+counts()
+{
+	for expression in '' ip 'tcp port 80' 'len > 100 and not udp'; do
+		"$1" "$srcdir/tests/data/demo.pcap" "$expression"
+	done
+}
+
+# The embedder's program, with each library, counts what libpcap's does.
+check_embedding()
+{
+	check 'the program with libpcap alone builds' \
+		$CC $MODE_CFLAGS -o "$scratch/replaced" "$scratch/replaced.c" \
+		$(pkg-config --cflags --libs libpcap)
+	want=$(counts "$scratch/replaced" 2>&1)
+	check "it counts something" test "$(printf '%s\n' "$want" | sed -n 3p)" -gt 0
+	check "the embedder's program builds with the shared library" \
+		$CC $MODE_CFLAGS -o "$scratch/embedder" "$scratch/embedder.c" \
+		$(query --cflags --libs) $(pkg-config --cflags --libs libpcap)
+	check_same 'and counts the same' "$want" \
+		"$(LD_LIBRARY_PATH=$libdir counts "$scratch/embedder" 2>&1)"
+	check "the embedder's program builds with the static library" \
+		$CC $MODE_CFLAGS -o "$scratch/embedder" "$scratch/embedder.c" \
+		$(query --cflags) "$libdir/libbpfsift.a" \
+		$(pkg-config --libs $(query --print-requires-private)) \
+		$(pkg-config --cflags --libs libpcap)
+	check_same 'and counts the same' "$want" "$(counts "$scratch/embedder" 2>&1)"
+}
+
 # shellcheck disable=SC2046,SC2086
 {
 	check 'a program builds with the shared library' \
@@ -77,6 +116,12 @@ END
 		$(pkg-config --libs $(query --print-requires-private))
 	check_same 'and runs' 1500 "$("$scratch/static" 2>&1)"
 }
+# shellcheck disable=SC2046,SC2086
+if has_libpcap; then
+	check_embedding
+else
+	skip "built without libpcap: the embedder's program was not built"
+fi
 check_empty 'nor does it need the shared one' \
 	"$(objdump -p "$scratch/static" | grep 'NEEDED.*bpfsift')"
 finish

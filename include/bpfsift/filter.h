@@ -151,6 +151,21 @@ BPFSIFT_API int sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, u
 
 /* ---- filters ---- */
 
+/*
+ * In place of libpcap's pcap_offline_filter(), where pcap_compile() has made prog:
+ *
+ *	cbpf_check((struct cbpf_insn *)prog.bf_insns, prog.bf_len, CBPF_DIALECT_PCAP,
+ *		   &checked, &err);
+ *	sift_filter_new(checked, NULL, &filter, &err);
+ *
+ * and for each packet, with the pcap_pkthdr h,
+ *
+ *	sift_view_init(&view, dlt, data, h->caplen, h->len);
+ *	matches = sift_filter_match(filter, &view) != 0;
+ *
+ * libbpfsift(3) has the whole program.
+ */
+
 /** A classic program, lowered and ready to run over packet views.  Immutable. */
 struct sift_filter;
 
