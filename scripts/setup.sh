@@ -81,6 +81,14 @@ need_build()
 	need libpcap libpcap-dev have_lib libpcap
 	need libmd libmd-dev have_lib libmd
 	need libelf libelf-dev have_lib libelf
+	need zlib zlib1g-dev have_lib zlib
+	need libzstd libzstd-dev have_lib libzstd
+	need liblz4 liblz4-dev have_lib liblz4
+	need liblzma liblzma-dev have_lib liblzma
+	# ISA-L is not for each machine, and zlib does without it.
+	case $(uname -m) in
+	x86_64 | aarch64) need ISA-L libisal-dev have_lib libisal ;;
+	esac
 }
 
 # Install what need() found missing, or say what it is.

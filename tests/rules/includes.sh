@@ -57,6 +57,9 @@ check_empty 'libbpf is included only by what loads programs into the kernel' \
 		grep -E ':[<"]bpf/' | grep -v '^tools/cbpf2ebpf_kernel\.c:')"
 check_empty 'capstone is included only by what shows machine code' \
 	"$(includes ebpf cbpf filter tools include | grep -E ':[<"]capstone' | grep -v '^tools/native\.c:')"
+check_empty 'each compression library is included only by the file that wraps it' \
+	"$(includes ebpf cbpf filter tools include | grep -E ':[<"](zlib|isa-l|zstd|lz4|lzma)' |
+		grep -vE '^filter/codec_(zlib\.c:[0-9]+:<zlib\.h|isal\.c:[0-9]+:<isa-l/igzip_lib\.h|zstd\.c:[0-9]+:<zstd(_errors)?\.h|lz4\.c:[0-9]+:<lz4frame\.h|lzma\.c:[0-9]+:<lzma\.h)>$')"
 check_empty 'nothing includes the headers of other libraries' \
 	"$(includes ebpf cbpf filter tools include |
 		grep -E ':[<"](md[0-9]|rte_|sha)' |
