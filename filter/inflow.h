@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bytes of a file, decompressed where its content says that it is compressed.
+ *
+ * gzip, zstd, lz4 and xz are told by their first bytes, never by a name.  A thread
+ * of its own decompresses them into a ring of blocks.  All else is handed out as it
+ * is read, by the caller's thread.
+ *
+ * Members, frames and streams that follow each other are read as one file, as the
+ * formats' own tools do: zstd and lz4 with frames to be skipped between them, gzip
+ * with zeros behind the last, xz with zeros by the four behind any.  lz4's legacy
+ * format is not known, and zstd's dictionaries are not.
+ *
+ * One thread at a time uses an inflow; sift_inflow_free() may cut short only what is
+ * done for it by its own threads.
+ */
+#ifndef BPFSIFT_FILTER_INFLOW_H
+#define BPFSIFT_FILTER_INFLOW_H
+
+#include <bpfsift/ebpf.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "filter/codec.h"
+
+/* What xz -9 and zstd -22 need to be read, and some more. */
+#define SIFT_INFLOW_MEMLIMIT ((uint64_t)256 << 20)
+
+struct sift_inflow_opts {
+	int fd;                        /* borrowed; its offset is ours while the inflow lives */
+	const atomic_bool *is_stopped; /* ends what waits, within 50 ms; NULL: never */
+	const char *name;              /* for messages; borrowed */
+	uint64_t memlimit;             /* bytes a decompressor may need; 0: SIFT_INFLOW_MEMLIMIT */
+	unsigned n_threads;            /* xz's blocks are decompressed by so many; 0: one */
+	const uint8_t *read;           /* bytes of the file that were read already */
+	size_t n_read;
+};
+
+struct sift_inflow;
+
+/*
+ * Reads as much as tells the kind, which may wait.  A read that fails is reported
+ * by the first call that wants the bytes.
+ *
+ * 0; -ENOTSUP: compressed in a way that this build leaves out; -ENOMEM; a negative
+ * errno of eventfd(2), or of a thread that cannot be made.
+ */
+int sift_inflow_new(const struct sift_inflow_opts *opts, struct sift_inflow **out,
+		    struct ebpf_err *err);
+
+/* Also while its thread waits for a pipe, or for room. */
+void sift_inflow_free(struct sift_inflow *flow);
+
+/* How the file is compressed. */
+enum sift_codec sift_inflow_kind(const struct sift_inflow *flow);
+
+/*
+ * The bytes that come next: 1, with at least one of them, which stay until the next
+ * call; 0: the end, or stopped.
+ *
+ * What could be decompressed before an error is handed out before it: -EINVAL:
+ * truncated or damaged ("NAME: offset N: zstd: truncated", the offset being that
+ * in the file as it is); -E2BIG: over the memory limit; -ENOMEM; or the errno of
+ * read(2).  It stays the answer of all later calls.
+ */
+int sift_inflow_next(struct sift_inflow *flow, const uint8_t **block, size_t *n,
+		     struct ebpf_err *err);
+
+/* As read(2): up to n > 0 bytes; 0: the end, or stopped; errors as above. */
+ssize_t sift_inflow_read(struct sift_inflow *flow, void *to, size_t n, struct ebpf_err *err);
+
+#endif
