@@ -12,6 +12,7 @@
 struct decoder {
 	LZ4F_dctx *ctx;
 	size_t wanted; /* bytes that the next step takes */
+	bool was_full; /* there may be more of the step before */
 };
 
 static int
@@ -37,6 +38,7 @@ decoder_begin(void *decoder, struct sift_codec_io *io)
 	(void)io;
 	LZ4F_resetDecompressionContext(d->ctx);
 	d->wanted = LZ4F_MIN_SIZE_TO_KNOW_HEADER_LENGTH;
+	d->was_full = false;
 	return 0;
 }
 
@@ -61,7 +63,8 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 
 	(void)is_last;
 	do {
-		size_t used = io->n_in < d->wanted ? io->n_in : d->wanted, made = io->n_out;
+		size_t used = d->was_full ? 0 : io->n_in < d->wanted ? io->n_in : d->wanted;
+		size_t made = io->n_out;
 		size_t rc = LZ4F_decompress(d->ctx, io->out, &made, io->in, &used, NULL);
 
 		if (LZ4F_isError(rc))
@@ -73,6 +76,7 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 		if (rc == 0)
 			return 1;
 		d->wanted = rc;
+		d->was_full = io->n_out == 0;
 	} while (io->n_in > 0 && io->n_out > 0);
 	return 0;
 }

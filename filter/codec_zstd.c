@@ -13,6 +13,7 @@ struct decoder {
 	ZSTD_DCtx *ctx;
 	uint64_t memlimit;
 	size_t wanted; /* bytes that the next step takes */
+	bool was_full; /* there may be more of the step before */
 };
 
 static int
@@ -80,13 +81,14 @@ decoder_begin(void *decoder, struct sift_codec_io *io)
 	}
 	ZSTD_DCtx_reset(d->ctx, ZSTD_reset_session_only);
 	d->wanted = ZSTD_initDStream(d->ctx);
+	d->was_full = false;
 	return 0;
 }
 
 /*
  * No more goes in than one step takes, a block with the next one's header: when
  * libzstd fails it does not tell how much it had made until then, so nothing but
- * the block that is damaged may be in the call.
+ * the block that is damaged may be in the call, nor what was left of the one before.
  */
 static int
 decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
@@ -95,7 +97,8 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 
 	(void)is_last;
 	do {
-		ZSTD_inBuffer in = { io->in, io->n_in < d->wanted ? io->n_in : d->wanted, 0 };
+		size_t n_in = d->was_full ? 0 : io->n_in < d->wanted ? io->n_in : d->wanted;
+		ZSTD_inBuffer in = { io->in, n_in, 0 };
 		ZSTD_outBuffer out = { io->out, io->n_out, 0 };
 		size_t rc = ZSTD_decompressStream(d->ctx, &out, &in);
 
@@ -113,6 +116,7 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 		if (rc == 0)
 			return 1;
 		d->wanted = rc;
+		d->was_full = io->n_out == 0;
 	} while (io->n_in > 0 && io->n_out > 0);
 	return 0;
 }
