@@ -64,19 +64,55 @@ static const struct {
 	const struct sift_decoder_ops *decoder;
 	const struct sift_encoder_ops *encoder, *small; /* at level 1, and above */
 } codecs[SIFT_N_CODECS] = {
-	[SIFT_CODEC_NONE] = { "none", "" },
+	[SIFT_CODEC_NONE] = { .name = "none" },
 	/* RFC 1952; the third byte is deflate, the only method there is */
-	[SIFT_CODEC_GZIP] = { "gzip", ".gz", { 0x1f, 0x8b, 8 }, 3, 1, 9, GZIP_DECODER,
-			      GZIP_ENCODER, GZIP_SMALL },
+	[SIFT_CODEC_GZIP] = {
+		.name = "gzip",
+		.suffix = ".gz",
+		.magic = { 0x1f, 0x8b, 8 },
+		.n_magic = 3,
+		.default_level = 1,
+		.max_level = 9,
+		.decoder = GZIP_DECODER,
+		.encoder = GZIP_ENCODER,
+		.small = GZIP_SMALL,
+	},
 	/* RFC 8878 */
-	[SIFT_CODEC_ZSTD] = { "zstd", ".zst", { 0x28, 0xb5, 0x2f, 0xfd }, 4, 3, 22, ZSTD_DECODER,
-			      ZSTD_ENCODER, ZSTD_ENCODER },
+	[SIFT_CODEC_ZSTD] = {
+		.name = "zstd",
+		.suffix = ".zst",
+		.magic = { 0x28, 0xb5, 0x2f, 0xfd },
+		.n_magic = 4,
+		.default_level = 3,
+		.max_level = 22,
+		.decoder = ZSTD_DECODER,
+		.encoder = ZSTD_ENCODER,
+		.small = ZSTD_ENCODER,
+	},
 	/* lz4_Frame_format.md */
-	[SIFT_CODEC_LZ4] = { "lz4", ".lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, 1, 12, LZ4_DECODER,
-			     LZ4_ENCODER, LZ4_ENCODER },
+	[SIFT_CODEC_LZ4] = {
+		.name = "lz4",
+		.suffix = ".lz4",
+		.magic = { 0x04, 0x22, 0x4d, 0x18 },
+		.n_magic = 4,
+		.default_level = 1,
+		.max_level = 12,
+		.decoder = LZ4_DECODER,
+		.encoder = LZ4_ENCODER,
+		.small = LZ4_ENCODER,
+	},
 	/* xz-file-format.txt */
-	[SIFT_CODEC_XZ] = { "xz", ".xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, 6, 9, XZ_DECODER,
-			    XZ_ENCODER, XZ_ENCODER },
+	[SIFT_CODEC_XZ] = {
+		.name = "xz",
+		.suffix = ".xz",
+		.magic = { 0xfd, '7', 'z', 'X', 'Z', 0 },
+		.n_magic = 6,
+		.default_level = 6,
+		.max_level = 9,
+		.decoder = XZ_DECODER,
+		.encoder = XZ_ENCODER,
+		.small = XZ_ENCODER,
+	},
 };
 
 const char *
@@ -94,8 +130,7 @@ sift_codec_by_name(const char *name, enum sift_codec *out, struct ebpf_err *err)
 			return 0;
 		}
 	}
-	return ebpf_err_set(err, -EINVAL, "no compression '%s': none, gzip, zstd, lz4 or xz",
-			    name);
+	return ebpf_err_set(err, -EINVAL, "no compression '%s': none, gzip, zstd, lz4 or xz", name);
 }
 
 enum sift_codec
@@ -159,8 +194,8 @@ sift_codec_encoder(enum sift_codec codec, int *level, const struct sift_encoder_
 		return ebpf_err_set(err, -EINVAL, "%s has no level %d: 1 to %d", name, *level,
 				    codecs[codec].max_level);
 	if (codecs[codec].encoder == NULL)
-		return ebpf_err_set(err, -ENOTSUP, "compressing with %s, which this build leaves out",
-				    name);
+		return ebpf_err_set(err, -ENOTSUP,
+				    "compressing with %s, which this build leaves out", name);
 	if (*level == 0)
 		*level = codecs[codec].default_level;
 	*out = *level > 1 ? codecs[codec].small : codecs[codec].encoder;

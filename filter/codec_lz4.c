@@ -174,8 +174,10 @@ encode_step(struct encoder *e, struct sift_codec_io *io, enum sift_encode_until 
 		e->has_begun = true;
 	}
 	if (n > 0) {
-		if (!add(e, LZ4F_compressUpdate(e->ctx, e->waiting + e->end, e->size - e->end,
-						io->in, n, NULL), io))
+		if (!add(e,
+			 LZ4F_compressUpdate(e->ctx, e->waiting + e->end, e->size - e->end, io->in,
+					     n, NULL),
+			 io))
 			return false;
 		io->in += n;
 		io->n_in -= n;

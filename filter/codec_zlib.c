@@ -10,7 +10,6 @@
 #include <string.h>
 #include <zlib.h>
 
-
 enum { GZIP_FORMAT = 16 }; /* added to the window's bits */
 
 /* zlib counts in unsigned int: what is beyond is for the next call. */

@@ -266,12 +266,10 @@ fail_memory(struct sift_inflow *f, uint64_t needs)
 					 "%s: needs more than the limit of %llu MiB to decompress",
 					 f->opts.name, limit);
 	else
-		f->failed = ebpf_err_set(&f->failure, -E2BIG,
-					 "%s: needs %llu MiB to decompress, the limit is %llu MiB",
-					 f->opts.name,
-					 (unsigned long long)(needs >> 20) +
-						 (needs % (1 << 20) != 0),
-					 limit);
+		f->failed = ebpf_err_set(
+			&f->failure, -E2BIG,
+			"%s: needs %llu MiB to decompress, the limit is %llu MiB", f->opts.name,
+			(unsigned long long)(needs >> 20) + (needs % (1 << 20) != 0), limit);
 	return f->failed;
 }
 
@@ -614,7 +612,8 @@ begin_decoding(struct sift_inflow *f, struct ebpf_err *err)
 
 	f->ops = sift_codec_decoder(f->kind);
 	if (f->ops == NULL)
-		return ebpf_err_set(err, -ENOTSUP, "%s: compressed with %s, which this build leaves out",
+		return ebpf_err_set(err, -ENOTSUP,
+				    "%s: compressed with %s, which this build leaves out",
 				    f->opts.name, sift_codec_name(f->kind));
 	if ((rc = f->ops->open(f->opts.memlimit, f->opts.n_threads, &f->decoder)) < 0)
 		return ebpf_err_set(err, rc, "%s: out of memory", f->opts.name);

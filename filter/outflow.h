@@ -16,8 +16,7 @@
 #include "filter/codec.h"
 
 /* Take n > 0 bytes, all of them: 0, or a negative errno with its message in err. */
-typedef int (*sift_outflow_put_fn)(void *arg, const uint8_t *bytes, size_t n,
-				   struct ebpf_err *err);
+typedef int (*sift_outflow_put_fn)(void *arg, const uint8_t *bytes, size_t n, struct ebpf_err *err);
 
 struct sift_outflow_opts {
 	enum sift_codec codec;

@@ -128,7 +128,7 @@ is_prefix(const struct outcome *o, const struct bytes *content)
 
 /* ---- whole files ---- */
 
-static const size_t sizes[] = { 0,      1,      2,      100,    4095,    65536,   131071,   131072,
+static const size_t sizes[] = { 0,      1,      2,      100,    4095,    65536,   131071, 131072,
 				131073, 262143, 262144, 262145, 1048576, 1048577, 3000000 };
 
 /* _i is the format; 0 is none. */
@@ -275,7 +275,7 @@ START_TEST(a_file_cut_anywhere_reads_as_far_as_it_goes)
 	bytes_add_content(&content, 1500000, &rng);
 	bytes_add_frame(&file, codec, 1, content.p, content.n, &rng);
 	for (uint64_t i = 0; i < 40 + n_cuts; i++) {
-		size_t n = i < 20 ? SIFT_CODEC_MAGIC + i
+		size_t n = i < 20   ? SIFT_CODEC_MAGIC + i
 			   : i < 40 ? file.n - 1 - (i - 20)
 				    : 6 + rng_below(&rng, (uint32_t)file.n - 6);
 		struct outcome o = read_bytes(file.p, n, &rng);
@@ -373,8 +373,10 @@ START_TEST(a_wrong_checksum_is_named)
 		[SIFT_CODEC_XZ] = "xz: corrupt: invalid data or checksum",
 	};
 	/* from the end: gzip's length follows, and xz's index */
-	static const size_t back[] = { [SIFT_CODEC_GZIP] = 8, [SIFT_CODEC_ZSTD] = 4,
-				       [SIFT_CODEC_LZ4] = 4, [SIFT_CODEC_XZ] = 12 };
+	static const size_t back[] = { [SIFT_CODEC_GZIP] = 8,
+				       [SIFT_CODEC_ZSTD] = 4,
+				       [SIFT_CODEC_LZ4] = 4,
+				       [SIFT_CODEC_XZ] = 12 };
 	enum sift_codec codec = (enum sift_codec)_i;
 	struct bytes content = { NULL }, file = { NULL };
 	uint64_t rng = suite_seed(0xf16);
@@ -521,8 +523,8 @@ START_TEST(zstd_is_held_to_the_memory_limit)
 	static const uint8_t window[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x01, 0x00, 0x00 };
 	static const uint8_t odd[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 7 << 3 | 1, 0x01, 0x00, 0x00 };
 	/* the content's size in place of the window: 2^40 bytes */
-	static const uint8_t single[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 1, 0, 0,
-					  0x01, 0x00, 0x00 };
+	static const uint8_t single[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0,    0,    0,
+					  0,    0,    1,    0,    0,    0x01, 0x00, 0x00 };
 	const struct bytes nothing = { NULL };
 
 	if (!has_codec(SIFT_CODEC_ZSTD))

@@ -20,10 +20,9 @@
 #include "tests/support/compress.h"
 #include "tests/support/suite.h"
 
-static const int max_levels[] = { [SIFT_CODEC_GZIP] = 9,
-				  [SIFT_CODEC_ZSTD] = 22,
-				  [SIFT_CODEC_LZ4] = 12,
-				  [SIFT_CODEC_XZ] = 9 };
+static const int max_levels[] = {
+	[SIFT_CODEC_GZIP] = 9, [SIFT_CODEC_ZSTD] = 22, [SIFT_CODEC_LZ4] = 12, [SIFT_CODEC_XZ] = 9
+};
 static const char *const readers[] = { [SIFT_CODEC_GZIP] = "gzip",
 				       [SIFT_CODEC_ZSTD] = "zstd",
 				       [SIFT_CODEC_LZ4] = "lz4",
@@ -130,8 +129,8 @@ START_TEST(reads_as_what_was_given)
 	snprintf(command, sizeof(command), "%s -dcq", readers[codec]);
 	for (size_t i = 0; i < N_ELEMS(sizes) + n_more; i++) {
 		struct bytes content = { NULL }, file = { NULL }, theirs = { NULL };
-		struct sift_outflow *flow = open_flow(codec, (int)rng_below(&rng, 4),
-						      rng_below(&rng, 3), &file);
+		struct sift_outflow *flow =
+			open_flow(codec, (int)rng_below(&rng, 4), rng_below(&rng, 3), &file);
 
 		bytes_add_content(&content, i < N_ELEMS(sizes) ? sizes[i] : rng_below(&rng, 400000),
 				  &rng);
@@ -191,7 +190,8 @@ START_TEST(what_was_flushed_can_be_read)
 
 			bytes_add_content(&content, 1 + rng_below(&rng, 100000), &rng);
 			ck_assert_int_eq(sift_outflow_write(flow, content.p + begin,
-							    content.n - begin, &err), 0);
+							    content.n - begin, &err),
+					 0);
 			ck_assert_int_eq(sift_outflow_flush(flow, &err), 0);
 			got.n = 0;
 			ck_assert_int_eq(inflate(&file, &got, &err), -EINVAL);
@@ -378,8 +378,8 @@ START_TEST(a_name_names_a_codec)
 	struct ebpf_err err = { "" };
 
 	for (int i = 0; i < SIFT_N_CODECS; i++) {
-		ck_assert_int_eq(sift_codec_by_name(sift_codec_name((enum sift_codec)i), &codec,
-						    &err), 0);
+		ck_assert_int_eq(
+			sift_codec_by_name(sift_codec_name((enum sift_codec)i), &codec, &err), 0);
 		ck_assert_int_eq(codec, i);
 	}
 	codec = SIFT_CODEC_LZ4;
