@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Savefiles.  Their headers are read by libpcap, and all of them but the usual
- * kind: what follows the header of that is read in blocks, see records.h.
+ * kinds: what follows the header of those is read in blocks, see records.h for
+ * pcap and blocks.h for pcapng.
  *
  * libpcap reads from a FILE whose read function is ours.  So this file sees the
  * first bytes, which tell the precision of time stamps (libpcap does not); can
@@ -24,6 +25,7 @@
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
 #include "filter/batch.h"
+#include "filter/blocks.h"
 #include "filter/bytes.h"
 #include "filter/records.h"
 #include "filter/savefile.h"
@@ -35,9 +37,6 @@
 enum {
 	BLOCK_HEADER = 8,
 	BLOCK_SECTION = 0x0a0d0d0a,
-	BLOCK_INTERFACE = 1,
-	OPTION_END = 0,
-	OPTION_TSRESOL = 9,
 };
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 
@@ -72,7 +71,8 @@ struct savefile {
 	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
-	bool is_libpcaps; /* no record is read here */
+	bool is_libpcaps;           /* no record is read here */
+	struct sift_blocks *blocks; /* what packets are taken from, or NULL, as source.records */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
 	char name[];
@@ -86,14 +86,6 @@ feed_load32(const struct feed *feed, const uint8_t *p)
 	if (feed->is_swapped)
 		return v;
 	return v >> 24 | (v >> 8 & 0xff00) | (v << 8 & 0xff0000) | v << 24;
-}
-
-static uint16_t
-feed_load16(const struct feed *feed, const uint8_t *p)
-{
-	uint16_t v = load_be16(p);
-
-	return feed->is_swapped ? v : (uint16_t)(v >> 8 | v << 8);
 }
 
 /* read(2), which a signal interrupts only if it stops the source: that is an end. */
@@ -197,26 +189,6 @@ is_pcap_nano(const struct feed *feed)
 	return magic == PCAP_NANO || magic == PCAP_NANO_SWAPPED;
 }
 
-/* Whether an interface block's options ask for more than microseconds. */
-static bool
-is_finer_than_micro(const struct feed *feed, const uint8_t *options, size_t len)
-{
-	while (len >= 4) {
-		uint16_t code = feed_load16(feed, options);
-		size_t size = feed_load16(feed, options + 2);
-		size_t padded = (size + 3) & ~(size_t)3;
-
-		if (code == OPTION_END || padded > len - 4)
-			return false;
-		/* 10^-n, or 2^-n with the high bit; 2^-19 is the last above 10^-6. */
-		if (code == OPTION_TSRESOL && size >= 1)
-			return options[4] & 0x80 ? (options[4] & 0x7f) > 19 : options[4] > 6;
-		options += 4 + padded;
-		len -= 4 + padded;
-	}
-	return false;
-}
-
 /*
  * Whether the first interface of a pcapng file has time stamps finer than
  * microseconds.  Once libpcap has opened the file it has read that far, so the
@@ -226,23 +198,10 @@ is_finer_than_micro(const struct feed *feed, const uint8_t *options, size_t len)
 static bool
 is_pcapng_nano(const struct feed *feed)
 {
-	const uint8_t *block = feed->head;
-	size_t left = feed->head_len;
+	struct sift_blocks_head head;
 
-	while (left >= BLOCK_HEADER) {
-		uint32_t type = feed_load32(feed, block);
-		uint32_t total = feed_load32(feed, block + 4);
-
-		if (total < 12 || total > left)
-			return false;
-		/* link type, reserved, snapshot length: 8 bytes before the options */
-		if (type == BLOCK_INTERFACE)
-			return total >= 20 &&
-			       is_finer_than_micro(feed, block + BLOCK_HEADER + 8, total - 20);
-		block += total;
-		left -= total;
-	}
-	return false;
+	return sift_blocks_look(feed->head, feed->head_len, &head) == 1 &&
+	       head.first.units > 1000000;
 }
 
 /* The time as libpcap gives it, a broken fraction of a second included. */
@@ -327,6 +286,8 @@ savefile_next(struct sift_source *source, const struct sift_view **views, size_t
 
 	if (s->source.records != NULL)
 		return sift_records_next(s->source.records, views, n, err);
+	if (s->blocks != NULL)
+		return sift_blocks_next(s->blocks, views, n, err);
 	sift_batch_reset(&s->batch);
 	while (s->failed == 0 && !sift_batch_is_full(&s->batch) && read_packet(s))
 		;
@@ -348,6 +309,7 @@ savefile_close(struct sift_source *source)
 	if (s->feed.owns_fd)
 		close(s->feed.fd);
 	sift_records_free(s->source.records);
+	sift_blocks_free(s->blocks);
 	sift_batch_destroy(&s->batch);
 	free(s);
 }
@@ -378,16 +340,44 @@ open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 	return 0;
 }
 
-/* libpcap on the header alone, where the records behind it are for us to read. */
-static bool
-open_header(struct savefile *s, unsigned precision)
+/*
+ * The head up to where packets may begin: of pcapng as much as it takes to find the
+ * first interface.  Length of that; 0: it is not there.
+ */
+static size_t
+feed_header(struct savefile *s, struct sift_blocks_head *blocks)
 {
+	struct feed *feed = &s->feed;
+	size_t got;
+	int rc;
+
+	if (!feed->is_pcapng)
+		return feed->head_len < SIFT_SAVEFILE_HEADER ? 0 : SIFT_SAVEFILE_HEADER;
+	while ((rc = sift_blocks_look(feed->head, feed->head_len, blocks)) == 0 &&
+	       (got = feed_read_fd(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
+		feed->head_len += got;
+	return rc == 1 ? blocks->len : 0;
+}
+
+/* Of what a header means libpcap has the last word. */
+static bool
+is_for_blocks(pcap_t *pcap, const struct sift_blocks_head *head)
+{
+	return sift_blocks_take(head) && head->first.dlt == pcap_datalink(pcap) &&
+	       head->first.snaplen == (uint32_t)pcap_snapshot(pcap);
+}
+
+/* libpcap on the header alone, where what is behind it is for us to read. */
+static bool
+open_header(struct savefile *s, unsigned precision, struct sift_blocks_head *blocks)
+{
+	size_t len = s->is_libpcaps ? 0 : feed_header(s, blocks);
 	char text[PCAP_ERRBUF_SIZE];
 	FILE *header;
 
-	if (s->is_libpcaps || s->feed.is_pcapng || s->feed.head_len < SIFT_SAVEFILE_HEADER)
+	if (len == 0)
 		return false;
-	header = fmemopen(s->feed.head, SIFT_SAVEFILE_HEADER, "r");
+	header = fmemopen(s->feed.head, len, "r");
 	if (header == NULL)
 		return false;
 	s->pcap = pcap_fopen_offline_with_tstamp_precision(header, precision, text);
@@ -395,7 +385,8 @@ open_header(struct savefile *s, unsigned precision)
 		fclose(header);
 		return false;
 	}
-	if (sift_records_take(s->feed.head, pcap_datalink(s->pcap)))
+	if (s->feed.is_pcapng ? is_for_blocks(s->pcap, blocks)
+			      : sift_records_take(s->feed.head, pcap_datalink(s->pcap)))
 		return true;
 	pcap_close(s->pcap);
 	s->pcap = NULL;
@@ -422,6 +413,21 @@ begin_records(struct savefile *s, struct ebpf_err *err)
 	return sift_records_new(&opts, &s->source.records, err);
 }
 
+static int
+begin_blocks(struct savefile *s, const struct sift_blocks_head *head, struct ebpf_err *err)
+{
+	const struct sift_blocks_opts opts = {
+		.fd = s->feed.fd,
+		.is_stopped = &s->source.is_stopped,
+		.name = s->source.info.name,
+		.head = head,
+		.read = s->feed.head + head->len,
+		.n_read = s->feed.head_len - head->len,
+	};
+
+	return sift_blocks_new(&opts, &s->blocks, err);
+}
+
 /*
  * Microseconds are asked for as such, so that broken ones arrive as they are;
  * all else in nanoseconds, which lose nothing.
@@ -430,6 +436,7 @@ static int
 read_header(struct savefile *s, struct ebpf_err *err)
 {
 	struct sift_source_info *info = &s->source.info;
+	struct sift_blocks_head blocks;
 	unsigned precision;
 	bool is_nano, is_ours;
 	int rc = 0;
@@ -438,7 +445,7 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	is_nano = is_pcap_nano(&s->feed);
 	s->ts_scale = is_nano || s->feed.is_pcapng ? 1 : 1000;
 	precision = s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO;
-	is_ours = open_header(s, precision);
+	is_ours = open_header(s, precision, &blocks);
 	if (!is_ours && (rc = open_pcap(s, precision, err)) < 0)
 		return rc;
 	if (s->feed.is_pcapng)
@@ -450,7 +457,9 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	if (pcap_is_swapped(s->pcap))
 		info->expr_flags |= SIFT_EXPR_SWAPPED;
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
-	return is_ours ? begin_records(s, err) : 0;
+	if (!is_ours)
+		return 0;
+	return s->feed.is_pcapng ? begin_blocks(s, &blocks, err) : begin_records(s, err);
 }
 
 static int

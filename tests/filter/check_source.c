@@ -297,7 +297,7 @@ START_TEST(a_stopped_source_is_at_its_end)
 	struct ebpf_err err = { "" };
 	size_t n;
 
-	savefile_make(&file, &savefile_kinds[0]);
+	savefile_make(&file, &savefile_kinds[_i]);
 	ck_assert_int_eq(
 		sift_source_open_savefile(savefile_write(file.bytes, file.len), &source, &err), 0);
 	sift_source_stop(source);
@@ -361,7 +361,7 @@ suite(void)
 	tcase_add_test(tc, large_packets_among_small_ones_keep_their_bytes);
 	tcase_add_loop_test(tc, broken_fractions_are_not_lost, 0, 5);
 	tcase_add_loop_test(tc, refuses_what_cannot_be_read, 0, N_ELEMS(unreadable));
-	tcase_add_test(tc, a_stopped_source_is_at_its_end);
+	tcase_add_loop_test(tc, a_stopped_source_is_at_its_end, 0, N_SAVEFILE_KINDS);
 	tcase_add_test(tc, a_file_is_not_asked_what_only_interfaces_know);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("live");

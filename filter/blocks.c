@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bytes from begin to end in the buffer are what was read and not handed out
+ * yet.  Blocks are taken off their front; what is left of one at the buffer's end
+ * goes to its front before more is read behind it.  A block is judged when it is
+ * whole, and its length when its first 8 bytes are there: in this order libpcap
+ * finds what is wrong.
+ */
+#include "config.h"
+
+#include "filter/blocks.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ebpf/err.h"
+#include "filter/bytes.h"
+#include "filter/dlt.h"
+#include "filter/records.h"
+
+/*
+ * A block: type and total length, four bytes each, the body, and the length again.
+ * The section header's type reads the same in both byte orders.
+ */
+enum {
+	HEADER = 8,
+	TRAILER = 4,
+	BLOCK_SECTION = 0x0a0d0d0a,
+	BLOCK_INTERFACE = 1,
+	BLOCK_PACKET = 2,
+	BLOCK_SIMPLE = 3,
+	BLOCK_ENHANCED = 6,
+};
+#define BYTE_ORDER_MAGIC 0x1a2b3c4du
+#define BYTE_ORDER_SWAPPED 0x4d3c2b1au
+
+enum {
+	OPTION_END = 0,
+	OPTION_TSRESOL = 9,
+	OPTION_FCSLEN = 13,
+	OPTION_TSOFFSET = 14,
+};
+
+enum {
+	MAX_SNAPLEN = 262144, /* libpcap's, for the link types taken here, */
+	MAX_BLOCK = 16 << 20, /* and for them the longest block */
+	BUFFER = 128 << 10,
+};
+#define NANO 1000000000u
+
+#ifdef BPFSIFT_DEBUG
+enum { BATCH = 1 }; /* what is rare elsewhere */
+#else
+enum { BATCH = SIFT_BATCH_MAX };
+#endif
+
+struct sift_blocks {
+	int fd;
+	const atomic_bool *is_stopped;
+	const char *name;
+	bool is_mixed;
+	bool is_swapped; /* the section */
+	int first_dlt;   /* what all interfaces have to agree with */
+	uint32_t first_snaplen;
+	struct sift_blocks_interface *interfaces; /* of the section */
+	size_t n_interfaces, interfaces_room;
+	uint8_t *buf;
+	size_t size, begin, end;
+	uint64_t off; /* in the file, of the buffer's first byte */
+	bool has_ended;
+	int failed;              /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure; /* and its message */
+	size_t n;                /* of the batch */
+	int dlt;
+	struct sift_view views[BATCH];
+	uint32_t from[BATCH]; /* interface of each */
+};
+
+/* ---- fields ---- */
+
+/* What is left of a block's body, or of its options. */
+struct body {
+	const uint8_t *p;
+	size_t len;
+	uint32_t type;
+	bool is_swapped;
+};
+
+static uint16_t
+field16(const uint8_t *p, bool is_swapped)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return is_swapped ? __builtin_bswap16(v) : v;
+}
+
+static uint32_t
+field32(const uint8_t *p, bool is_swapped)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return is_swapped ? __builtin_bswap32(v) : v;
+}
+
+static uint64_t
+field64(const uint8_t *p, bool is_swapped)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return is_swapped ? __builtin_bswap64(v) : v;
+}
+
+/* The next n bytes of a body; NULL: it has fewer. */
+static const uint8_t *
+take(struct body *body, size_t n)
+{
+	const uint8_t *p = body->p;
+
+	if (n > body->len)
+		return NULL;
+	body->p += n;
+	body->len -= n;
+	return p;
+}
+
+static int
+too_short(const struct body *body, struct ebpf_err *err)
+{
+	return ebpf_err_set(err, -EINVAL, "block of type %u in pcapng dump file is too short",
+			    body->type);
+}
+
+/* ---- interfaces ---- */
+
+/* Where a number is not listed, libpcap takes it for the same in programs. */
+static int
+dlt_of(uint16_t linktype)
+{
+	static const struct {
+		int dlt;
+		uint16_t linktype;
+	} rows[] = {
+#define L(name, dlt, linktype) { dlt, linktype },
+#include "filter/linktype.def"
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].linktype == linktype)
+			return rows[i].dlt;
+	return linktype;
+}
+
+static uint32_t
+adjusted_snaplen(uint32_t snaplen)
+{
+	return snaplen == 0 || snaplen > INT_MAX ? MAX_SNAPLEN : snaplen;
+}
+
+static int
+set_resolution(struct sift_blocks_interface *itf, uint8_t resolution, struct ebpf_err *err)
+{
+	uint8_t exponent = resolution & 0x7f;
+	bool is_binary = resolution & 0x80;
+
+	if (exponent > (is_binary ? 63 : 19))
+		return ebpf_err_set(
+			err, -EINVAL,
+			"Interface Description Block if_tsresol option resolution %d^-%u is too high",
+			is_binary ? 2 : 10, exponent);
+	if (is_binary) {
+		itf->units = (uint64_t)1 << exponent;
+		/* beyond 2^-34 the product wraps: libpcap's nanoseconds are wrong there, too */
+		itf->mul = NANO;
+		itf->div = itf->units;
+		return 0;
+	}
+	itf->units = 1;
+	while (exponent-- > 0)
+		itf->units *= 10;
+	itf->mul = itf->units < NANO ? NANO / itf->units : 1;
+	itf->div = itf->units > NANO ? itf->units / NANO : 1;
+	return 0;
+}
+
+static int
+wrong_len(const char *option, size_t len, int wanted, struct ebpf_err *err)
+{
+	return ebpf_err_set(err, -EINVAL,
+			    "Interface Description Block has %s option with length %zu != %d",
+			    option, len, wanted);
+}
+
+static int
+repeated(const char *option, struct ebpf_err *err)
+{
+	return ebpf_err_set(err, -EINVAL, "Interface Description Block has more than one %s option",
+			    option);
+}
+
+static int
+read_options(struct sift_blocks_interface *itf, struct body *body, struct ebpf_err *err)
+{
+	bool has_resolution = false, has_offset = false;
+
+	while (body->len > 0) {
+		const uint8_t *option = take(body, 4), *value;
+		uint16_t code, len;
+		int rc = 0;
+
+		if (option == NULL)
+			return too_short(body, err);
+		code = field16(option, body->is_swapped);
+		len = field16(option + 2, body->is_swapped);
+		if ((value = take(body, ((size_t)len + 3) & ~(size_t)3)) == NULL)
+			return too_short(body, err);
+		switch (code) {
+		case OPTION_END:
+			return len == 0 ? 0 : wrong_len("opt_endofopt", len, 0, err);
+		case OPTION_TSRESOL:
+			rc = len != 1         ? wrong_len("if_tsresol", len, 1, err)
+			     : has_resolution ? repeated("if_tsresol", err)
+					      : set_resolution(itf, *value, err);
+			has_resolution = true;
+			break;
+		case OPTION_TSOFFSET:
+			rc = len != 8     ? wrong_len("if_tsoffset", len, 8, err)
+			     : has_offset ? repeated("if_tsoffset", err)
+					  : 0;
+			if (rc == 0)
+				itf->offset_s = (int64_t)field64(value, body->is_swapped);
+			has_offset = true;
+			break;
+		case OPTION_FCSLEN:
+			if (len == 1)
+				itf->fcs_len = *value;
+			break;
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The part of an interface's block that each has; libpcap looks at the options later. */
+static int
+read_fixed(struct sift_blocks_interface *itf, struct body *body, struct ebpf_err *err)
+{
+	const uint8_t *fixed = take(body, 8);
+
+	if (fixed == NULL)
+		return too_short(body, err);
+	*itf = (struct sift_blocks_interface){
+		.linktype = field16(fixed, body->is_swapped),
+		.snaplen = adjusted_snaplen(field32(fixed + 4, body->is_swapped)),
+		.units = 1000000,
+		.mul = 1000,
+		.div = 1,
+	};
+	itf->dlt = dlt_of(itf->linktype);
+	return 0;
+}
+
+/* ---- the head ---- */
+
+static bool
+is_packet(uint32_t type)
+{
+	return type == BLOCK_PACKET || type == BLOCK_SIMPLE || type == BLOCK_ENHANCED;
+}
+
+int
+sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head)
+{
+	size_t at = 0;
+
+	if (n < HEADER + 4)
+		return 0;
+	if (load_be32(bytes) != BLOCK_SECTION)
+		return -EINVAL;
+	head->is_swapped = field32(bytes + HEADER, false) == BYTE_ORDER_SWAPPED;
+	while (n - at >= HEADER) {
+		uint32_t type = field32(bytes + at, head->is_swapped);
+		uint32_t total = field32(bytes + at + 4, head->is_swapped);
+		struct body body = { bytes + at + HEADER, 0, type, head->is_swapped };
+
+		if (is_packet(type) || total < HEADER + TRAILER || total > MAX_BLOCK)
+			return -EINVAL;
+		if (total > n - at)
+			return 0;
+		at += total;
+		if (type != BLOCK_INTERFACE)
+			continue;
+		body.len = total - HEADER - TRAILER;
+		head->len = at;
+		if (read_fixed(&head->first, &body, NULL) < 0 ||
+		    read_options(&head->first, &body, NULL) < 0)
+			return -EINVAL;
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * Whether libpcap hands packets on as they stand in the file.  It does so where it
+ * would in a pcap file; but not where cooked headers of the other byte order may
+ * have CAN's behind them, of which it swaps the identifier.
+ */
+static bool
+is_plain(int dlt, bool is_swapped)
+{
+	static const uint8_t pcap[24] = { 0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4 };
+
+	return sift_records_take(pcap, dlt) && !(is_swapped && dlt == DLT_LINUX_SLL);
+}
+
+bool
+sift_blocks_take(const struct sift_blocks_head *head)
+{
+	return is_plain(head->first.dlt, head->is_swapped);
+}
+
+/* ---- failing ---- */
+
+/* What was found wrong with the block at begin; b->failure has the text. */
+static bool
+fail(struct sift_blocks *b, int code)
+{
+	b->failed = ebpf_err_prefix(&b->failure, code, "%s: offset %llu", b->name,
+				    (unsigned long long)(b->off + b->begin));
+	return false;
+}
+
+#define FAIL(b, ...) fail(b, ebpf_err_set(&(b)->failure, -EINVAL, __VA_ARGS__))
+
+/* ---- blocks that tell about packets ---- */
+
+/* Room for another interface. */
+static int
+grow_interfaces(struct sift_blocks *b)
+{
+	size_t room = b->interfaces_room == 0 ? 4 : 2 * b->interfaces_room;
+	struct sift_blocks_interface *grown;
+
+	if (b->n_interfaces < b->interfaces_room)
+		return 0;
+	grown = reallocarray(b->interfaces, room, sizeof(*grown));
+	if (grown == NULL)
+		return ebpf_err_set(&b->failure, -ENOMEM, "out of memory");
+	b->interfaces = grown;
+	b->interfaces_room = room;
+	return 0;
+}
+
+/* libpcap holds a number of savefiles against one of programs; so is it here. */
+static int
+check_same(struct sift_blocks *b, const struct sift_blocks_interface *itf, uint32_t snaplen)
+{
+	if (itf->linktype != b->first_dlt)
+		return ebpf_err_set(
+			&b->failure, -EINVAL,
+			"an interface has a type %u different from the type of the first interface",
+			itf->linktype);
+	if (itf->snaplen != b->first_snaplen)
+		return ebpf_err_set(
+			&b->failure, -EINVAL,
+			"an interface has a snapshot length %u different from the snapshot length of the first interface",
+			snaplen);
+	return 0;
+}
+
+static bool
+take_interface(struct sift_blocks *b, struct body *body)
+{
+	struct sift_blocks_interface itf;
+	const uint8_t *fixed = body->p;
+	int rc;
+
+	if ((rc = read_fixed(&itf, body, &b->failure)) < 0 ||
+	    (!b->is_mixed &&
+	     (rc = check_same(b, &itf, field32(fixed + 4, body->is_swapped))) < 0) ||
+	    (rc = read_options(&itf, body, &b->failure)) < 0 || (rc = grow_interfaces(b)) < 0)
+		return fail(b, rc);
+	itf.index = (uint32_t)b->n_interfaces;
+	b->interfaces[b->n_interfaces++] = itf;
+	return true;
+}
+
+/* In a section of the other byte order all is read so from its own block on. */
+static bool
+take_section(struct sift_blocks *b, struct body *body)
+{
+	const uint8_t *fixed = take(body, 16);
+	uint16_t major;
+
+	if (fixed == NULL)
+		return fail(b, too_short(body, &b->failure));
+	switch (field32(fixed, body->is_swapped)) {
+	case BYTE_ORDER_MAGIC:
+		break;
+	case BYTE_ORDER_SWAPPED:
+		return FAIL(b, "the file has sections with different byte orders");
+	default:
+		return FAIL(b, "the file has a section with a bad byte order magic field");
+	}
+	if ((major = field16(fixed + 4, body->is_swapped)) != 1)
+		return FAIL(b, "unknown pcapng savefile major version number %u", major);
+	b->is_swapped = body->is_swapped;
+	b->n_interfaces = 0;
+	return true;
+}
+
+/* ---- packets ---- */
+
+struct packet {
+	uint32_t interface, caplen, wirelen;
+	uint64_t time;
+};
+
+/* The fields before a packet's bytes, of which simple ones have few. */
+static bool
+read_packet(const struct sift_blocks *b, struct body *body, struct packet *packet)
+{
+	bool is_swapped = body->is_swapped;
+	const uint8_t *fixed = take(body, body->type == BLOCK_SIMPLE ? 4 : 20);
+	uint32_t snaplen;
+
+	if (fixed == NULL)
+		return false;
+	if (body->type == BLOCK_SIMPLE) {
+		snaplen = b->is_mixed && b->n_interfaces > 0 ? b->interfaces[0].snaplen
+							     : b->first_snaplen;
+		packet->interface = 0;
+		packet->time = 0;
+		packet->wirelen = field32(fixed, is_swapped);
+		packet->caplen = packet->wirelen < snaplen ? packet->wirelen : snaplen;
+		return true;
+	}
+	packet->interface = body->type == BLOCK_PACKET ? field16(fixed, is_swapped)
+						       : field32(fixed, is_swapped);
+	packet->time =
+		(uint64_t)field32(fixed + 4, is_swapped) << 32 | field32(fixed + 8, is_swapped);
+	packet->caplen = field32(fixed + 12, is_swapped);
+	packet->wirelen = field32(fixed + 16, is_swapped);
+	return true;
+}
+
+static void
+set_time(const struct sift_blocks_interface *itf, uint64_t time, struct sift_view *view)
+{
+	uint64_t fraction = time % itf->units * itf->mul;
+
+	view->ts_sec = (int64_t)(time / itf->units + (uint64_t)itf->offset_s);
+	view->ts_nsec = (uint32_t)(itf->div == 1 ? fraction : fraction / itf->div);
+}
+
+/* A packet joins the batch; not if that is of another link type. */
+static bool
+take_packet(struct sift_blocks *b, struct body *body)
+{
+	const struct sift_blocks_interface *itf;
+	const uint8_t *data;
+	struct sift_view *view;
+	struct packet packet;
+
+	if (!read_packet(b, body, &packet))
+		return fail(b, too_short(body, &b->failure));
+	if (packet.interface >= b->n_interfaces)
+		return FAIL(
+			b,
+			"a packet arrived on interface %u, but there's no Interface Description Block for that interface",
+			packet.interface);
+	itf = &b->interfaces[packet.interface];
+	if (packet.caplen > itf->snaplen)
+		return FAIL(b, "invalid packet capture length %u, bigger than snaplen of %u",
+			    packet.caplen, itf->snaplen);
+	if ((data = take(body, packet.caplen)) == NULL)
+		return fail(b, too_short(body, &b->failure));
+	if (b->is_mixed && !is_plain(itf->dlt, body->is_swapped))
+		return FAIL(b, "a packet has link type %u, which is not read here", itf->linktype);
+	if (b->n > 0 && itf->dlt != b->dlt)
+		return false;
+	b->dlt = itf->dlt;
+	b->from[b->n] = packet.interface;
+	view = &b->views[b->n++];
+	sift_view_init(view, itf->dlt, data, packet.caplen, packet.wirelen);
+	set_time(itf, packet.time, view);
+	return true;
+}
+
+/* ---- blocks ---- */
+
+/* The byte order of the block at begin: a section's own block tells its. */
+static bool
+order_of(const struct sift_blocks *b, const uint8_t *block, size_t left)
+{
+	if (b->is_mixed && left >= HEADER + 4 && load_be32(block) == BLOCK_SECTION &&
+	    field32(block + HEADER, b->is_swapped) == BYTE_ORDER_SWAPPED)
+		return !b->is_swapped;
+	return b->is_swapped;
+}
+
+static bool
+check_length(struct sift_blocks *b, uint32_t total)
+{
+	if (total < HEADER + TRAILER)
+		return FAIL(b, "block in pcapng dump file has a length of %u < %d", total,
+			    HEADER + TRAILER);
+	if (total % 4 != 0)
+		return FAIL(
+			b,
+			"block in pcapng dump file has a length of %u that is not a multiple of 4",
+			total);
+	if (total > MAX_BLOCK)
+		return FAIL(b, "pcapng block size %u > maximum %d", total, MAX_BLOCK);
+	return true;
+}
+
+/* Take what is in a block; false: it stays, and what comes next is up to the caller. */
+static bool
+take_body(struct sift_blocks *b, struct body *body)
+{
+	if (is_packet(body->type))
+		return take_packet(b, body);
+	switch (body->type) {
+	case BLOCK_INTERFACE:
+		return take_interface(b, body);
+	case BLOCK_SECTION:
+		/* the batch's interfaces are still asked for */
+		return b->n == 0 && take_section(b, body);
+	default:
+		return true;
+	}
+}
+
+/* The block at begin; false: more bytes, a new batch or a failure is next. */
+static bool
+take_block(struct sift_blocks *b)
+{
+	const uint8_t *block = b->buf + b->begin;
+	size_t left = b->end - b->begin;
+	struct body body;
+	uint32_t total;
+
+	/* with no block shorter than that, all that tells the length is there */
+	if (left < HEADER || (b->is_mixed && left < HEADER + TRAILER))
+		return false;
+	body.is_swapped = order_of(b, block, left);
+	body.type = field32(block, body.is_swapped);
+	total = field32(block + 4, body.is_swapped);
+	if (!check_length(b, total) || left < total)
+		return false;
+	if (field32(block + total - TRAILER, body.is_swapped) != total)
+		return FAIL(b, "block total length in header and trailer don't match");
+	body.p = block + HEADER;
+	body.len = total - HEADER - TRAILER;
+	if (!take_body(b, &body))
+		return false;
+	b->begin += total;
+	return true;
+}
+
+/* ---- reading ---- */
+
+/* The file has ended: between blocks, or in one. */
+static void
+end(struct sift_blocks *b)
+{
+	const uint8_t *block = b->buf + b->begin;
+	size_t left = b->end - b->begin, wanted = HEADER;
+	uint32_t total;
+
+	b->has_ended = true;
+	if (left == 0)
+		return;
+	if (left >= HEADER) {
+		total = field32(block + 4, order_of(b, block, left));
+		if (!check_length(b, total))
+			return;
+		wanted = total - HEADER;
+		left -= HEADER;
+	}
+	FAIL(b, "truncated pcapng dump file; tried to read %zu bytes, only got %zu", wanted, left);
+}
+
+/* How far the buffer is to be filled for the block at begin, which is at its front. */
+static size_t
+wanted(const struct sift_blocks *b)
+{
+	uint32_t total;
+
+	if (b->end < HEADER + TRAILER) /* not checked yet */
+		return BUFFER;
+	total = field32(b->buf + 4, order_of(b, b->buf, b->end));
+	return total > BUFFER ? total : BUFFER;
+}
+
+/* Room for the block at begin; how much of it is to be filled, 0 on failure. */
+static size_t
+make_room(struct sift_blocks *b)
+{
+	size_t left = b->end - b->begin, size;
+	uint8_t *grown;
+
+	memmove(b->buf, b->buf + b->begin, left);
+	b->off += b->begin;
+	b->begin = 0;
+	b->end = left;
+	size = wanted(b);
+	if (size <= b->size)
+		return size;
+	if ((grown = realloc(b->buf, size)) == NULL) {
+		fail(b, ebpf_err_set(&b->failure, -ENOMEM, "out of memory"));
+		return 0;
+	}
+	b->buf = grown;
+	b->size = size;
+	return size;
+}
+
+/* Some more bytes, or the end; a signal interrupts it only if it stops the source. */
+static void
+refill(struct sift_blocks *b)
+{
+	size_t size = make_room(b);
+	ssize_t got;
+
+	if (size == 0)
+		return;
+	do {
+		if (atomic_load(b->is_stopped)) {
+			b->has_ended = true;
+			return;
+		}
+		got = read(b->fd, b->buf + b->end, size - b->end);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		fail(b, ebpf_err_set(&b->failure, -errno, "error reading dump file: %s",
+				     strerror(errno)));
+	else if (got == 0)
+		end(b);
+	else
+		b->end += (size_t)got;
+}
+
+int
+sift_blocks_next(struct sift_blocks *b, const struct sift_view **views, size_t *n,
+		 struct ebpf_err *err)
+{
+	b->n = 0;
+	while (b->failed == 0) {
+		while (b->n < BATCH && take_block(b))
+			;
+		/* views point into the buffer: it is refilled once they are done with */
+		if (b->n > 0 || b->failed != 0 || b->has_ended)
+			break;
+		refill(b);
+	}
+	if (b->n > 0) {
+		*views = b->views;
+		*n = b->n;
+		return 1;
+	}
+	return b->failed != 0 ? ebpf_err_set(err, b->failed, "%s", b->failure.text) : 0;
+}
+
+int
+sift_blocks_dlt(const struct sift_blocks *blocks)
+{
+	return blocks->dlt;
+}
+
+const struct sift_blocks_interface *
+sift_blocks_interface(const struct sift_blocks *blocks, size_t i)
+{
+	assert(i < blocks->n);
+	return &blocks->interfaces[blocks->from[i]];
+}
+
+int
+sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, struct ebpf_err *err)
+{
+	const struct sift_blocks_head *head = opts->head;
+	struct sift_blocks *b = calloc(1, sizeof(*b));
+
+	assert(opts->n_read <= BUFFER);
+	if (b == NULL || (b->buf = malloc(BUFFER)) == NULL || grow_interfaces(b) < 0) {
+		sift_blocks_free(b);
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
+	}
+	b->fd = opts->fd;
+	b->is_stopped = opts->is_stopped;
+	b->name = opts->name;
+	b->is_mixed = opts->is_mixed;
+	b->is_swapped = head->is_swapped;
+	b->first_dlt = b->dlt = head->first.dlt;
+	b->first_snaplen = head->first.snaplen;
+	b->interfaces[b->n_interfaces++] = head->first;
+	b->size = BUFFER;
+	b->end = opts->n_read;
+	b->off = head->len;
+	memcpy(b->buf, opts->read, opts->n_read);
+	*out = b;
+	return 0;
+}
+
+void
+sift_blocks_free(struct sift_blocks *blocks)
+{
+	if (blocks == NULL)
+		return;
+	free(blocks->interfaces);
+	free(blocks->buf);
+	free(blocks);
+}
