@@ -49,14 +49,13 @@ enum {
 enum {
 	MAX_SNAPLEN = 262144, /* libpcap's, for the link types taken here, */
 	MAX_BLOCK = 16 << 20, /* and for them the longest block */
-	BUFFER = 128 << 10,
 };
 #define NANO 1000000000u
 
 #ifdef BPFSIFT_DEBUG
-enum { BATCH = 1 }; /* what is rare elsewhere */
+enum { BATCH = 1, BUFFER = 64 }; /* what is rare elsewhere */
 #else
-enum { BATCH = SIFT_BATCH_MAX };
+enum { BATCH = SIFT_BATCH_MAX, BUFFER = 128 << 10 };
 #endif
 
 struct sift_blocks {
@@ -689,9 +688,9 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 {
 	const struct sift_blocks_head *head = opts->head;
 	struct sift_blocks *b = calloc(1, sizeof(*b));
+	size_t size = opts->n_read > BUFFER ? opts->n_read : BUFFER;
 
-	assert(opts->n_read <= BUFFER);
-	if (b == NULL || (b->buf = malloc(BUFFER)) == NULL || grow_interfaces(b) < 0) {
+	if (b == NULL || (b->buf = malloc(size)) == NULL || grow_interfaces(b) < 0) {
 		sift_blocks_free(b);
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	}
@@ -703,10 +702,11 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 	b->first_dlt = b->dlt = head->first.dlt;
 	b->first_snaplen = head->first.snaplen;
 	b->interfaces[b->n_interfaces++] = head->first;
-	b->size = BUFFER;
+	b->size = size;
 	b->end = opts->n_read;
 	b->off = head->len;
-	memcpy(b->buf, opts->read, opts->n_read);
+	if (opts->n_read > 0)
+		memcpy(b->buf, opts->read, opts->n_read);
 	*out = b;
 	return 0;
 }
