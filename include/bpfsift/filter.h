@@ -491,6 +491,31 @@ struct sift_savefile_opts {
 BPFSIFT_API int sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 					struct sift_sink **out, struct ebpf_err *err);
 
+/** What the section and the interface of a pcapng file say. */
+struct sift_pcapng_opts {
+	size_t size;            /**< sizeof(struct sift_pcapng_opts) */
+	int dlt;                /**< DLT_* of the packets */
+	uint32_t linktype_ext;  /**< as in struct sift_source_info: the length of an FCS is kept */
+	uint32_t snaplen;       /**< no packet is longer; 1 to INT32_MAX */
+	enum sift_precision precision;
+};
+
+/**
+ * Create a pcapng file: one section in the machine's byte order, one interface,
+ * packets in enhanced packet blocks.
+ *
+ * A time before 1970 is written as libpcap's pcap files have it, 2^32 seconds
+ * later, and one beyond what 64 bits count in the precision wraps.
+ *
+ * @param path  as of sift_sink_open_savefile().
+ * @param opts  not NULL.
+ * @param out   likewise.
+ * @param err   likewise.
+ * @return likewise.
+ */
+BPFSIFT_API int sift_sink_open_pcapng(const char *path, const struct sift_pcapng_opts *opts,
+				      struct sift_sink **out, struct ebpf_err *err);
+
 /** What a summary needs to know of the packets. */
 struct sift_summary_opts {
 	size_t size;            /**< sizeof(struct sift_summary_opts) */

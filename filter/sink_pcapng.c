@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Savefiles in the pcapng format, in host byte order: a section of one interface,
+ * and each packet in a block of its own.
+ *
+ * The section's length is left open, as the file may be a pipe.  A block is whole
+ * when it is handed to the buffer, and its length stands where record_len() looks
+ * for it, so a file that cannot grow ends with a whole one.
+ *
+ * Source: draft-ietf-opsawg-pcapng, "General File Structure" and "Block Definitions".
+ */
+#include "config.h"
+
+#include "filter/sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebpf/err.h"
+#include "ebpf/sized.h"
+#include "filter/outfile.h"
+#include "filter/savefile.h"
+
+enum {
+	BLOCK_SECTION = 0x0a0d0d0a,
+	BLOCK_INTERFACE = 1,
+	BLOCK_ENHANCED = 6,
+	OPTION_TSRESOL = 9,
+	OPTION_FCSLEN = 13,
+};
+
+/* Of a block: type and total length before its body, the length again behind it. */
+enum { HEADER = 8, TRAILER = 4 };
+
+/* Interface, time, captured bytes and bytes on the wire precede those bytes. */
+enum { FIXED = HEADER + 20 };
+
+/* Bits of linktype_ext: whether it has the length of the FCS, and that in 16 bits each. */
+#define EXT_HAS_FCS 0x04000000u
+#define EXT_FCS_SHIFT 28
+
+struct section {
+	uint32_t magic;
+	uint16_t version_major, version_minor;
+	uint64_t length;
+};
+
+struct interface {
+	uint16_t linktype, reserved;
+	uint32_t snaplen;
+};
+
+_Static_assert(sizeof(struct section) == 16 && sizeof(struct interface) == 8, "written as bytes");
+
+/* An option whose value is one byte, padded. */
+struct option {
+	uint16_t code, len;
+	uint8_t value, padding[3];
+};
+_Static_assert(sizeof(struct option) == 8, "written as bytes");
+
+/* Both blocks, with two options and the end of them. */
+enum {
+	SECTION_LEN = HEADER + sizeof(struct section) + TRAILER,
+	INTERFACE_MAX = HEADER + sizeof(struct interface) + 2 * sizeof(struct option) + 4 + TRAILER,
+	FILE_HEADER_MAX = SECTION_LEN + INTERFACE_MAX,
+};
+
+struct pcapng {
+	struct sift_sink sink;
+	uint32_t ts_scale; /* nanoseconds in the unit of time stamps */
+	struct sift_outfile out;
+};
+
+static void
+store_host32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static size_t
+record_len(const uint8_t *p, size_t len)
+{
+	uint32_t total;
+
+	(void)len;
+	memcpy(&total, p + 4, sizeof(total));
+	return total;
+}
+
+/* What stands before and behind the body of a block; returns where it ends. */
+static uint8_t *
+frame(uint8_t *block, uint32_t type, uint8_t *end)
+{
+	uint32_t total = (uint32_t)(end - block) + TRAILER;
+
+	store_host32(block, type);
+	store_host32(block + 4, total);
+	store_host32(end, total);
+	return end + TRAILER;
+}
+
+/* ---- the file's beginning ---- */
+
+static uint8_t *
+put(uint8_t *p, const void *from, size_t n)
+{
+	memcpy(p, from, n);
+	return p + n;
+}
+
+static uint8_t *
+put_section(uint8_t *block)
+{
+	const struct section fields = {
+		.magic = 0x1a2b3c4d, .version_major = 1, .length = UINT64_MAX, /* not told */
+	};
+
+	return frame(block, BLOCK_SECTION, put(block + HEADER, &fields, sizeof(fields)));
+}
+
+/* Only what is not the default is said; then there is an end of options, too. */
+static uint8_t *
+put_options(uint8_t *p, const struct sift_pcapng_opts *opts)
+{
+	static const uint8_t end_of_options[4];
+	uint8_t *begin = p;
+
+	if (opts->precision == SIFT_PRECISION_NANO)
+		p = put(p, &(struct option){ OPTION_TSRESOL, 1, 9, { 0 } }, sizeof(struct option));
+	if (opts->linktype_ext & EXT_HAS_FCS) {
+		uint8_t bits = (uint8_t)(16 * (opts->linktype_ext >> EXT_FCS_SHIFT));
+
+		p = put(p, &(struct option){ OPTION_FCSLEN, 1, bits, { 0 } },
+			sizeof(struct option));
+	}
+	return p == begin ? p : put(p, end_of_options, sizeof(end_of_options));
+}
+
+static uint8_t *
+put_interface(uint8_t *block, const struct sift_pcapng_opts *opts, uint16_t linktype)
+{
+	const struct interface fields = { .linktype = linktype, .snaplen = opts->snaplen };
+	uint8_t *options = put(block + HEADER, &fields, sizeof(fields));
+
+	return frame(block, BLOCK_INTERFACE, put_options(options, opts));
+}
+
+static int
+take_opts(struct sift_pcapng_opts *known, const struct sift_pcapng_opts *opts, uint16_t *linktype,
+	  struct ebpf_err *err)
+{
+	uint32_t number;
+	int rc = ebpf_sized_take("pcapng options", known, sizeof(*known), opts,
+				 EBPF_SIZED_LEAST(struct sift_pcapng_opts, precision), err);
+
+	if (rc < 0)
+		return rc;
+	if (known->snaplen == 0 || known->snaplen > INT_MAX)
+		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but it is 1 to %d",
+				    (unsigned long)known->snaplen, INT_MAX);
+	if ((rc = sift_savefile_linktype(known->dlt, &number, err)) < 0)
+		return rc;
+	if (number > UINT16_MAX)
+		return ebpf_err_set(err, -EINVAL, "pcapng has no number for link type %d",
+				    known->dlt);
+	*linktype = (uint16_t)number;
+	return 0;
+}
+
+/* At once, as sink_savefile.c does, and for the same reasons. */
+static int
+write_header(struct sift_outfile *out, const struct sift_pcapng_opts *opts, uint16_t linktype,
+	     struct ebpf_err *err)
+{
+	uint8_t *to, *end;
+	int rc = sift_outfile_reserve(out, FILE_HEADER_MAX, &to, err);
+
+	if (rc < 0)
+		return rc;
+	end = put_interface(put_section(to), opts, linktype);
+	out->head_len = (size_t)(end - to);
+	out->used += out->head_len;
+	return sift_outfile_flush(out, err);
+}
+
+/* ---- packets ---- */
+
+/* Units since 1970.  A negative second is the sign that libpcap sees beyond 2038. */
+static uint64_t
+time_of(const struct pcapng *s, const struct sift_view *view)
+{
+	uint64_t seconds = view->ts_sec < 0 ? (uint32_t)view->ts_sec : (uint64_t)view->ts_sec;
+
+	return (seconds + view->ts_excess) * (1000000000u / s->ts_scale) +
+	       view->ts_nsec / s->ts_scale;
+}
+
+static int
+write_packet(struct pcapng *s, const struct sift_view *view, uint32_t caplen, struct ebpf_err *err)
+{
+	size_t padded = ((size_t)caplen + 3) & ~(size_t)3;
+	uint64_t time = time_of(s, view);
+	uint8_t *block;
+	int rc = sift_outfile_reserve(&s->out, FIXED + padded + TRAILER, &block, err);
+
+	if (rc < 0)
+		return rc;
+	store_host32(block + HEADER, 0);
+	store_host32(block + HEADER + 4, (uint32_t)(time >> 32));
+	store_host32(block + HEADER + 8, (uint32_t)time);
+	store_host32(block + HEADER + 12, caplen);
+	store_host32(block + HEADER + 16, view->wirelen);
+	if (caplen > 0)
+		memcpy(block + FIXED, view->data, caplen);
+	memset(block + FIXED + caplen, 0, padded - caplen);
+	s->out.used += (size_t)(frame(block, BLOCK_ENHANCED, block + FIXED + padded) - block);
+	return 0;
+}
+
+static int
+pcapng_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep, size_t n,
+	     struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t caplen = views[i].caplen < keep[i] ? views[i].caplen : keep[i];
+
+		if (keep[i] != 0 && (rc = write_packet(s, &views[i], caplen, err)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+pcapng_flush(struct sift_sink *sink, struct ebpf_err *err)
+{
+	return sift_outfile_flush(&((struct pcapng *)sink)->out, err);
+}
+
+static int
+pcapng_close(struct sift_sink *sink, struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+	int rc = sift_outfile_close(&s->out, err);
+
+	free(s);
+	return rc;
+}
+
+static const struct sift_sink_ops pcapng_ops = {
+	.write = pcapng_write,
+	.flush = pcapng_flush,
+	.close = pcapng_close,
+};
+
+int
+sift_sink_open_pcapng(const char *path, const struct sift_pcapng_opts *opts, struct sift_sink **out,
+		      struct ebpf_err *err)
+{
+	struct sift_pcapng_opts known = { .size = sizeof(known) };
+	uint16_t linktype = 0;
+	struct pcapng *s;
+	int rc;
+
+	/* Nothing is created, or truncated, that could not have a header. */
+	if ((rc = take_opts(&known, opts, &linktype, err)) < 0)
+		return ebpf_err_prefix(err, rc, "%s", path);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
+	s->sink.ops = &pcapng_ops;
+	s->ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
+	    (rc = write_header(&s->out, &known, linktype, err)) < 0) {
+		pcapng_close(&s->sink, NULL);
+		return rc;
+	}
+	*out = &s->sink;
+	return 0;
+}
