@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ebpf/err.h"
 #include "filter/bytes.h"
@@ -59,8 +58,7 @@ enum { BATCH = SIFT_BATCH_MAX, BUFFER = 128 << 10 };
 #endif
 
 struct sift_blocks {
-	int fd;
-	const atomic_bool *is_stopped;
+	struct sift_inflow *flow;
 	const char *name;
 	bool is_mixed;
 	bool is_swapped; /* the section */
@@ -624,7 +622,7 @@ make_room(struct sift_blocks *b)
 	return size;
 }
 
-/* Some more bytes, or the end; a signal interrupts it only if it stops the source. */
+/* Some more bytes, or the end. */
 static void
 refill(struct sift_blocks *b)
 {
@@ -633,20 +631,15 @@ refill(struct sift_blocks *b)
 
 	if (size == 0)
 		return;
-	do {
-		if (atomic_load(b->is_stopped)) {
-			b->has_ended = true;
-			return;
-		}
-		got = read(b->fd, b->buf + b->end, size - b->end);
-	} while (got < 0 && errno == EINTR);
+	got = sift_inflow_read(b->flow, b->buf + b->end, size - b->end, &b->failure);
 	if (got < 0)
-		fail(b, ebpf_err_set(&b->failure, -errno, "error reading dump file: %s",
-				     strerror(errno)));
-	else if (got == 0)
-		end(b);
-	else
+		b->failed = (int)got;
+	else if (got > 0)
 		b->end += (size_t)got;
+	else if (sift_inflow_is_stopped(b->flow))
+		b->has_ended = true;
+	else
+		end(b);
 }
 
 int
@@ -694,8 +687,7 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 		sift_blocks_free(b);
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	}
-	b->fd = opts->fd;
-	b->is_stopped = opts->is_stopped;
+	b->flow = opts->flow;
 	b->name = opts->name;
 	b->is_mixed = opts->is_mixed;
 	b->is_swapped = head->is_swapped;

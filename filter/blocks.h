@@ -13,8 +13,9 @@
 
 #include <bpfsift/filter.h>
 
-#include <stdatomic.h>
 #include <stdbool.h>
+
+#include "filter/inflow.h"
 
 /* An interface, as its block describes it. */
 struct sift_blocks_interface {
@@ -36,8 +37,7 @@ struct sift_blocks_head {
 };
 
 struct sift_blocks_opts {
-	int fd; /* borrowed */
-	const atomic_bool *is_stopped;
+	struct sift_inflow *flow; /* borrowed */
 	const char *name;                    /* for messages; borrowed */
 	const struct sift_blocks_head *head; /* borrowed for the call */
 	const uint8_t *read;                 /* bytes behind the head that were read already */

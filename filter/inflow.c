@@ -522,6 +522,32 @@ sift_inflow_read(struct sift_inflow *f, void *to, size_t n, struct ebpf_err *err
 	return (ssize_t)n;
 }
 
+bool
+sift_inflow_is_stopped(const struct sift_inflow *f)
+{
+	return is_stopped(f);
+}
+
+int
+sift_inflow_fd(const struct sift_inflow *f)
+{
+	/* Standard input may begin in the middle of a file: then offsets are not its own. */
+	if (f->kind != SIFT_CODEC_NONE || f->can_wait || f->failed != 0 ||
+	    lseek(f->opts.fd, 0, SEEK_CUR) != (off_t)(f->off + (f->end - f->begin)))
+		return -1;
+	return f->opts.fd;
+}
+
+void
+sift_inflow_seek(struct sift_inflow *f, uint64_t off)
+{
+	assert(sift_inflow_fd(f) >= 0);
+	lseek(f->opts.fd, (off_t)off, SEEK_SET);
+	f->off = off;
+	f->begin = f->end = f->n_piece = 0;
+	f->has_ended = false;
+}
+
 enum sift_codec
 sift_inflow_kind(const struct sift_inflow *f)
 {

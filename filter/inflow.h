@@ -27,8 +27,8 @@
 
 #include "filter/codec.h"
 
-/* What xz -9 and zstd -22 need to be read, and some more. */
-#define SIFT_INFLOW_MEMLIMIT ((uint64_t)256 << 20)
+/* More than xz -9 and zstd -22 need to be read. */
+#define SIFT_INFLOW_MEMLIMIT ((uint64_t)512 << 20)
 
 struct sift_inflow_opts {
 	int fd;                        /* borrowed; its offset is ours while the inflow lives */
@@ -69,6 +69,18 @@ enum sift_codec sift_inflow_kind(const struct sift_inflow *flow);
  */
 int sift_inflow_next(struct sift_inflow *flow, const uint8_t **block, size_t *n,
 		     struct ebpf_err *err);
+
+/* Whether the end was one because the reader was stopped. */
+bool sift_inflow_is_stopped(const struct sift_inflow *flow);
+
+/*
+ * Of a regular file that is handed out as it is: its descriptor, which pread(2) reads at
+ * the offsets of what is handed out.  -1 of all else.
+ */
+int sift_inflow_fd(const struct sift_inflow *flow);
+
+/* Go on at an offset in such a file, whatever was read before. */
+void sift_inflow_seek(struct sift_inflow *flow, uint64_t off);
 
 /* As read(2): up to n > 0 bytes; 0: the end, or stopped; errors as above. */
 ssize_t sift_inflow_read(struct sift_inflow *flow, void *to, size_t n, struct ebpf_err *err);

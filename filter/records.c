@@ -172,7 +172,7 @@ make_room(struct sift_records *r)
 	return 0;
 }
 
-/* Some more bytes, or the end; a signal interrupts it only if it stops the source. */
+/* Some more bytes, or the end. */
 static void
 refill(struct sift_records *r)
 {
@@ -180,19 +180,15 @@ refill(struct sift_records *r)
 
 	if (make_room(r) < 0)
 		return;
-	do {
-		if (atomic_load(r->opts.is_stopped)) {
-			r->has_ended = true;
-			return;
-		}
-		got = read(r->opts.fd, r->buf + r->end, r->size - r->end);
-	} while (got < 0 && errno == EINTR);
+	got = sift_inflow_read(r->opts.flow, r->buf + r->end, r->size - r->end, &r->failure);
 	if (got < 0)
-		fail(r, -errno, strerror(errno));
-	else if (got == 0)
-		end(r);
-	else
+		r->failed = (int)got;
+	else if (got > 0)
 		r->end += (size_t)got;
+	else if (sift_inflow_is_stopped(r->opts.flow))
+		r->has_ended = true;
+	else
+		end(r);
 }
 
 /* No view could be made of what is at begin: it is not all there, or no record. */
@@ -259,14 +255,10 @@ sift_records_set_detail(struct sift_records *records, enum sift_detail detail)
 bool
 sift_records_extent(const struct sift_records *records, struct sift_extent *extent)
 {
-	int fd = records->opts.fd;
+	int fd = sift_inflow_fd(records->opts.flow);
 	struct stat st;
 
-	if (records->failed != 0 || records->has_ended || fstat(fd, &st) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return false;
-	/* Standard input may begin in the middle of a file: then offsets are not its own. */
-	if (lseek(fd, 0, SEEK_CUR) != (off_t)(records->off + records->end))
+	if (fd < 0 || records->failed != 0 || records->has_ended || fstat(fd, &st) < 0)
 		return false;
 	*extent = (struct sift_extent){
 		.fd = fd,
@@ -279,7 +271,7 @@ sift_records_extent(const struct sift_records *records, struct sift_extent *exte
 void
 sift_records_resume(struct sift_records *records, uint64_t off)
 {
-	lseek(records->opts.fd, (off_t)off, SEEK_SET);
+	sift_inflow_seek(records->opts.flow, off);
 	records->off = off;
 	records->begin = records->end = 0;
 }

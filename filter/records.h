@@ -6,15 +6,13 @@
 #ifndef BPFSIFT_FILTER_RECORDS_H
 #define BPFSIFT_FILTER_RECORDS_H
 
-#include <stdatomic.h>
-
+#include "filter/inflow.h"
 #include "filter/record.h"
 
 /* What the file's header says, and what was read of the file beyond it. */
 struct sift_records_opts {
-	int fd;                 /* borrowed */
-	const atomic_bool *is_stopped;
-	const char *name;       /* for messages; borrowed */
+	struct sift_inflow *flow;       /* borrowed */
+	const char *name;               /* for messages; borrowed */
 	struct sift_record_format format;
 	const uint8_t *read;    /* bytes behind the header that were read already */
 	size_t n_read;

@@ -27,6 +27,7 @@
 #include "filter/batch.h"
 #include "filter/blocks.h"
 #include "filter/bytes.h"
+#include "filter/inflow.h"
 #include "filter/records.h"
 #include "filter/savefile.h"
 
@@ -54,8 +55,10 @@ enum { HEAD_SIZE = 4096 };
 struct feed {
 	int fd;
 	bool owns_fd;
-	int error;    /* errno of a failed read, or 0 */
-	uint64_t off; /* in the file, of the next byte to hand out */
+	struct sift_inflow *flow;
+	int failed; /* a negative errno, or 0, */
+	struct ebpf_err failure; /* and its message */
+	uint64_t off; /* in what is handed out, of the next byte */
 	bool is_pcapng;
 	bool is_swapped; /* pcapng: fields are big-endian */
 	size_t head_len;
@@ -75,6 +78,7 @@ struct savefile {
 	struct sift_blocks *blocks; /* what packets are taken from, or NULL, as source.records */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
+	char *place;              /* what offsets in messages are in */
 	char name[];
 };
 
@@ -88,21 +92,17 @@ feed_load32(const struct feed *feed, const uint8_t *p)
 	return v >> 24 | (v >> 8 & 0xff00) | (v << 8 & 0xff0000) | v << 24;
 }
 
-/* read(2), which a signal interrupts only if it stops the source: that is an end. */
+/* Bytes of the file, decompressed; 0: the end, or the source was stopped, or reading failed. */
 static size_t
-feed_read_fd(struct savefile *s, void *to, size_t n)
+feed_take(struct savefile *s, void *to, size_t n)
 {
 	ssize_t got;
 
-	if (s->feed.error != 0)
+	if (s->feed.failed != 0)
 		return 0;
-	do {
-		if (atomic_load(&s->source.is_stopped))
-			return 0;
-		got = read(s->feed.fd, to, n);
-	} while (got < 0 && errno == EINTR);
+	got = sift_inflow_read(s->feed.flow, to, n, &s->feed.failure);
 	if (got < 0)
-		s->feed.error = errno;
+		s->feed.failed = (int)got;
 	return got > 0 ? (size_t)got : 0;
 }
 
@@ -122,7 +122,7 @@ feed_read(void *cookie, char *to, size_t n)
 		got = got < n ? got : n;
 		memcpy(to, feed->head + feed->off, got);
 	} else {
-		got = feed_read_fd(s, to, n);
+		got = feed_take(s, to, n);
 		if (feed->off == feed->head_len) {
 			size_t room = HEAD_SIZE - feed->head_len;
 			size_t kept = got < room ? got : room;
@@ -132,8 +132,8 @@ feed_read(void *cookie, char *to, size_t n)
 		}
 	}
 	feed->off += got;
-	if (got == 0 && feed->error != 0) {
-		errno = feed->error;
+	if (got == 0 && feed->failed != 0) {
+		errno = -feed->failed;
 		return -1;
 	}
 	return (ssize_t)got;
@@ -170,7 +170,7 @@ feed_look(struct savefile *s)
 	size_t got;
 
 	while (feed->head_len < BLOCK_HEADER + 4 &&
-	       (got = feed_read_fd(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
+	       (got = feed_take(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
 		feed->head_len += got;
 	if (feed->head_len < BLOCK_HEADER + 4 || load_be32(feed->head) != BLOCK_SECTION)
 		return;
@@ -225,9 +225,10 @@ static uint64_t
 damaged_block(const struct savefile *s)
 {
 	uint64_t stopped = position(s), off = s->record_off;
+	int fd = sift_inflow_fd(s->feed.flow);
 	uint8_t header[BLOCK_HEADER];
 
-	while (pread(s->feed.fd, header, sizeof(header), (off_t)off) == sizeof(header)) {
+	while (pread(fd, header, sizeof(header), (off_t)off) == sizeof(header)) {
 		uint32_t total = feed_load32(&s->feed, header + 4);
 
 		if (total < BLOCK_HEADER || total > stopped - off)
@@ -246,8 +247,9 @@ fail(const struct savefile *s, const char *text, struct ebpf_err *err)
 {
 	uint64_t off = s->feed.is_pcapng ? damaged_block(s) : s->record_off;
 
-	return ebpf_err_set(err, s->feed.error != 0 ? -s->feed.error : -EINVAL,
-			    "%s: offset %llu: %s", s->source.info.name, (unsigned long long)off,
+	if (s->feed.failed != 0)
+		return ebpf_err_set(err, s->feed.failed, "%s", s->feed.failure.text);
+	return ebpf_err_set(err, -EINVAL, "%s: offset %llu: %s", s->place, (unsigned long long)off,
 			    text);
 }
 
@@ -306,8 +308,10 @@ savefile_close(struct sift_source *source)
 
 	if (s->pcap != NULL)
 		pcap_close(s->pcap);
+	sift_inflow_free(s->feed.flow);
 	if (s->feed.owns_fd)
 		close(s->feed.fd);
+	free(s->place);
 	sift_records_free(s->source.records);
 	sift_blocks_free(s->blocks);
 	sift_batch_destroy(&s->batch);
@@ -354,7 +358,7 @@ feed_header(struct savefile *s, struct sift_blocks_head *blocks)
 	if (!feed->is_pcapng)
 		return feed->head_len < SIFT_SAVEFILE_HEADER ? 0 : SIFT_SAVEFILE_HEADER;
 	while ((rc = sift_blocks_look(feed->head, feed->head_len, blocks)) == 0 &&
-	       (got = feed_read_fd(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
+	       (got = feed_take(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
 		feed->head_len += got;
 	return rc == 1 ? blocks->len : 0;
 }
@@ -397,9 +401,8 @@ static int
 begin_records(struct savefile *s, struct ebpf_err *err)
 {
 	const struct sift_records_opts opts = {
-		.fd = s->feed.fd,
-		.is_stopped = &s->source.is_stopped,
-		.name = s->source.info.name,
+		.flow = s->feed.flow,
+		.name = s->place,
 		.format = {
 			.dlt = s->source.info.dlt,
 			.is_swapped = pcap_is_swapped(s->pcap),
@@ -417,9 +420,8 @@ static int
 begin_blocks(struct savefile *s, const struct sift_blocks_head *head, struct ebpf_err *err)
 {
 	const struct sift_blocks_opts opts = {
-		.fd = s->feed.fd,
-		.is_stopped = &s->source.is_stopped,
-		.name = s->source.info.name,
+		.flow = s->feed.flow,
+		.name = s->place,
 		.head = head,
 		.read = s->feed.head + head->len,
 		.n_read = s->feed.head_len - head->len,
@@ -476,6 +478,29 @@ open_fd(struct savefile *s, const char *path, struct ebpf_err *err)
 	return 0;
 }
 
+/* Offsets in a compressed file are no use to who sees what is in it, nor the other way round. */
+static int
+open_flow(struct savefile *s, const struct sift_reader_opts *opts, struct ebpf_err *err)
+{
+	const struct sift_inflow_opts flow_opts = {
+		.fd = s->feed.fd,
+		.is_stopped = &s->source.is_stopped,
+		.name = s->name,
+		.memlimit = opts->memlimit,
+		.n_threads = opts->threads,
+	};
+	int rc = sift_inflow_new(&flow_opts, &s->feed.flow, err), len;
+
+	if (rc < 0)
+		return rc;
+	len = asprintf(&s->place, "%s%s", s->name,
+		       sift_inflow_kind(s->feed.flow) != SIFT_CODEC_NONE ? " (decompressed)" : "");
+	if (len >= 0)
+		return 0;
+	s->place = NULL;
+	return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->name);
+}
+
 static int
 take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, struct ebpf_err *err)
 {
@@ -509,7 +534,7 @@ sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *
 	s->source.info.name = s->name;
 	atomic_init(&s->source.is_stopped, false);
 	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = open_fd(s, path, err)) < 0 ||
-	    (rc = read_header(s, err)) < 0) {
+	    (rc = open_flow(s, &known, err)) < 0 || (rc = read_header(s, err)) < 0) {
 		savefile_close(&s->source);
 		return rc;
 	}

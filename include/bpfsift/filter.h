@@ -307,14 +307,16 @@ struct sift_source_info {
 };
 
 /**
- * Open a savefile: pcap or pcapng, of either byte order.
+ * Open a savefile: pcap or pcapng, of either byte order; or one that is compressed with
+ * gzip, zstd, lz4 or xz, which its content tells and a thread of its own decompresses.
  *
  * @param path  the file; "-": standard input.
  * @param out   on success receives the source, to be closed with
  *              sift_source_close(); on failure left as it was.
  * @param err   receives one line that names the file; may be NULL.
- * @return 0; -EINVAL: not a savefile; another negative errno: could not be
- *         opened or read; -ENOMEM.  Thread-safe.
+ * @return 0; -EINVAL: not a savefile; -ENOTSUP: compressed with what the library was
+ *         built without; -E2BIG: more memory to decompress than is allowed; another
+ *         negative errno: could not be opened or read; -ENOMEM.  Thread-safe.
  */
 BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source **out,
 					  struct ebpf_err *err);
@@ -326,6 +328,8 @@ BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source *
 struct sift_reader_opts {
 	size_t size;            /**< sizeof(struct sift_reader_opts) */
 	unsigned flags;         /**< SIFT_READER_*; 0: by what is faster for the file */
+	uint64_t memlimit;      /**< bytes that a decompressor may need; 0: 512 MiB */
+	unsigned threads;       /**< to decompress with, where the file allows it; 0 is 1 */
 };
 
 /**
@@ -467,13 +471,43 @@ BPFSIFT_API int sift_source_stats(struct sift_source *source, struct sift_source
 /** Where packets go.  Used by one thread. */
 struct sift_sink;
 
-/** What a savefile's header says. */
+/** How a savefile is compressed. */
+enum sift_codec {
+	SIFT_CODEC_NONE = 0,
+	SIFT_CODEC_GZIP = 1,
+	SIFT_CODEC_ZSTD = 2,
+	SIFT_CODEC_LZ4 = 3,
+	SIFT_CODEC_XZ = 4,
+};
+
+/** A codec's name: "gzip", "zstd", "lz4", "xz" or "none"; a constant.  Thread-safe. */
+BPFSIFT_API const char *sift_codec_name(enum sift_codec codec);
+
+/**
+ * A codec by its name.
+ *
+ * @param codec  receives it, whether this library was built with it or not.
+ * @return 0; -ENOENT: no such name.  Thread-safe.
+ */
+BPFSIFT_API int sift_codec_from_name(const char *name, enum sift_codec *codec);
+
+/** The codec that a file's name ends with: .gz, .zst, .lz4, .xz; else none.  Thread-safe. */
+BPFSIFT_API enum sift_codec sift_codec_from_suffix(const char *path);
+
+/** What a savefile's header says, and how the file is compressed. */
 struct sift_savefile_opts {
 	size_t size;            /**< sizeof(struct sift_savefile_opts) */
 	int dlt;                /**< DLT_* of the packets */
 	uint32_t linktype_ext;  /**< as in struct sift_source_info */
 	uint32_t snaplen;       /**< no packet is longer; 1 to INT32_MAX */
 	enum sift_precision precision;
+	/**
+	 * A failure leaves a compressed file that ends anywhere: what was written before
+	 * can be read, and reading it ends with an error.
+	 */
+	enum sift_codec codec;
+	int level;              /**< of compression, as far as the codec's go; 0: its default */
+	unsigned threads;       /**< zstd, xz: that compress beside the caller's */
 };
 
 /**
@@ -485,8 +519,9 @@ struct sift_savefile_opts {
  * @param out   on success receives the sink, to be closed with
  *              sift_sink_close(); on failure left as it was.
  * @param err   receives one line that names the file; may be NULL.
- * @return 0; -EINVAL: opts, or a link type that savefiles cannot name; another
- *         negative errno: could not be created; -ENOMEM.
+ * @return 0; -EINVAL: opts, or a link type that savefiles cannot name; -ENOTSUP: a codec
+ *         that the library was built without; another negative errno: could not be
+ *         created; -ENOMEM.
  */
 BPFSIFT_API int sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 					struct sift_sink **out, struct ebpf_err *err);
@@ -498,6 +533,9 @@ struct sift_pcapng_opts {
 	uint32_t linktype_ext;  /**< as in struct sift_source_info: the length of an FCS is kept */
 	uint32_t snaplen;       /**< no packet is longer; 1 to INT32_MAX */
 	enum sift_precision precision;
+	enum sift_codec codec;  /**< these three as in struct sift_savefile_opts */
+	int level;
+	unsigned threads;
 };
 
 /**

@@ -592,13 +592,11 @@ free_buffer(struct file *f)
 /* ---- a mixed reader ---- */
 
 static struct sift_blocks *
-open_mixed(const struct file *f, int fd)
+open_mixed(const struct file *f, int fd, struct sift_inflow **flow)
 {
-	static const atomic_bool is_stopped;
+	const struct sift_inflow_opts flow_opts = { .fd = fd, .name = "mixed" };
 	struct sift_blocks_head head;
 	struct sift_blocks_opts opts = {
-		.fd = fd,
-		.is_stopped = &is_stopped,
 		.name = "mixed",
 		.head = &head,
 		.is_mixed = true,
@@ -608,6 +606,8 @@ open_mixed(const struct file *f, int fd)
 
 	ck_assert_int_eq(sift_blocks_look(f->bytes, f->n, &head), 1);
 	ck_assert_uint_eq(lseek(fd, (off_t)head.len, SEEK_SET), head.len);
+	ck_assert_int_eq(sift_inflow_new(&flow_opts, flow, &err), 0);
+	opts.flow = *flow;
 	ck_assert_int_eq(sift_blocks_new(&opts, &blocks, &err), 0);
 	return blocks;
 }
@@ -616,7 +616,8 @@ static uint64_t
 count_mixed(const struct file *f)
 {
 	int fd = open(f->path, O_RDONLY), rc;
-	struct sift_blocks *blocks = open_mixed(f, fd);
+	struct sift_inflow *flow;
+	struct sift_blocks *blocks = open_mixed(f, fd, &flow);
 	const struct sift_view *views;
 	struct ebpf_err err = { "" };
 	uint64_t seen = 0;
@@ -626,6 +627,7 @@ count_mixed(const struct file *f)
 		seen += n;
 	ck_assert(rc == 0 || rc == -EINVAL);
 	sift_blocks_free(blocks);
+	sift_inflow_free(flow);
 	close(fd);
 	return seen;
 }
@@ -855,7 +857,8 @@ static void
 check_mixed(const struct file *f, struct totals *totals)
 {
 	int fd = open(f->path, O_RDONLY), rc, last_dlt = -1;
-	struct sift_blocks *blocks = open_mixed(f, fd);
+	struct sift_inflow *flow;
+	struct sift_blocks *blocks = open_mixed(f, fd, &flow);
 	const struct sift_view *views;
 	struct ebpf_err err = { "" };
 	size_t seen = 0, n;
@@ -886,6 +889,7 @@ check_mixed(const struct file *f, struct totals *totals)
 	totals->n_files++;
 	totals->n_packets += seen;
 	sift_blocks_free(blocks);
+	sift_inflow_free(flow);
 	close(fd);
 }
 

@@ -272,7 +272,7 @@ static const struct {
 	const char *text;
 } unreadable[] = {
 	{ "no/such.pcap", -ENOENT, "no/such.pcap: No such file or directory" },
-	{ ".", -EISDIR, ".: offset 0: error reading dump file: Is a directory" },
+	{ ".", -EISDIR, ".: offset 0: Is a directory" },
 	{ "/dev/null", -EINVAL,
 	  "/dev/null: offset 0: truncated dump file; tried to read 4 file header bytes, only got 0" },
 };
