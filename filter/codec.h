@@ -42,6 +42,11 @@ struct sift_codec_io {
 	uint64_t needs; /* with -E2BIG: bytes of memory, or 0: more than the limit */
 };
 
+/* Bytes of a frame that is there whole, and of what is in it. */
+struct sift_frame_size {
+	size_t coded, content;
+};
+
 struct sift_decoder_ops {
 	/* 0 or -ENOMEM. */
 	int (*open)(uint64_t memlimit, unsigned n_threads, void **out);
@@ -57,6 +62,14 @@ struct sift_decoder_ops {
 	 */
 	int (*decode)(void *decoder, struct sift_codec_io *io, bool is_last);
 	void (*close)(void *decoder);
+	/*
+	 * Both NULL where a format does not tell.  The size of the frame that the n
+	 * bytes at p begin with: 1; 0: with more of them it may be known; -1: it is not.
+	 */
+	int (*measure)(const uint8_t *p, size_t n, struct sift_frame_size *size);
+	/* Decode all of a frame that was measured; whether it is sound. */
+	bool (*whole)(void *decoder, const uint8_t *coded, uint8_t *content,
+		      const struct sift_frame_size *size);
 };
 
 enum sift_encode_until {

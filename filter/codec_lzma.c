@@ -111,12 +111,31 @@ decoder_begin(void *decoder, struct sift_codec_io *io)
 	return lzma_stream_decoder(&c->stream, c->memlimit, 0) == LZMA_OK ? 0 : -ENOMEM;
 }
 
+/*
+ * As far as it goes: with threads, the call that takes the last of the input leaves
+ * them at work, and one without any waits for what they make of it.
+ */
+static lzma_ret
+step_to_end(struct coder *c, struct sift_codec_io *io, lzma_action action)
+{
+	size_t n_in, n_out;
+	lzma_ret rc;
+
+	do {
+		n_in = io->n_in;
+		n_out = io->n_out;
+		rc = step(c, io, action);
+	} while (rc == LZMA_OK && c->n_threads > 1 && io->n_out > 0 &&
+		 (io->n_in < n_in || io->n_out < n_out));
+	return rc;
+}
+
 static int
 decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 {
 	struct coder *c = decoder;
 
-	switch (step(c, io, is_last ? LZMA_FINISH : LZMA_RUN)) {
+	switch (step_to_end(c, io, is_last ? LZMA_FINISH : LZMA_RUN)) {
 	case LZMA_STREAM_END:
 		return 1;
 	case LZMA_OK:

@@ -130,11 +130,40 @@ decoder_close(void *decoder)
 	free(d);
 }
 
+static int
+decoder_measure(const uint8_t *p, size_t n, struct sift_frame_size *size)
+{
+	unsigned long long content = ZSTD_getFrameContentSize(p, n);
+	size_t coded;
+
+	/* an error is too short a front as well */
+	if (content == ZSTD_CONTENTSIZE_UNKNOWN || content == ZSTD_CONTENTSIZE_ERROR ||
+	    content > SIZE_MAX)
+		return -1;
+	coded = ZSTD_findFrameCompressedSize(p, n);
+	if (ZSTD_isError(coded))
+		return ZSTD_getErrorCode(coded) == ZSTD_error_srcSize_wrong ? 0 : -1;
+	*size = (struct sift_frame_size){ .coded = coded, .content = (size_t)content };
+	return 1;
+}
+
+static bool
+decoder_whole(void *decoder, const uint8_t *coded, uint8_t *content,
+	      const struct sift_frame_size *size)
+{
+	struct decoder *d = decoder;
+
+	return ZSTD_decompressDCtx(d->ctx, content, size->content, coded, size->coded) ==
+	       size->content;
+}
+
 const struct sift_decoder_ops sift_zstd_decoder = {
 	.open = decoder_open,
 	.begin = decoder_begin,
 	.decode = decoder_decode,
 	.close = decoder_close,
+	.measure = decoder_measure,
+	.whole = decoder_whole,
 };
 
 static int

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "ebpf/err.h"
+#include "filter/frames.h"
 
 /* All of them stay in a second-level cache, and few are the times that threads meet. */
 #ifdef BPFSIFT_DEBUG
@@ -34,6 +35,9 @@ enum { BLOCK = 1021, INPUT = 509 }; /* everything meets an end */
 enum { BLOCK = 256 << 10, INPUT = 128 << 10 };
 #endif
 enum { N_BLOCKS = 4 };
+
+/* The longest frame that is decoded beside others; pzstd makes them of 8 MiB and less. */
+enum { MAX_FRAME = 16 << 20 };
 
 /* Nothing wakes a thread when is_stopped is set: so often it looks. */
 enum { STOP_MS = 50 };
@@ -46,18 +50,23 @@ struct block {
 	size_t n;
 };
 
+/* Of the file, what was read and not used yet. */
+struct input {
+	uint8_t *bytes;
+	size_t begin, end, size;
+	uint64_t off; /* in the file, of bytes[begin] */
+	bool has_ended;
+};
+
 struct sift_inflow {
 	struct sift_inflow_opts opts;
 	enum sift_codec kind;
 	const struct sift_decoder_ops *ops;
 	void *decoder;
+	struct sift_frames *frames; /* that come one after the other, or NULL */
 
-	/* The file: bytes read and not used yet. */
-	bool can_wait; /* reading may: it is no regular file */
-	bool has_ended;
-	uint8_t *input;
-	size_t begin, end, size;
-	uint64_t off; /* in the file, of input[begin] */
+	bool can_wait; /* reading the file may: it is no regular one */
+	struct input in;
 
 	int failed;              /* a negative errno that waits behind the bytes, */
 	struct ebpf_err failure; /* and its message */
@@ -92,7 +101,7 @@ static int
 fail(struct sift_inflow *f, int code, const char *what)
 {
 	f->failed = ebpf_err_set(&f->failure, code, "%s: offset %llu: %s", f->opts.name,
-				 (unsigned long long)f->off, what);
+				 (unsigned long long)f->in.off, what);
 	return code;
 }
 
@@ -100,7 +109,7 @@ static int
 fail_format(struct sift_inflow *f, const char *what, const char *detail)
 {
 	f->failed = ebpf_err_set(&f->failure, -EINVAL, "%s: offset %llu: %s: %s%s%s", f->opts.name,
-				 (unsigned long long)f->off, sift_codec_name(f->kind), what,
+				 (unsigned long long)f->in.off, sift_codec_name(f->kind), what,
 				 detail != NULL ? ": " : "", detail != NULL ? detail : "");
 	return -EINVAL;
 }
@@ -165,41 +174,45 @@ read_some(struct sift_inflow *f, void *to, size_t n, size_t *got)
 static int
 refill(struct sift_inflow *f)
 {
-	size_t left = f->end - f->begin, got = 0;
+	struct input *in = &f->in;
+	size_t left = in->end - in->begin, room, got = 0;
 	int rc;
 
 	if (f->failed != 0)
 		return f->failed;
-	if (f->has_ended)
+	if (in->has_ended)
 		return 0;
-	memmove(f->input, f->input + f->begin, left);
-	f->begin = 0;
-	f->end = left;
-	rc = read_some(f, f->input + left, f->size - left, &got);
-	f->end += got;
-	f->has_ended = rc == 0;
+	if (left == 0 || in->size - in->end < INPUT) {
+		memmove(in->bytes, in->bytes + in->begin, left);
+		in->begin = 0;
+		in->end = left;
+	}
+	room = in->size - in->end;
+	rc = read_some(f, in->bytes + in->end, room < INPUT ? room : INPUT, &got);
+	in->end += got;
+	in->has_ended = rc == 0;
 	if (rc < 0) {
-		f->off += left;
+		in->off += left;
 		fail(f, rc, strerror(-rc));
-		f->off -= left;
+		in->off -= left;
 	}
 	return rc;
 }
 
-/* Have n bytes at input[begin], or all there are up to the end or a failure: so many. */
+/* Have n bytes in the input, or all there are up to the end or a failure: so many. */
 static size_t
 want(struct sift_inflow *f, size_t n)
 {
-	while (f->end - f->begin < n && refill(f) == 1)
+	while (f->in.end - f->in.begin < n && refill(f) == 1)
 		;
-	return f->end - f->begin;
+	return f->in.end - f->in.begin;
 }
 
 static void
 use(struct sift_inflow *f, size_t n)
 {
-	f->begin += n;
-	f->off += n;
+	f->in.begin += n;
+	f->in.off += n;
 }
 
 /* Leave out n bytes.  Whether there were so many. */
@@ -295,18 +308,19 @@ fail_short(struct sift_inflow *f)
 static int
 decode_frame(struct sift_inflow *f)
 {
-	struct sift_codec_io io = { .in = f->input + f->begin, .n_in = f->end - f->begin };
+	struct sift_codec_io io = { .in = f->in.bytes + f->in.begin,
+				    .n_in = f->in.end - f->in.begin };
 	int rc = f->ops->begin(f->decoder, &io);
 
 	while (rc == 0) {
-		bool is_last = f->has_ended, is_stuck;
-		size_t n_in = f->end - f->begin, n_out;
+		bool is_last = f->in.has_ended, is_stuck;
+		size_t n_in = f->in.end - f->in.begin, n_out;
 
 		if (!have_room(f))
 			return GONE;
 		n_out = BLOCK - f->used;
 		io = (struct sift_codec_io){
-			.in = f->input + f->begin,
+			.in = f->in.bytes + f->in.begin,
 			.n_in = n_in,
 			.out = f->room + f->used,
 			.n_out = n_out,
@@ -330,17 +344,23 @@ decode_frame(struct sift_inflow *f)
 	return rc < 0 ? fail_decoding(f, rc, &io) : 0;
 }
 
+/* Of the frame to be skipped at p; 0: less than its head is there. */
+static uint64_t
+skippable_len(const uint8_t *p, size_t n)
+{
+	if (n < SIFT_CODEC_SKIPPABLE_HEAD)
+		return 0;
+	return SIFT_CODEC_SKIPPABLE_HEAD +
+	       ((uint64_t)p[4] | (uint64_t)p[5] << 8 | (uint64_t)p[6] << 16 | (uint64_t)p[7] << 24);
+}
+
 static int
 skip_frame(struct sift_inflow *f)
 {
-	const uint8_t *p = f->input + f->begin;
-	uint64_t len;
+	size_t n = want(f, SIFT_CODEC_SKIPPABLE_HEAD);
+	uint64_t len = skippable_len(f->in.bytes + f->in.begin, n);
 
-	if (want(f, SIFT_CODEC_SKIPPABLE_HEAD) < SIFT_CODEC_SKIPPABLE_HEAD)
-		return fail_short(f);
-	p = f->input + f->begin;
-	len = (uint64_t)p[4] | (uint64_t)p[5] << 8 | (uint64_t)p[6] << 16 | (uint64_t)p[7] << 24;
-	return skip(f, SIFT_CODEC_SKIPPABLE_HEAD + len) ? 0 : fail_short(f);
+	return len > 0 && skip(f, len) ? 0 : fail_short(f);
 }
 
 static bool
@@ -355,7 +375,7 @@ skip_zeros(struct sift_inflow *f)
 {
 	size_t n_mod_4 = 0;
 
-	while (want(f, 1) > 0 && f->input[f->begin] == 0) {
+	while (want(f, 1) > 0 && f->in.bytes[f->in.begin] == 0) {
 		use(f, 1);
 		n_mod_4 = (n_mod_4 + 1) % 4;
 	}
@@ -363,7 +383,7 @@ skip_zeros(struct sift_inflow *f)
 		return f->failed;
 	if (f->kind == SIFT_CODEC_XZ && n_mod_4 != 0)
 		return fail_format(f, "corrupt", "padding is no multiple of 4 bytes");
-	if (f->kind == SIFT_CODEC_GZIP && f->begin < f->end)
+	if (f->kind == SIFT_CODEC_GZIP && f->in.begin < f->in.end)
 		return fail_format(f, "followed by something else", NULL);
 	return 0;
 }
@@ -374,11 +394,11 @@ can_be_padded(enum sift_codec kind)
 	return kind == SIFT_CODEC_GZIP || kind == SIFT_CODEC_XZ;
 }
 
-/* Whatever begins at input[begin], where n > 0 bytes are seen. */
+/* Whatever the input begins with, where n > 0 bytes are seen. */
 static int
 decode_next(struct sift_inflow *f, size_t n)
 {
-	const uint8_t *p = f->input + f->begin;
+	const uint8_t *p = f->in.bytes + f->in.begin;
 
 	if (sift_codec_may_begin(f->kind, p, n))
 		return decode_frame(f);
@@ -389,7 +409,153 @@ decode_next(struct sift_inflow *f, size_t n)
 	return fail_format(f, "followed by something else", NULL);
 }
 
-/* The decompressor's thread. */
+/* ---- frames side by side ---- */
+
+/*
+ * Give it up: the frames are long, or do not tell.  All that were put are taken.
+ */
+static void
+end_frames(struct sift_inflow *f)
+{
+	sift_frames_free(f->frames);
+	f->frames = NULL;
+}
+
+/* Leave out short frames that are to be skipped, as pzstd puts one before each. */
+static size_t
+skip_short_frames(struct sift_inflow *f)
+{
+	size_t n = want(f, SIFT_CODEC_HEAD);
+
+	while (sift_codec_is_skippable(f->in.bytes + f->in.begin, n)) {
+		uint64_t len = skippable_len(f->in.bytes + f->in.begin, n);
+
+		if (len == 0 || len > n)
+			break;
+		use(f, (size_t)len);
+		n = want(f, SIFT_CODEC_HEAD);
+	}
+	return n;
+}
+
+/*
+ * Have the next frame in the input, whole.  0 where something else comes next, or
+ * the frame is cut: that is for who reads them one by one.  -1: so is all that follows.
+ */
+static int
+have_frame(struct sift_inflow *f, struct sift_frame_size *size)
+{
+	size_t n = skip_short_frames(f), before;
+	uint64_t most = f->opts.memlimit / sift_frames_most(f->frames);
+	int rc;
+
+	do {
+		const uint8_t *p = f->in.bytes + f->in.begin;
+
+		if (n == 0 || !sift_codec_may_begin(f->kind, p, n))
+			return 0;
+		rc = f->ops->measure(p, n, size);
+		if (rc > 0 && (size->coded > most || size->content > most - size->coded))
+			return -1;
+		if (rc != 0)
+			return rc;
+		before = n;
+		n = want(f, n < MAX_FRAME - INPUT ? n + INPUT : MAX_FRAME);
+	} while (n > before);
+	return n == MAX_FRAME ? -1 : 0;
+}
+
+/* A frame that its thread found to be no good: all that can be had of it, and why. */
+static int
+decode_again(struct sift_inflow *f, const struct sift_frame *frame)
+{
+	struct input ahead = f->in;
+	int rc;
+
+	f->in = (struct input){
+		.bytes = frame->coded,
+		.end = frame->size.coded,
+		.size = frame->size.coded,
+		.off = frame->off,
+		.has_ended = true,
+	};
+	rc = decode_frame(f);
+	f->in = ahead;
+	return rc;
+}
+
+/* Hand on what the oldest frame holds. */
+static int
+take_frame(struct sift_inflow *f)
+{
+	const struct sift_frame *frame = sift_frames_take(f->frames);
+	size_t done = 0;
+
+	if (!frame->is_good)
+		return decode_again(f, frame);
+	while (done < frame->size.content) {
+		size_t n = frame->size.content - done;
+
+		if (!have_room(f))
+			return GONE;
+		if (n > BLOCK - f->used)
+			n = BLOCK - f->used;
+		memcpy(f->room + f->used, frame->content + done, n);
+		f->used += n;
+		done += n;
+		if (f->used == BLOCK)
+			hand_over(f);
+	}
+	return 0;
+}
+
+/* As many frames as follow each other, until something else does. */
+static int
+decode_frames(struct sift_inflow *f)
+{
+	struct sift_frame_size size;
+	int found = 1, rc = 0;
+
+	while (rc == 0) {
+		while (found == 1 && sift_frames_pending(f->frames) < sift_frames_most(f->frames) &&
+		       (found = have_frame(f, &size)) == 1) {
+			if (sift_frames_put(f->frames, f->in.bytes + f->in.begin, &size,
+					    f->in.off) < 0)
+				found = -1;
+			else
+				use(f, size.coded);
+		}
+		if (sift_frames_pending(f->frames) == 0)
+			break;
+		rc = take_frame(f);
+	}
+	if (found < 0)
+		end_frames(f);
+	return rc;
+}
+
+/*
+ * Where a frame's length is seen only by reading it, reading ahead must not wait:
+ * not from a pipe.  Without threads or memory for it, all goes on one by one.
+ */
+static void
+begin_frames(struct sift_inflow *f)
+{
+	uint8_t *larger;
+
+	if (f->opts.n_threads < 2 || f->ops->measure == NULL || f->can_wait ||
+	    sift_frames_new(f->ops, f->opts.n_threads, &f->frames) < 0)
+		return;
+	if ((larger = realloc(f->in.bytes, f->in.size + MAX_FRAME + INPUT)) == NULL) {
+		end_frames(f);
+		return;
+	}
+	f->in.bytes = larger;
+	f->in.size += MAX_FRAME + INPUT;
+}
+
+/* ---- the decompressor's thread ---- */
+
 static void *
 decode(void *arg)
 {
@@ -397,8 +563,15 @@ decode(void *arg)
 	size_t n;
 	int rc = f->failed;
 
-	while (rc == 0 && (n = want(f, SIFT_CODEC_HEAD)) > 0)
+	begin_frames(f);
+	while (rc == 0) {
+		if (f->frames != NULL && (rc = decode_frames(f)) < 0)
+			break;
+		if ((n = want(f, SIFT_CODEC_HEAD)) == 0)
+			break;
 		rc = decode_next(f, n);
+	}
+	end_frames(f);
 	if (rc != GONE)
 		hand_over(f);
 	pthread_mutex_lock(&f->lock);
@@ -453,10 +626,10 @@ next_block(struct sift_inflow *f)
 static bool
 next_input(struct sift_inflow *f)
 {
-	if (f->begin == f->end && refill(f) != 1)
+	if (f->in.begin == f->in.end && refill(f) != 1)
 		return false;
-	f->piece = f->input + f->begin;
-	f->n_piece = f->end - f->begin;
+	f->piece = f->in.bytes + f->in.begin;
+	f->n_piece = f->in.end - f->in.begin;
 	use(f, f->n_piece);
 	return true;
 }
@@ -495,13 +668,13 @@ static ssize_t
 read_through(struct sift_inflow *f, void *to, size_t n, struct ebpf_err *err)
 {
 	size_t got;
-	int rc = f->failed == 0 && !f->has_ended ? read_some(f, to, n, &got) : 0;
+	int rc = f->failed == 0 && !f->in.has_ended ? read_some(f, to, n, &got) : 0;
 
 	if (rc == 1) {
-		f->off += got;
+		f->in.off += got;
 		return (ssize_t)got;
 	}
-	f->has_ended = true;
+	f->in.has_ended = true;
 	if (rc < 0)
 		fail(f, rc, strerror(-rc));
 	return end(f, err);
@@ -510,7 +683,7 @@ read_through(struct sift_inflow *f, void *to, size_t n, struct ebpf_err *err)
 ssize_t
 sift_inflow_read(struct sift_inflow *f, void *to, size_t n, struct ebpf_err *err)
 {
-	if (f->n_piece == 0 && !f->has_thread && f->begin == f->end)
+	if (f->n_piece == 0 && !f->has_thread && f->in.begin == f->in.end)
 		return read_through(f, to, n, err);
 	if (f->n_piece == 0 && !next_piece(f))
 		return end(f, err);
@@ -566,14 +739,14 @@ find_kind(struct sift_inflow *f)
 	size_t n = want(f, SIFT_CODEC_MAGIC);
 	bool has_skipped = false;
 
-	while (sift_codec_is_skippable(f->input + f->begin, n)) {
+	while (sift_codec_is_skippable(f->in.bytes + f->in.begin, n)) {
 		has_skipped = true;
 		f->kind = SIFT_CODEC_ZSTD; /* for the message */
 		if (skip_frame(f) < 0)
 			return;
 		n = want(f, SIFT_CODEC_MAGIC);
 	}
-	f->kind = sift_codec_by_magic(f->input + f->begin, n);
+	f->kind = sift_codec_by_magic(f->in.bytes + f->in.begin, n);
 	if (has_skipped && !can_skip_frames(f->kind))
 		f->kind = SIFT_CODEC_ZSTD;
 }
@@ -589,13 +762,13 @@ take_opts(struct sift_inflow *f, const struct sift_inflow_opts *opts)
 	if (opts->n_threads == 0)
 		f->opts.n_threads = 1;
 	f->can_wait = fstat(opts->fd, &st) == 0 && !S_ISREG(st.st_mode);
-	f->size = opts->n_read > INPUT ? opts->n_read : INPUT;
-	f->input = malloc(f->size);
-	if (f->input == NULL)
+	f->in.size = opts->n_read > INPUT ? opts->n_read : INPUT;
+	f->in.bytes = malloc(f->in.size);
+	if (f->in.bytes == NULL)
 		return -ENOMEM;
 	if (opts->n_read > 0)
-		memcpy(f->input, opts->read, opts->n_read);
-	f->end = opts->n_read;
+		memcpy(f->in.bytes, opts->read, opts->n_read);
+	f->in.end = opts->n_read;
 	return 0;
 }
 
@@ -710,6 +883,6 @@ sift_inflow_free(struct sift_inflow *f)
 	pthread_cond_destroy(&f->is_emptied);
 	pthread_cond_destroy(&f->is_filled);
 	pthread_mutex_destroy(&f->lock);
-	free(f->input);
+	free(f->in.bytes);
 	free(f);
 }

@@ -11,6 +11,10 @@
  * with zeros behind the last, xz with zeros by the four behind any.  lz4's legacy
  * format is not known, and zstd's dictionaries are not.
  *
+ * With n_threads more than one, xz's blocks are decompressed side by side where their
+ * headers tell their sizes, as xz -T writes them, and so are zstd's frames where they
+ * do and are short, as pzstd writes them, unless they come from a pipe.
+ *
  * One thread at a time uses an inflow; sift_inflow_free() may cut short only what is
  * done for it by its own threads.
  */
@@ -35,7 +39,7 @@ struct sift_inflow_opts {
 	const atomic_bool *is_stopped; /* ends what waits, within 50 ms; NULL: never */
 	const char *name;              /* for messages; borrowed */
 	uint64_t memlimit;             /* bytes a decompressor may need; 0: SIFT_INFLOW_MEMLIMIT */
-	unsigned n_threads;            /* xz's blocks are decompressed by so many; 0: one */
+	unsigned n_threads;            /* that decompress, see above; 0: one */
 	const uint8_t *read;           /* bytes of the file that were read already */
 	size_t n_read;
 };

@@ -16,7 +16,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+#endif
 
+#include "filter/outflow.h"
 #include "tests/support/compress.h"
 #include "tests/support/suite.h"
 
@@ -236,6 +240,7 @@ static const struct {
 	{ SIFT_CODEC_ZSTD, "zstd", "zstd -q -1 --no-check" },
 	{ SIFT_CODEC_ZSTD, "zstd", "zstd -q -19 --long=27" },
 	{ SIFT_CODEC_ZSTD, "zstd", "zstd -q -T2 -B600KB" },
+	{ SIFT_CODEC_ZSTD, "pzstd", "pzstd -q -1 -p 2" },
 	{ SIFT_CODEC_LZ4, "lz4", "lz4 -q -1" },
 	{ SIFT_CODEC_LZ4, "lz4", "lz4 -q -9 -B4 -BD --content-size" },
 	{ SIFT_CODEC_XZ, "xz", "xz -0" },
@@ -497,6 +502,42 @@ END_TEST
 
 /* ---- memory ---- */
 
+#ifdef HAVE_ZSTD
+/* Frames that tell their sizes, as pzstd writes them, and now and then one that does not. */
+static void
+add_sized_frames(struct bytes *file, struct bytes *content, uint64_t *rng)
+{
+	uint32_t n_frames = 1 + rng_below(rng, 12);
+
+	for (uint32_t i = 0; i < n_frames; i++) {
+		size_t n = rng_below(rng, 8) == 0 ? 0 : rng_below(rng, 300000), begin = content->n;
+		size_t bound = ZSTD_compressBound(n), made;
+		uint8_t *coded = malloc(bound);
+
+		ck_assert_ptr_nonnull(coded);
+		bytes_add_content(content, n, rng);
+		made = ZSTD_compress(coded, bound, content->p + begin, n, 1);
+		ck_assert(!ZSTD_isError(made));
+		if (rng_below(rng, 2) == 0)
+			add_filler(file, SIFT_CODEC_ZSTD, false, rng);
+		if (rng_below(rng, 20) == 0)
+			bytes_add_frame(file, SIFT_CODEC_ZSTD, 1, content->p + begin, n, rng);
+		else
+			bytes_add(file, coded, made);
+		free(coded);
+	}
+}
+#endif
+
+/* What is left of a message without the offset, which depends on how the input came. */
+static const char *
+what_of(const struct outcome *o)
+{
+	const char *what = strstr(o->err.text, ": zstd: ");
+
+	return what != NULL ? what : o->err.text;
+}
+
 static struct outcome
 read_within(const uint8_t *p, size_t n, uint64_t memlimit, unsigned n_threads)
 {
@@ -516,6 +557,46 @@ read_within(const uint8_t *p, size_t n, uint64_t memlimit, unsigned n_threads)
 	close(opts.fd);
 	return o;
 }
+
+/* Whole, cut, or with a bit that is wrong: all ends as it does with one thread. */
+START_TEST(zstd_frames_are_read_side_by_side)
+{
+#ifdef HAVE_ZSTD
+	uint64_t rng = suite_seed(0xf1b), n_files = suite_scaled(500), n_failed = 0;
+
+	for (uint64_t i = 0; i < n_files; i++) {
+		struct bytes content = { NULL }, file = { NULL };
+		struct outcome one, some;
+
+		/* a pointer to hand to libzstd, even if nothing is in it */
+		bytes_add(&content, "", 1);
+		content.n = 0;
+		add_sized_frames(&file, &content, &rng);
+		if (i % 3 == 1)
+			file.n = 4 + rng_below(&rng, (uint32_t)file.n - 4);
+		else if (i % 3 == 2)
+			file.p[4 + rng_below(&rng, (uint32_t)file.n - 4)] ^=
+				(uint8_t)(1 << rng_below(&rng, 8));
+		one = read_within(file.p, file.n, 0, 1);
+		some = read_within(file.p, file.n, i % 5 == 0 ? 1 << 20 : 0, 2 + (unsigned)i % 3);
+		ck_assert_int_eq(some.rc, one.rc);
+		ck_assert_str_eq(what_of(&some), what_of(&one));
+		ck_assert_uint_eq(some.got.n, one.got.n);
+		ck_assert(one.got.n == 0 || memcmp(some.got.p, one.got.p, one.got.n) == 0);
+		ck_assert(i % 3 == 2 || is_prefix(&one, &content));
+		ck_assert(i % 3 != 0 || (one.rc == 0 && one.got.n == content.n));
+		n_failed += one.rc != 0;
+		free(one.got.p);
+		free(some.got.p);
+		free(content.p);
+		free(file.p);
+	}
+	ck_assert(n_files < 100 || n_failed > n_files / 4);
+#else
+	suite_skip("this build leaves zstd out");
+#endif
+}
+END_TEST
 
 START_TEST(zstd_is_held_to_the_memory_limit)
 {
@@ -582,6 +663,58 @@ open_stalled_pipe(enum sift_codec codec, size_t n, int *end)
 	*end = fds[1];
 	return fds[0];
 }
+
+static int
+put(void *arg, const uint8_t *bytes, size_t n, struct ebpf_err *err)
+{
+	(void)err;
+	bytes_add(arg, bytes, n);
+	return 0;
+}
+
+/* What was flushed into a pipe arrives while the pipe is silent. */
+START_TEST(nobody_waits_for_what_is_there)
+{
+	enum sift_codec codec = (enum sift_codec)_i;
+	struct bytes content = { NULL }, file = { NULL }, got = { NULL };
+	const struct sift_outflow_opts to = {
+		.codec = codec, .put = put, .arg = &file, .name = "x"
+	};
+	uint64_t rng = suite_seed(0xf1c);
+	struct ebpf_err err = { "" };
+	struct sift_outflow *out;
+
+	if (!has_codec(codec))
+		return;
+	bytes_add_content(&content, 30000, &rng);
+	ck_assert_int_eq(sift_outflow_new(&to, &out, &err), 0);
+	ck_assert_int_eq(sift_outflow_write(out, content.p, content.n, &err), 0);
+	ck_assert_int_eq(sift_outflow_flush(out, &err), 0);
+	for (unsigned n_threads = 1; n_threads <= 3; n_threads++) {
+		struct sift_inflow_opts opts = { .name = "x", .n_threads = n_threads };
+		struct sift_inflow *flow;
+		const uint8_t *block;
+		int fds[2];
+		size_t n;
+
+		ck_assert_int_eq(pipe(fds), 0);
+		ck_assert_int_eq(write(fds[1], file.p, file.n), file.n);
+		opts.fd = fds[0];
+		open_flow(&opts, &flow);
+		for (got.n = 0; got.n < content.n; bytes_add(&got, block, n))
+			ck_assert_int_eq(sift_inflow_next(flow, &block, &n, &err), 1);
+		ck_assert_uint_eq(got.n, content.n);
+		ck_assert(memcmp(got.p, content.p, got.n) == 0);
+		sift_inflow_free(flow);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	sift_outflow_free(out);
+	free(content.p);
+	free(file.p);
+	free(got.p);
+}
+END_TEST
 
 static void *
 stop(void *arg)
@@ -687,10 +820,12 @@ suite(void)
 			    SIFT_N_CODECS);
 	tcase_add_test(damage, a_read_that_fails_is_reported_to_who_wants_the_bytes);
 	tcase_add_loop_test(damage, a_format_left_out_is_named, first, SIFT_N_CODECS);
+	tcase_add_test(damage, zstd_frames_are_read_side_by_side);
 	tcase_add_test(damage, zstd_is_held_to_the_memory_limit);
 	tcase_add_test(damage, xz_is_held_to_the_memory_limit);
 	suite_add_tcase(s, damage);
 	tcase_set_timeout(early, 120);
+	tcase_add_loop_test(early, nobody_waits_for_what_is_there, first, SIFT_N_CODECS);
 	tcase_add_loop_test(early, a_stop_ends_a_wait_for_a_pipe, 0, SIFT_N_CODECS);
 	tcase_add_loop_test(early, is_freed_while_it_waits, first, SIFT_N_CODECS);
 	tcase_add_test(early, nothing_to_free_is_fine);
