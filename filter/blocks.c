@@ -432,8 +432,8 @@ read_packet(const struct sift_blocks *b, struct body *body, struct packet *packe
 	if (fixed == NULL)
 		return false;
 	if (body->type == BLOCK_SIMPLE) {
-		snaplen = b->is_mixed && b->n_interfaces > 0 ? b->interfaces[0].snaplen
-							     : b->first_snaplen;
+		/* where there is no interface, that is what is wrong */
+		snaplen = b->n_interfaces > 0 ? b->interfaces[0].snaplen : 0;
 		packet->interface = 0;
 		packet->time = 0;
 		packet->wirelen = field32(fixed, is_swapped);

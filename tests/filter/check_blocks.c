@@ -635,7 +635,7 @@ count_mixed(const struct file *f)
 /* ---- a source beside libpcap's ---- */
 
 struct totals {
-	uint64_t n_files, n_packets, n_ours, n_failed, n_refused;
+	uint64_t n_files, n_packets, n_ours, n_changes, n_failed, n_refused;
 };
 
 /* Packets of a source one by one. */
@@ -876,7 +876,7 @@ check_mixed(const struct file *f, struct totals *totals)
 			ck_assert_int_eq(sift_blocks_interface(blocks, i)->dlt,
 					 sift_blocks_dlt(blocks));
 		}
-		totals->n_ours += sift_blocks_dlt(blocks) != last_dlt;
+		totals->n_changes += sift_blocks_dlt(blocks) != last_dlt;
 		last_dlt = sift_blocks_dlt(blocks);
 	}
 	if (rc < 0) {
@@ -918,7 +918,7 @@ START_TEST(a_mixed_reader_finds_what_was_written)
 	free(f);
 	printf("%llu files, %llu packets, %llu changes of the link type, %llu ended by swapped ones\n",
 	       (unsigned long long)totals.n_files, (unsigned long long)totals.n_packets,
-	       (unsigned long long)totals.n_ours, (unsigned long long)totals.n_failed);
+	       (unsigned long long)totals.n_changes, (unsigned long long)totals.n_failed);
 	ck_assert(n_files < 100 || totals.n_failed < n_files);
 }
 END_TEST
