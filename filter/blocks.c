@@ -20,7 +20,7 @@
 #include "ebpf/err.h"
 #include "filter/bytes.h"
 #include "filter/dlt.h"
-#include "filter/records.h"
+#include "filter/record.h"
 
 /*
  * A block: type and total length, four bytes each, the body, and the length again.
@@ -305,23 +305,10 @@ sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head)
 	return 0;
 }
 
-/*
- * Whether libpcap hands packets on as they stand in the file.  It does so where it
- * would in a pcap file; but not where cooked headers of the other byte order may
- * have CAN's behind them, of which it swaps the identifier.
- */
-static bool
-is_plain(int dlt, bool is_swapped)
-{
-	static const uint8_t pcap[24] = { 0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4 };
-
-	return sift_records_take(pcap, dlt) && !(is_swapped && dlt == DLT_LINUX_SLL);
-}
-
 bool
 sift_blocks_take(const struct sift_blocks_head *head)
 {
-	return is_plain(head->first.dlt, head->is_swapped);
+	return sift_record_is_plain(head->first.dlt, head->is_swapped);
 }
 
 /* ---- failing ---- */
@@ -480,7 +467,7 @@ take_packet(struct sift_blocks *b, struct body *body)
 			    packet.caplen, itf->snaplen);
 	if ((data = take(body, packet.caplen)) == NULL)
 		return fail(b, too_short(body, &b->failure));
-	if (b->is_mixed && !is_plain(itf->dlt, body->is_swapped))
+	if (b->is_mixed && !sift_record_is_plain(itf->dlt, body->is_swapped))
 		return FAIL(b, "a packet has link type %u, which is not read here", itf->linktype);
 	if (b->n > 0 && itf->dlt != b->dlt)
 		return false;

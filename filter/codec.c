@@ -122,7 +122,7 @@ sift_codec_name(enum sift_codec codec)
 }
 
 int
-sift_codec_by_name(const char *name, enum sift_codec *out, struct ebpf_err *err)
+sift_codec_from_name(const char *name, enum sift_codec *out)
 {
 	for (int i = 0; i < SIFT_N_CODECS; i++) {
 		if (strcmp(name, codecs[i].name) == 0) {
@@ -130,11 +130,11 @@ sift_codec_by_name(const char *name, enum sift_codec *out, struct ebpf_err *err)
 			return 0;
 		}
 	}
-	return ebpf_err_set(err, -EINVAL, "no compression '%s': none, gzip, zstd, lz4 or xz", name);
+	return -ENOENT;
 }
 
 enum sift_codec
-sift_codec_by_suffix(const char *path)
+sift_codec_from_suffix(const char *path)
 {
 	const char *name = strrchr(path, '/');
 	size_t len;

@@ -10,20 +10,13 @@
 #ifndef BPFSIFT_FILTER_CODEC_H
 #define BPFSIFT_FILTER_CODEC_H
 
-#include <bpfsift/ebpf.h>
+#include <bpfsift/filter.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum sift_codec {
-	SIFT_CODEC_NONE = 0,
-	SIFT_CODEC_GZIP = 1,
-	SIFT_CODEC_ZSTD = 2,
-	SIFT_CODEC_LZ4 = 3,
-	SIFT_CODEC_XZ = 4,
-	SIFT_N_CODECS
-};
+enum { SIFT_N_CODECS = SIFT_CODEC_XZ + 1 };
 
 enum {
 	SIFT_CODEC_MAGIC = 6,         /* bytes that tell any format */
@@ -88,15 +81,6 @@ struct sift_encoder_ops {
 	int (*encode)(void *encoder, struct sift_codec_io *io, enum sift_encode_until until);
 	void (*close)(void *encoder);
 };
-
-/* "gzip", "zstd", "lz4", "xz"; "none". */
-const char *sift_codec_name(enum sift_codec codec);
-
-/* As an option's argument says it.  0, or -EINVAL: no such codec; *out is untouched. */
-int sift_codec_by_name(const char *name, enum sift_codec *out, struct ebpf_err *err);
-
-/* By the end of a file's name, as ".gz", and none if it is no other. */
-enum sift_codec sift_codec_by_suffix(const char *path);
 
 /* By the first n bytes of its content, and none if it is no other. */
 enum sift_codec sift_codec_by_magic(const uint8_t *p, size_t n);

@@ -706,7 +706,7 @@ sift_inflow_fd(const struct sift_inflow *f)
 {
 	/* Standard input may begin in the middle of a file: then offsets are not its own. */
 	if (f->kind != SIFT_CODEC_NONE || f->can_wait || f->failed != 0 ||
-	    lseek(f->opts.fd, 0, SEEK_CUR) != (off_t)(f->off + (f->end - f->begin)))
+	    lseek(f->opts.fd, 0, SEEK_CUR) != (off_t)(f->in.off + (f->in.end - f->in.begin)))
 		return -1;
 	return f->opts.fd;
 }
@@ -716,9 +716,9 @@ sift_inflow_seek(struct sift_inflow *f, uint64_t off)
 {
 	assert(sift_inflow_fd(f) >= 0);
 	lseek(f->opts.fd, (off_t)off, SEEK_SET);
-	f->off = off;
-	f->begin = f->end = f->n_piece = 0;
-	f->has_ended = false;
+	f->in.off = off;
+	f->in.begin = f->in.end = f->n_piece = 0;
+	f->in.has_ended = false;
 }
 
 enum sift_codec

@@ -21,8 +21,6 @@
 #ifndef BPFSIFT_FILTER_INFLOW_H
 #define BPFSIFT_FILTER_INFLOW_H
 
-#include <bpfsift/ebpf.h>
-
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>

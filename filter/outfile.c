@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ebpf/err.h"
+#include "filter/outflow.h"
 
 #ifdef BPFSIFT_DEBUG
 enum { BUFFER_SIZE = 64 }; /* each record meets its end */
@@ -21,65 +22,6 @@ enum { BUFFER_SIZE = 128 << 10 };
 
 /* From here on a call of write() costs less than to copy the bytes first. */
 enum { MANY = BUFFER_SIZE / 4 };
-
-int
-sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
-		  struct ebpf_err *err)
-{
-	bool is_stdout = strcmp(path, "-") == 0;
-	int rc;
-
-	*out = (struct sift_outfile){
-		.fd = STDOUT_FILENO,
-		.size = BUFFER_SIZE,
-		.buf = malloc(BUFFER_SIZE),
-		.record_len = record_len,
-		.name = strdup(is_stdout ? "standard output" : path),
-	};
-	if (out->buf == NULL || out->name == NULL) {
-		rc = ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
-		goto fail;
-	}
-	if (!is_stdout) {
-		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (out->fd < 0) {
-			rc = ebpf_err_set(err, -errno, "%s: %s", path, strerror(errno));
-			goto fail;
-		}
-		out->owns_fd = true;
-	}
-	return 0;
-fail:
-	sift_outfile_close(out, NULL);
-	return rc;
-}
-
-static int
-grow(struct sift_outfile *out, size_t len, struct ebpf_err *err)
-{
-	uint8_t *buf;
-
-	assert(out->used == 0);
-	buf = realloc(out->buf, len);
-	if (buf == NULL)
-		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", out->name);
-	out->buf = buf;
-	out->size = len;
-	return 0;
-}
-
-int
-sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struct ebpf_err *err)
-{
-	int rc;
-
-	if (len > out->size - out->used && (rc = sift_outfile_flush(out, err)) < 0)
-		return rc;
-	if (len > out->size && (rc = grow(out, len, err)) < 0)
-		return rc;
-	*room = out->buf + out->used;
-	return 0;
-}
 
 /* How many of the first done bytes of records, of which there are n, are whole ones. */
 static size_t
@@ -115,14 +57,14 @@ cut_off(const struct sift_outfile *out, size_t partial)
 	lseek(out->fd, end - (off_t)partial, SEEK_SET);
 }
 
-/* Write n bytes of whole records, or as many whole ones as can be. */
+/* Write n bytes: of whole records, or as many whole ones as can be; or of a compressed file. */
 static int
-put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err *err)
+put_bytes(struct sift_outfile *out, const uint8_t *bytes, size_t n, struct ebpf_err *err)
 {
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t put = write(out->fd, records + done, n - done);
+		ssize_t put = write(out->fd, bytes + done, n - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -131,7 +73,8 @@ put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err 
 
 			ebpf_err_set(err, 0, "%s: offset %llu: %s", out->name,
 				     (unsigned long long)(out->off + done), strerror(error));
-			cut_off(out, done - whole_records(out, records, n, done));
+			if (out->flow == NULL)
+				cut_off(out, done - whole_records(out, bytes, n, done));
 			return -error;
 		}
 		done += (size_t)put;
@@ -140,13 +83,122 @@ put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err 
 	return 0;
 }
 
+static int
+put_coded(void *out, const uint8_t *bytes, size_t n, struct ebpf_err *err)
+{
+	return put_bytes(out, bytes, n, err);
+}
+
+static int
+begin_flow(struct sift_outfile *out, const struct sift_compression *compression,
+	   struct ebpf_err *err)
+{
+	const struct sift_outflow_opts opts = {
+		.codec = compression->codec,
+		.level = compression->level,
+		.n_threads = compression->threads,
+		.put = put_coded,
+		.arg = out,
+		.name = out->name,
+	};
+
+	return compression->codec != SIFT_CODEC_NONE ? sift_outflow_new(&opts, &out->flow, err) : 0;
+}
+
 int
-sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
+sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
+		  const struct sift_compression *compression, struct ebpf_err *err)
+{
+	bool is_stdout = strcmp(path, "-") == 0;
+	int rc;
+
+	*out = (struct sift_outfile){
+		.fd = STDOUT_FILENO,
+		.size = BUFFER_SIZE,
+		.buf = malloc(BUFFER_SIZE),
+		.record_len = record_len,
+		.name = strdup(is_stdout ? "standard output" : path),
+	};
+	if (out->buf == NULL || out->name == NULL) {
+		rc = ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
+		goto fail;
+	}
+	if (compression != NULL && (rc = begin_flow(out, compression, err)) < 0)
+		goto fail;
+	if (!is_stdout) {
+		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (out->fd < 0) {
+			rc = ebpf_err_set(err, -errno, "%s: %s", path, strerror(errno));
+			goto fail;
+		}
+		out->owns_fd = true;
+	}
+	return 0;
+fail:
+	out->has_failed = true;
+	sift_outfile_close(out, NULL);
+	return rc;
+}
+
+/* Write n bytes of whole records. */
+static int
+put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err *err)
+{
+	int rc = out->flow != NULL ? sift_outflow_write(out->flow, records, n, err)
+				   : put_bytes(out, records, n, err);
+
+	if (rc < 0)
+		out->has_failed = true;
+	return rc;
+}
+
+/* Make room in the buffer. */
+static int
+empty(struct sift_outfile *out, struct ebpf_err *err)
 {
 	size_t used = out->used;
 
 	out->used = 0;
 	return put(out, out->buf, used, err);
+}
+
+static int
+grow(struct sift_outfile *out, size_t len, struct ebpf_err *err)
+{
+	uint8_t *buf;
+
+	assert(out->used == 0);
+	buf = realloc(out->buf, len);
+	if (buf == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", out->name);
+	out->buf = buf;
+	out->size = len;
+	return 0;
+}
+
+int
+sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struct ebpf_err *err)
+{
+	int rc;
+
+	if (len > out->size - out->used && (rc = empty(out, err)) < 0)
+		return rc;
+	if (len > out->size && (rc = grow(out, len, err)) < 0)
+		return rc;
+	*room = out->buf + out->used;
+	return 0;
+}
+
+int
+sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
+{
+	int rc = empty(out, err);
+
+	if (rc < 0 || out->flow == NULL)
+		return rc;
+	if ((rc = sift_outflow_flush(out->flow, err)) < 0)
+		out->has_failed = true;
+	return rc;
 }
 
 int
@@ -157,7 +209,7 @@ sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 	int rc;
 
 	if (n >= MANY)
-		return (rc = sift_outfile_flush(out, err)) < 0 ? rc : put(out, records, n, err);
+		return (rc = empty(out, err)) < 0 ? rc : put(out, records, n, err);
 	if ((rc = sift_outfile_reserve(out, n, &to, err)) < 0)
 		return rc;
 	memcpy(to, records, n);
@@ -170,8 +222,12 @@ sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err)
 {
 	int rc = 0;
 
+	/* A failure was told of before. */
+	if (out->flow != NULL && !out->has_failed)
+		rc = sift_outflow_finish(out->flow, err);
+	sift_outflow_free(out->flow);
 	/* Linux has closed the descriptor whatever close() says: no second try. */
-	if (out->owns_fd && close(out->fd) < 0 && errno != EINTR)
+	if (out->owns_fd && close(out->fd) < 0 && errno != EINTR && rc == 0)
 		rc = ebpf_err_set(err, -errno, "%s: %s", out->name, strerror(errno));
 	free(out->buf);
 	free(out->name);

@@ -16,6 +16,15 @@
 /* Length of the record at the front of the len > 0 bytes at p, which hold it whole. */
 typedef size_t (*sift_record_len_fn)(const uint8_t *p, size_t len);
 
+/* How the bytes are coded on their way out. */
+struct sift_compression {
+	enum sift_codec codec;
+	int level;
+	unsigned threads;
+};
+
+struct sift_outflow;
+
 struct sift_outfile {
 	int fd;
 	bool owns_fd;
@@ -24,12 +33,17 @@ struct sift_outfile {
 	size_t used, size;
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
+	struct sift_outflow *flow;      /* that codes the bytes; NULL: they are written as they are */
+	bool has_failed;
 	char *name; /* for messages */
 };
 
-/* Create a file, or take standard output for "-". */
+/*
+ * Create a file, or take standard output for "-".  compression may be NULL; where it is none
+ * that can be had, -EINVAL or -ENOTSUP, and the file is as it was.
+ */
 int sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
-		      struct ebpf_err *err);
+		      const struct sift_compression *compression, struct ebpf_err *err);
 
 /*
  * Room for a record of len bytes behind those in the buffer, which may be
@@ -47,12 +61,12 @@ int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t
 			struct ebpf_err *err);
 
 /*
- * Write out the buffer.  On failure it is lost, and a regular file ends after
- * the last whole record in it.
+ * Write out the buffer.  On failure it is lost, and a regular file that is not
+ * compressed ends after the last whole record in it.
  */
 int sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err);
 
-/* Close without flushing, and free what it holds.  An unopened, zeroed one is fine. */
+/* Close without flushing the buffer, and free what it holds.  An unopened, zeroed one is fine. */
 int sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err);
 
 #endif

@@ -8,8 +8,6 @@
 #ifndef BPFSIFT_FILTER_OUTFLOW_H
 #define BPFSIFT_FILTER_OUTFLOW_H
 
-#include <bpfsift/ebpf.h>
-
 #include <stddef.h>
 #include <stdint.h>
 

@@ -5,6 +5,30 @@
  */
 #include "filter/record.h"
 
+#include "filter/dlt.h"
+
+bool
+sift_record_is_plain(int dlt, bool is_swapped)
+{
+	switch (dlt) {
+	case DLT_NULL:
+	case DLT_EN10MB:
+	case DLT_PPP:
+	case DLT_RAW:
+	case DLT_C_HDLC:
+	case DLT_IEEE802_11:
+	case DLT_IEEE802_11_RADIO:
+	case DLT_IPV4:
+	case DLT_IPV6:
+	case DLT_LINUX_SLL2:
+		return true;
+	case DLT_LINUX_SLL:
+		return !is_swapped;
+	default:
+		return false;
+	}
+}
+
 /* The time as it stands there, a broken fraction of a second included. */
 static inline void
 set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_view *view)

@@ -22,6 +22,13 @@ enum {
 	SIFT_RECORD_MAX_CAPLEN = 262144,
 };
 
+/*
+ * Link types whose packets libpcap hands on as they stand in a file.  It does not where
+ * cooked headers of the other byte order may have CAN's behind them, of which it swaps
+ * the identifier.
+ */
+bool sift_record_is_plain(int dlt, bool is_swapped);
+
 /* What a file's header says of its records. */
 struct sift_record_format {
 	int dlt;

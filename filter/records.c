@@ -17,7 +17,6 @@
 
 #include "ebpf/err.h"
 #include "filter/bytes.h"
-#include "filter/dlt.h"
 
 #define MAGIC_MICRO 0xa1b2c3d4u
 #define MAGIC_NANO 0xa1b23c4du
@@ -45,39 +44,19 @@ struct sift_records {
 	struct sift_view views[BATCH];
 };
 
-/* Link types whose packets libpcap hands on as they stand in the file. */
-static bool
-is_plain(int dlt)
-{
-	switch (dlt) {
-	case DLT_NULL:
-	case DLT_EN10MB:
-	case DLT_PPP:
-	case DLT_RAW:
-	case DLT_C_HDLC:
-	case DLT_IEEE802_11:
-	case DLT_LINUX_SLL:
-	case DLT_IEEE802_11_RADIO:
-	case DLT_IPV4:
-	case DLT_IPV6:
-	case DLT_LINUX_SLL2:
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool
 sift_records_take(const uint8_t *header, int dlt)
 {
 	static const uint8_t versions[][4] = { { 0, 2, 0, 4 }, { 2, 0, 4, 0 } };
 	uint32_t magic = load_be32(header);
-	bool is_big = magic == MAGIC_MICRO || magic == MAGIC_NANO;
+	bool is_big = magic == MAGIC_MICRO || magic == MAGIC_NANO, is_swapped;
 
 	magic = __builtin_bswap32(magic);
 	if (!is_big && magic != MAGIC_MICRO && magic != MAGIC_NANO)
 		return false;
-	return memcmp(header + 4, versions[is_big ? 0 : 1], 4) == 0 && is_plain(dlt);
+	is_swapped = is_big != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+	return memcmp(header + 4, versions[is_big ? 0 : 1], 4) == 0 &&
+	       sift_record_is_plain(dlt, is_swapped);
 }
 
 int

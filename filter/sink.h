@@ -30,6 +30,10 @@ struct sift_sink {
 	uint32_t ts_scale; /* of a sink with append() */
 };
 
+/* sift_sink_open_savefile() for SIFT_FORMAT_PCAPNG, with options that were checked. */
+int sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
+			  struct sift_sink **out, struct ebpf_err *err);
+
 /* As sift_sink_write(), for append(). */
 int sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n,
 		     struct ebpf_err *err);

@@ -14,12 +14,10 @@
 #include "filter/sink.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebpf/err.h"
-#include "ebpf/sized.h"
 #include "filter/outfile.h"
 #include "filter/savefile.h"
 
@@ -123,7 +121,7 @@ put_section(uint8_t *block)
 
 /* Only what is not the default is said; then there is an end of options, too. */
 static uint8_t *
-put_options(uint8_t *p, const struct sift_pcapng_opts *opts)
+put_options(uint8_t *p, const struct sift_savefile_opts *opts)
 {
 	static const uint8_t end_of_options[4];
 	uint8_t *begin = p;
@@ -140,7 +138,7 @@ put_options(uint8_t *p, const struct sift_pcapng_opts *opts)
 }
 
 static uint8_t *
-put_interface(uint8_t *block, const struct sift_pcapng_opts *opts, uint16_t linktype)
+put_interface(uint8_t *block, const struct sift_savefile_opts *opts, uint16_t linktype)
 {
 	const struct interface fields = { .linktype = linktype, .snaplen = opts->snaplen };
 	uint8_t *options = put(block + HEADER, &fields, sizeof(fields));
@@ -149,30 +147,22 @@ put_interface(uint8_t *block, const struct sift_pcapng_opts *opts, uint16_t link
 }
 
 static int
-take_opts(struct sift_pcapng_opts *known, const struct sift_pcapng_opts *opts, uint16_t *linktype,
-	  struct ebpf_err *err)
+find_linktype(int dlt, uint16_t *linktype, struct ebpf_err *err)
 {
 	uint32_t number;
-	int rc = ebpf_sized_take("pcapng options", known, sizeof(*known), opts,
-				 EBPF_SIZED_LEAST(struct sift_pcapng_opts, precision), err);
+	int rc = sift_savefile_linktype(dlt, &number, err);
 
 	if (rc < 0)
 		return rc;
-	if (known->snaplen == 0 || known->snaplen > INT_MAX)
-		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but it is 1 to %d",
-				    (unsigned long)known->snaplen, INT_MAX);
-	if ((rc = sift_savefile_linktype(known->dlt, &number, err)) < 0)
-		return rc;
 	if (number > UINT16_MAX)
-		return ebpf_err_set(err, -EINVAL, "pcapng has no number for link type %d",
-				    known->dlt);
+		return ebpf_err_set(err, -EINVAL, "pcapng has no number for link type %d", dlt);
 	*linktype = (uint16_t)number;
 	return 0;
 }
 
 /* At once, as sink_savefile.c does, and for the same reasons. */
 static int
-write_header(struct sift_outfile *out, const struct sift_pcapng_opts *opts, uint16_t linktype,
+write_header(struct sift_outfile *out, const struct sift_savefile_opts *opts, uint16_t linktype,
 	     struct ebpf_err *err)
 {
 	uint8_t *to, *end;
@@ -259,24 +249,24 @@ static const struct sift_sink_ops pcapng_ops = {
 };
 
 int
-sift_sink_open_pcapng(const char *path, const struct sift_pcapng_opts *opts, struct sift_sink **out,
-		      struct ebpf_err *err)
+sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
+		      struct sift_sink **out, struct ebpf_err *err)
 {
-	struct sift_pcapng_opts known = { .size = sizeof(known) };
+	const struct sift_compression compression = { opts->codec, opts->level, opts->threads };
 	uint16_t linktype = 0;
 	struct pcapng *s;
 	int rc;
 
 	/* Nothing is created, or truncated, that could not have a header. */
-	if ((rc = take_opts(&known, opts, &linktype, err)) < 0)
+	if ((rc = find_linktype(opts->dlt, &linktype, err)) < 0)
 		return ebpf_err_prefix(err, rc, "%s", path);
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &pcapng_ops;
-	s->ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
-	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
-	    (rc = write_header(&s->out, &known, linktype, err)) < 0) {
+	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
+	    (rc = write_header(&s->out, opts, linktype, err)) < 0) {
 		pcapng_close(&s->sink, NULL);
 		return rc;
 	}

@@ -126,6 +126,8 @@ take_opts(struct sift_savefile_opts *known, const struct sift_savefile_opts *opt
 	if (known->snaplen == 0 || known->snaplen > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length %lu, but it is 1 to %d",
 				    (unsigned long)known->snaplen, INT_MAX);
+	if (known->format != SIFT_FORMAT_PCAP && known->format != SIFT_FORMAT_PCAPNG)
+		return ebpf_err_set(err, -EINVAL, "unknown format %d", (int)known->format);
 	return 0;
 }
 
@@ -147,28 +149,41 @@ write_header(struct sift_outfile *out, const uint8_t *header, struct ebpf_err *e
 	return sift_outfile_flush(out, err);
 }
 
-int
-sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
-			struct sift_sink **out, struct ebpf_err *err)
+static int
+open_pcap(const char *path, const struct sift_savefile_opts *opts, struct sift_sink **out,
+	  struct ebpf_err *err)
 {
-	struct sift_savefile_opts known = { .size = sizeof(known) };
+	const struct sift_compression compression = { opts->codec, opts->level, opts->threads };
 	uint8_t header[SIFT_SAVEFILE_HEADER];
 	struct savefile *s;
 	int rc;
 
 	/* Nothing is created, or truncated, that could not have a header. */
-	if ((rc = take_opts(&known, opts, err)) < 0 || (rc = make_header(&known, header, err)) < 0)
+	if ((rc = make_header(opts, header, err)) < 0)
 		return ebpf_err_prefix(err, rc, "%s", path);
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &savefile_ops;
-	s->sink.ts_scale = known.precision == SIFT_PRECISION_NANO ? 1 : 1000;
-	if ((rc = sift_outfile_open(&s->out, path, record_len, err)) < 0 ||
+	s->sink.ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
+	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
 	    (rc = write_header(&s->out, header, err)) < 0) {
 		savefile_close(&s->sink, NULL);
 		return rc;
 	}
 	*out = &s->sink;
 	return 0;
+}
+
+int
+sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
+			struct sift_sink **out, struct ebpf_err *err)
+{
+	struct sift_savefile_opts known = { .size = sizeof(known) };
+	int rc;
+
+	if ((rc = take_opts(&known, opts, err)) < 0)
+		return ebpf_err_prefix(err, rc, "%s", path);
+	return known.format == SIFT_FORMAT_PCAPNG ? sift_sink_open_pcapng(path, &known, out, err)
+						  : open_pcap(path, &known, out, err);
 }

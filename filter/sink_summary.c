@@ -285,7 +285,7 @@ sift_sink_open_summary(const char *path, const struct sift_summary_opts *opts,
 	s->sink.ops = &summary_ops;
 	s->dlt = known.dlt;
 	s->precision = known.precision;
-	if ((rc = sift_outfile_open(&s->out, path, line_len, err)) < 0) {
+	if ((rc = sift_outfile_open(&s->out, path, line_len, NULL, err)) < 0) {
 		summary_close(&s->sink, NULL);
 		return rc;
 	}

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,15 +102,6 @@ stop_with_signals(struct sift_source *source)
 
 /* ---- running ---- */
 
-/* The processors that this process may use. */
-static unsigned
-count_processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 /* -s cuts what comes from a file; live, libpcap has cut already. */
 static uint32_t
 snaplen_to_cut(const struct bpfsift_options *options)
@@ -131,6 +121,10 @@ open_output(struct run *run, const struct sift_source_info *info, struct ebpf_er
 		.linktype_ext = info->linktype_ext,
 		.snaplen = cut != 0 && cut < info->snaplen ? cut : info->snaplen,
 		.precision = options->has_precision ? options->precision : info->precision,
+		.codec = options->codec,
+		.level = options->level,
+		.threads = options->threads,
+		.format = options->format,
 	};
 
 	if (options->write_path == NULL)
@@ -175,7 +169,7 @@ run_pipeline(struct run *run, struct sift_source *source, const struct bpfsift_f
 		.sink = run->sink,
 		.max_matched = options->max_matched != 0 ? options->max_matched - run->matched : 0,
 		.snaplen = snaplen_to_cut(options),
-		.threads = options->threads != 0 ? options->threads : count_processors(),
+		.threads = options->threads,
 	};
 	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
 	struct sift_pipeline *pipeline;

@@ -109,7 +109,9 @@ static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
-					       .flags = inputs->options->reader_flags };
+					       .flags = inputs->options->reader_flags,
+					       .memlimit = inputs->options->memlimit,
+					       .threads = inputs->options->threads };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);

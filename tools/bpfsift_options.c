@@ -5,18 +5,20 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/bpfsift_say.h"
 
-enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256 };
+enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
 
 const char bpfsift_usage[] =
 	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
 	"\t\t[-r file] [-s snaplen] [-V file] [-w file] [-y datalinktype]\n"
-	"\t\t[--merge] [--recursive]\n"
+	"\t\t[--merge] [--recursive] [--memlimit size]\n"
+	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
 	"\t\t[--dump-native] [--perf-map] [--stats] [--version] [expression]\n";
@@ -35,18 +37,24 @@ enum {
 	OPTION_THREADS,
 	OPTION_MERGE,
 	OPTION_RECURSIVE,
+	OPTION_COMPRESS,
+	OPTION_FORMAT,
+	OPTION_MEMLIMIT,
 };
 
 static const char short_options[] = "c:dDF:hi:Lnr:Ops:V:w:y:";
 static const struct option long_options[] = {
+	{ "compress", required_argument, NULL, OPTION_COMPRESS },
 	{ "count", no_argument, NULL, OPTION_COUNT },
 	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "interface", required_argument, NULL, 'i' },
 	{ "linktype", required_argument, NULL, 'y' },
 	{ "list-data-link-types", no_argument, NULL, 'L' },
 	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "memlimit", required_argument, NULL, OPTION_MEMLIMIT },
 	{ "merge", no_argument, NULL, OPTION_MERGE },
 	{ "micro", no_argument, NULL, OPTION_MICRO },
 	{ "nano", no_argument, NULL, OPTION_NANO },
@@ -159,6 +167,63 @@ read_threads(const char *text, unsigned *threads, struct ebpf_err *err)
 	return 0;
 }
 
+/* "zstd" or "zstd:19"; what levels there are the library knows. */
+static int
+read_compression(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	const char *colon = strchr(text, ':');
+	char name[8], *end;
+	long level = 0;
+
+	snprintf(name, sizeof(name), "%.*s", colon != NULL ? (int)(colon - text) : 7, text);
+	if (colon != NULL) {
+		level = strtol(colon + 1, &end, 10);
+		if (end == colon + 1 || *end != '\0' || level <= 0 || level > MAXIMUM_LEVEL)
+			return refuse(err, -EINVAL, "invalid compression level %s", colon + 1);
+	}
+	if (sift_codec_from_name(name, &options->codec) < 0)
+		return refuse(err, -EINVAL,
+			      "unknown compression %s (must be none, gzip, zstd, lz4 or xz)", text);
+	options->level = (int)level;
+	options->has_codec = true;
+	return 0;
+}
+
+static int
+read_format(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (strcmp(text, "pcap") == 0)
+		options->format = SIFT_FORMAT_PCAP;
+	else if (strcmp(text, "pcapng") == 0)
+		options->format = SIFT_FORMAT_PCAPNG;
+	else
+		return refuse(err, -EINVAL, "unknown format %s (must be pcap or pcapng)", text);
+	options->has_format = true;
+	return 0;
+}
+
+/* Bytes, or with K, M or G behind them so many times 1024. */
+static int
+read_size(const char *text, uint64_t *size, struct ebpf_err *err)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (*end != '\0' && end[1] == '\0' && (unit = strchr(units, *end)) != NULL) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+	}
+	if (end == text || *end != '\0' || errno != 0 || n <= 0 || n > INT64_MAX >> shift)
+		return refuse(err, -EINVAL, "invalid size %s", text);
+	*size = (uint64_t)n << shift;
+	return 0;
+}
+
 /* The forms of -d, -dd and -ddd, in this order; more of them change nothing. */
 static enum cbpf_form
 next_dump_form(enum cbpf_form form)
@@ -215,6 +280,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return set_precision(SIFT_PRECISION_MICRO, options);
 	case OPTION_NANO:
 		return set_precision(SIFT_PRECISION_NANO, options);
+	case OPTION_COMPRESS:
+		return read_compression(optarg, options, err);
+	case OPTION_FORMAT:
+		return read_format(optarg, options, err);
+	case OPTION_MEMLIMIT:
+		return read_size(optarg, &options->memlimit, err);
 	case OPTION_MERGE:
 		options->merge = true;
 		return 0;
@@ -244,6 +315,35 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	}
 }
 
+/* Where an option has not said it, the name of the output does: "web.pcapng.zst". */
+static void
+judge_by_suffix(struct bpfsift_options *options)
+{
+	enum sift_codec codec = sift_codec_from_suffix(options->write_path);
+	const char *path = options->write_path;
+	size_t len = strlen(path);
+	static const char pcapng[] = ".pcapng";
+
+	if (!options->has_codec)
+		options->codec = codec;
+	if (options->has_format)
+		return;
+	if (codec != SIFT_CODEC_NONE)
+		len = (size_t)(strrchr(path, '.') - path);
+	if (len > sizeof(pcapng) - 1 &&
+	    memcmp(path + len - (sizeof(pcapng) - 1), pcapng, sizeof(pcapng) - 1) == 0)
+		options->format = SIFT_FORMAT_PCAPNG;
+}
+
+/* The processors that this process may use. */
+static unsigned
+count_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
 int
 bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, struct ebpf_err *err)
 {
@@ -251,6 +351,7 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 
 	*options = (struct bpfsift_options){
 		.action = BPFSIFT_RUN,
+		.threads = count_processors(),
 		/* there are no more than arguments */
 		.inputs = calloc((size_t)argc, sizeof(*options->inputs)),
 	};
@@ -266,6 +367,8 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 			return rc;
 	}
 	options->expression = argv + optind;
+	if (options->write_path != NULL)
+		judge_by_suffix(options);
 	return 0;
 }
 

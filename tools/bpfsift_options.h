@@ -35,7 +35,12 @@ struct bpfsift_options {
 	uint32_t snaplen;         /* -s; 0: not asked for */
 	enum ebpf_jit jit;        /* --engine */
 	unsigned reader_flags;    /* --reader: SIFT_READER_* */
-	unsigned threads;         /* 0: one for each processor */
+	unsigned threads;         /* one for each processor, unless said otherwise */
+	uint64_t memlimit;        /* --memlimit, bytes; 0: the library's */
+	bool has_codec, has_format; /* --compress, --format */
+	enum sift_codec codec;    /* --compress, or the suffix of -w */
+	int level;                /* of it; 0: the codec's own */
+	enum sift_format format;  /* --format, or the suffix of -w */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */

@@ -494,7 +494,14 @@ BPFSIFT_API int sift_codec_from_name(const char *name, enum sift_codec *codec);
 /** The codec that a file's name ends with: .gz, .zst, .lz4, .xz; else none.  Thread-safe. */
 BPFSIFT_API enum sift_codec sift_codec_from_suffix(const char *path);
 
-/** What a savefile's header says, and how the file is compressed. */
+/** What a savefile is written as. */
+enum sift_format {
+	SIFT_FORMAT_PCAP = 0,
+	/** One section in the machine's byte order, packets in enhanced packet blocks. */
+	SIFT_FORMAT_PCAPNG = 1,
+};
+
+/** What a savefile's header says, and how the file is written. */
 struct sift_savefile_opts {
 	size_t size;            /**< sizeof(struct sift_savefile_opts) */
 	int dlt;                /**< DLT_* of the packets */
@@ -508,11 +515,13 @@ struct sift_savefile_opts {
 	enum sift_codec codec;
 	int level;              /**< of compression, as far as the codec's go; 0: its default */
 	unsigned threads;       /**< zstd, xz: that compress beside the caller's */
+	enum sift_format format;
 };
 
 /**
  * Create a savefile: pcap in the machine's byte order, byte for byte as
- * libpcap writes it.
+ * libpcap writes it; or pcapng, in which a time before 1970 is written as libpcap's
+ * pcap files have it, 2^32 seconds later.
  *
  * @param path  the file, truncated if it exists; "-": standard output.
  * @param opts  not NULL.
@@ -525,34 +534,6 @@ struct sift_savefile_opts {
  */
 BPFSIFT_API int sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 					struct sift_sink **out, struct ebpf_err *err);
-
-/** What the section and the interface of a pcapng file say. */
-struct sift_pcapng_opts {
-	size_t size;            /**< sizeof(struct sift_pcapng_opts) */
-	int dlt;                /**< DLT_* of the packets */
-	uint32_t linktype_ext;  /**< as in struct sift_source_info: the length of an FCS is kept */
-	uint32_t snaplen;       /**< no packet is longer; 1 to INT32_MAX */
-	enum sift_precision precision;
-	enum sift_codec codec;  /**< these three as in struct sift_savefile_opts */
-	int level;
-	unsigned threads;
-};
-
-/**
- * Create a pcapng file: one section in the machine's byte order, one interface,
- * packets in enhanced packet blocks.
- *
- * A time before 1970 is written as libpcap's pcap files have it, 2^32 seconds
- * later, and one beyond what 64 bits count in the precision wraps.
- *
- * @param path  as of sift_sink_open_savefile().
- * @param opts  not NULL.
- * @param out   likewise.
- * @param err   likewise.
- * @return likewise.
- */
-BPFSIFT_API int sift_sink_open_pcapng(const char *path, const struct sift_pcapng_opts *opts,
-				      struct sift_sink **out, struct ebpf_err *err);
 
 /** What a summary needs to know of the packets. */
 struct sift_summary_opts {

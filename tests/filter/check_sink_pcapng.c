@@ -26,11 +26,12 @@ enum { N_PACKETS = 300, LARGEST = 200000, SNAPLEN = 262144 };
 
 static uint8_t payload[LARGEST];
 
-static struct sift_pcapng_opts
+static struct sift_savefile_opts
 ethernet(void)
 {
-	return (struct sift_pcapng_opts){
-		.size = sizeof(struct sift_pcapng_opts),
+	return (struct sift_savefile_opts){
+		.size = sizeof(struct sift_savefile_opts),
+		.format = SIFT_FORMAT_PCAPNG,
 		.dlt = DLT_EN10MB,
 		.snaplen = SNAPLEN,
 	};
@@ -57,13 +58,13 @@ random_views(uint64_t *rng, int dlt, struct sift_view *views, uint32_t *keep)
 }
 
 static void
-write_all(const struct sift_pcapng_opts *opts, const struct sift_view *views, const uint32_t *keep,
+write_all(const struct sift_savefile_opts *opts, const struct sift_view *views, const uint32_t *keep,
 	  size_t n)
 {
 	struct sift_sink *sink;
 	struct ebpf_err err;
 
-	ck_assert_int_eq(sift_sink_open_pcapng(savefile_path(), opts, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), opts, &sink, &err), 0);
 	for (size_t i = 0; i < n; i += 50)
 		ck_assert_int_eq(sift_sink_write(sink, views + i, keep + i, 50, &err), 0);
 	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
@@ -83,7 +84,7 @@ check_view(const struct sift_view *got, const struct sift_view *wrote, uint32_t 
 }
 
 static void
-check_read_back(const struct sift_pcapng_opts *wrote, const struct sift_view *views,
+check_read_back(const struct sift_savefile_opts *wrote, const struct sift_view *views,
 		const uint32_t *keep, unsigned flags)
 {
 	const struct sift_reader_opts opts = { .size = sizeof(opts), .flags = flags };
@@ -123,7 +124,7 @@ START_TEST(both_readers_find_what_was_written)
 {
 	static struct sift_view views[N_PACKETS];
 	static uint32_t keep[N_PACKETS];
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	uint64_t rng = suite_seed(30 + (uint64_t)_i);
 
 	opts.dlt = dlts[_i / 2];
@@ -152,7 +153,7 @@ START_TEST(tcpdump_reads_what_was_written)
 	static struct sift_view views[N_PACKETS];
 	static uint32_t keep[N_PACKETS];
 	static uint8_t ours[ROOM], theirs[ROOM];
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	struct sift_savefile_opts pcap = { .size = sizeof(pcap), .dlt = DLT_EN10MB };
 	uint64_t rng = suite_seed(40 + (uint64_t)_i);
 	char command[256];
@@ -203,7 +204,7 @@ static const struct {
 
 START_TEST(times_are_those_that_pcap_would_tell)
 {
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	const struct sift_view *batch;
 	static struct sift_view views[50];
 	static const uint32_t keep[50] = { 1 };
@@ -228,7 +229,7 @@ END_TEST
 /* Whole headers: what is not said has its default. */
 START_TEST(a_header_says_no_more_than_it_has_to)
 {
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	struct sift_blocks_head head;
 	uint8_t bytes[128];
 	FILE *file;
@@ -259,7 +260,7 @@ START_TEST(a_block_is_padded_with_zeros)
 {
 	enum { HEAD = 48, FIRST = 32 + 60, PACKET_AT = 28 };
 	static const uint8_t want[4] = { 0xff };
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	uint8_t bytes[256];
 	uint32_t keep = UINT32_MAX;
 	struct sift_sink *sink;
@@ -269,7 +270,7 @@ START_TEST(a_block_is_padded_with_zeros)
 
 	memset(payload, 0xff, 60);
 	sift_view_init(&view, opts.dlt, payload, 60, 60);
-	ck_assert_int_eq(sift_sink_open_pcapng(savefile_path(), &opts, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), &opts, &sink, &err), 0);
 	ck_assert_int_eq(sift_sink_write(sink, &view, &keep, 1, &err), 0);
 	ck_assert_int_eq(sift_sink_flush(sink, &err), 0);
 	keep = 1;
@@ -285,11 +286,11 @@ END_TEST
 
 START_TEST(says_that_the_disk_is_full)
 {
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	struct sift_sink *sink = NULL;
 	struct ebpf_err err;
 
-	ck_assert_int_eq(sift_sink_open_pcapng("/dev/full", &opts, &sink, &err), -ENOSPC);
+	ck_assert_int_eq(sift_sink_open_savefile("/dev/full", &opts, &sink, &err), -ENOSPC);
 	ck_assert_str_eq(err.text, "/dev/full: offset 0: No space left on device");
 	ck_assert_ptr_null(sink);
 }
@@ -299,7 +300,7 @@ END_TEST
 START_TEST(a_file_that_cannot_grow_ends_in_a_whole_packet)
 {
 	enum { HEAD = 28 + 20 + 12, BLOCK = 32 + 60 + 4 };
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	struct sift_view views[20];
 	uint32_t keep[20];
 
@@ -317,7 +318,7 @@ START_TEST(a_file_that_cannot_grow_ends_in_a_whole_packet)
 		int rc;
 
 		setrlimit(RLIMIT_FSIZE, &rlimit);
-		rc = sift_sink_open_pcapng(savefile_path(), &opts, &sink, &err);
+		rc = sift_sink_open_savefile(savefile_path(), &opts, &sink, &err);
 		if (rc == 0) {
 			rc = sift_sink_write(sink, views, keep, 20, &err);
 			if (rc == 0)
@@ -338,26 +339,26 @@ END_TEST
 
 START_TEST(refuses_before_anything_is_created)
 {
-	struct sift_pcapng_opts opts = ethernet();
+	struct sift_savefile_opts opts = ethernet();
 	struct sift_sink *sink = NULL;
 	struct ebpf_err err;
 
 	opts.dlt = 9999;
-	ck_assert_int_eq(sift_sink_open_pcapng("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "none.tmp: savefiles have no number for link type 9999");
 	opts = ethernet();
 	opts.snaplen = 0;
-	ck_assert_int_eq(sift_sink_open_pcapng("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "none.tmp: snapshot length 0, but it is 1 to 2147483647");
 	opts.snaplen = 1u << 31;
-	ck_assert_int_eq(sift_sink_open_pcapng("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
 	opts.snaplen = 1;
 	opts.size = 4;
-	ck_assert_int_eq(sift_sink_open_pcapng("none.tmp", &opts, &sink, &err), -EINVAL);
+	ck_assert_int_eq(sift_sink_open_savefile("none.tmp", &opts, &sink, &err), -EINVAL);
 	ck_assert_ptr_null(sink);
 	ck_assert_int_eq(access("none.tmp", F_OK), -1);
 	opts = ethernet();
-	ck_assert_int_eq(sift_sink_open_pcapng("no/such.tmp", &opts, &sink, &err), -ENOENT);
+	ck_assert_int_eq(sift_sink_open_savefile("no/such.tmp", &opts, &sink, &err), -ENOENT);
 	ck_assert_str_eq(err.text, "no/such.tmp: No such file or directory");
 	ck_assert_ptr_null(sink);
 }
