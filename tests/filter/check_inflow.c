@@ -527,7 +527,6 @@ add_sized_frames(struct bytes *file, struct bytes *content, uint64_t *rng)
 		free(coded);
 	}
 }
-#endif
 
 /* What is left of a message without the offset, which depends on how the input came. */
 static const char *
@@ -537,6 +536,7 @@ what_of(const struct outcome *o)
 
 	return what != NULL ? what : o->err.text;
 }
+#endif
 
 static struct outcome
 read_within(const uint8_t *p, size_t n, uint64_t memlimit, unsigned n_threads)
