@@ -33,7 +33,7 @@ struct sift_outfile {
 	size_t used, size;
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
-	struct sift_outflow *flow;      /* that codes the bytes; NULL: they are written as they are */
+	struct sift_outflow *flow; /* that codes the bytes; NULL: nothing does */
 	bool has_failed;
 	char *name; /* for messages */
 };

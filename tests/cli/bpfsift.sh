@@ -254,6 +254,59 @@ status: 1" --recursive -r "$scratch/dir"
 	$BPFSIFT --merge -r "$scratch/odd.pcap" -r "$scratch/even.pcap" -w "$scratch/both.pcap" 2>/dev/null
 	check 'two parts of a file merged are the file' cmp "$in" "$scratch/both.pcap"
 
+	# Compressed files, in and out, and pcapng.
+	for codec in gzip:gz zstd:zst lz4:lz4 xz:xz; do
+		name=${codec%:*} suffix=${codec#*:}
+		if ! $BPFSIFT -r "$in" -w "$scratch/c.pcap.$suffix" 2>"$scratch/err"; then
+			check "$name: the message where it is left out" \
+				grep -q "$name, which this build leaves out" "$scratch/err"
+			skip "built without $name: not tried"
+			continue
+		fi
+		$BPFSIFT -r "$scratch/c.pcap.$suffix" -w "$scratch/plain.pcap" 2>/dev/null
+		check "$name: what was packed is unpacked" cmp "$in" "$scratch/plain.pcap"
+		$BPFSIFT -r "$in" -w - --compress=$name:1 2>/dev/null | $BPFSIFT -r - -w - 2>/dev/null |
+			cmp - "$in"
+		check_same "$name: through pipes" 0 $?
+		$BPFSIFT -r "$in" -w "$scratch/c.pcap.$suffix" --compress=none 2>/dev/null
+		check "$name: an option says more than a suffix" cmp "$in" "$scratch/c.pcap.$suffix"
+		if command -v "$name" >/dev/null 2>&1; then
+			$BPFSIFT -r "$in" -w - --compress=$name 2>/dev/null | "$name" -dc | cmp - "$in"
+			check_same "$name reads it" 0 $?
+			"$name" -c <"$data/demo.pcap" >"$scratch/t.$suffix"
+			head -c 20000 "$scratch/t.$suffix" >"$scratch/cut.$suffix"
+			$BPFSIFT -r "$scratch/cut.$suffix" -w "$scratch/part.pcap" 2>"$scratch/err"
+			check_same "$name: a cut file: exit status" 1 $?
+			check "$name: a cut file: message" \
+				grep -q "cut.$suffix: offset [0-9]*: $name: truncated" "$scratch/err"
+		else
+			skip "no $name: not held against it"
+		fi
+	done
+	if grep -q '^#define HAVE_LZMA 1' "$builddir/config.h" && command -v xz >/dev/null 2>&1; then
+		xz -9 -c <"$in" >"$scratch/big.xz"
+		says "stderr: $scratch/big.xz: needs 65 MiB to decompress, the limit is 1 MiB
+status: 1" --memlimit=1M -r "$scratch/big.xz"
+	else
+		skip 'no xz: --memlimit not tried'
+	fi
+	says 'stderr: invalid size 5T
+status: 1' --memlimit=5T
+	says 'stderr: unknown compression bzip2 (must be none, gzip, zstd, lz4 or xz)
+status: 1' --compress=bzip2
+	says 'stderr: invalid compression level fast
+status: 1' --compress=zstd:fast
+	says 'stderr: unknown format erf (must be pcap or pcapng)
+status: 1' --format=erf
+	$BPFSIFT -r "$in" -w "$scratch/n.pcapng" 2>/dev/null
+	check 'a name that ends with .pcapng asks for pcapng' \
+		test "$(head -c 4 "$scratch/n.pcapng" | od -An -tx1 | tr -d ' ')" = 0a0d0d0a
+	$BPFSIFT -r "$scratch/n.pcapng" -w "$scratch/plain.pcap" 2>/dev/null
+	check 'and holds the packets' cmp "$in" "$scratch/plain.pcap"
+	check_same '--format says more than a suffix' "$(cksum <"$in")" \
+		"$($BPFSIFT -r "$in" -w "$scratch/n.pcapng" --format=pcap 2>/dev/null;
+			cksum <"$scratch/n.pcapng")"
+
 	# A file large enough for several threads, whole and cut, and one that others are at already.
 	{ cat "$data/demo.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$data/demo.pcap"; done; } \
 		>"$scratch/some.pcap"

@@ -137,6 +137,32 @@ START_TEST(packets_are_those_that_libpcap_finds)
 }
 END_TEST
 
+/* Of cooked packets from a CAN bus libpcap brings the identifier into this host's order. */
+START_TEST(identifiers_of_can_are_libpcaps)
+{
+	static const uint8_t bytes[] = {
+		0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 113,
+		/* the record, of 24 bytes: a cooked header of 16, and the frame's identifier */
+		0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 24, 0, 0, 0, 24,
+		0, 0, 1, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0c,
+		0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0,
+	};
+	struct totals totals = { 0, 0, 0 };
+	struct capture f;
+	FILE *out;
+
+	capture_init(&f);
+	f.is_nano = false;
+	ck_assert_ptr_nonnull(out = fopen(f.path, "wb"));
+	ck_assert_uint_eq(fwrite(bytes, 1, sizeof(bytes), out), sizeof(bytes));
+	ck_assert_int_eq(fclose(out), 0);
+	compare(&f, f.path, 0, &totals);
+	ck_assert_uint_eq(totals.n_packets, 1);
+	capture_destroy(&f);
+}
+END_TEST
+
 START_TEST(unknown_options_are_refused)
 {
 	struct sift_reader_opts opts = { .size = sizeof(opts), .flags = 0x80 };
@@ -158,6 +184,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, packets_are_those_that_libpcap_finds);
+	tcase_add_test(tc, identifiers_of_can_are_libpcaps);
 	tcase_add_test(tc, unknown_options_are_refused);
 	suite_add_tcase(s, tc);
 	return s;

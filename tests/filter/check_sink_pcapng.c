@@ -58,8 +58,8 @@ random_views(uint64_t *rng, int dlt, struct sift_view *views, uint32_t *keep)
 }
 
 static void
-write_all(const struct sift_savefile_opts *opts, const struct sift_view *views, const uint32_t *keep,
-	  size_t n)
+write_all(const struct sift_savefile_opts *opts, const struct sift_view *views,
+	  const uint32_t *keep, size_t n)
 {
 	struct sift_sink *sink;
 	struct ebpf_err err;
