@@ -143,6 +143,21 @@ wait_for_bytes(struct sift_inflow *f)
 	}
 }
 
+/* Let a file grow a while.  Whether anybody wants more of it then; or a negative errno. */
+static int
+wait_for_growth(struct sift_inflow *f)
+{
+	struct pollfd wake = { .fd = f->wake_fd, .events = POLLIN };
+	int rc;
+
+	if (f->has_thread)
+		hand_over(f);
+	rc = poll(&wake, 1, STOP_MS);
+	if (rc < 0 && errno != EINTR)
+		return -errno;
+	return !is_stopped(f) && (rc <= 0 || wake.revents == 0);
+}
+
 /*
  * read(2) that waits as long as it is wanted.  1, 0 at the end or when no longer
  * wanted, or a negative errno.
@@ -163,8 +178,13 @@ read_some(struct sift_inflow *f, void *to, size_t n, size_t *got)
 			*got = (size_t)done;
 			return 1;
 		}
-		if (done == 0)
-			return 0;
+		if (done == 0) {
+			if (!f->opts.is_followed || f->can_wait)
+				return 0;
+			if ((rc = wait_for_growth(f)) != 1)
+				return rc;
+			continue;
+		}
 		if (errno != EINTR && errno != EAGAIN)
 			return -errno;
 	}

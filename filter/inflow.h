@@ -37,6 +37,7 @@ struct sift_inflow_opts {
 	const atomic_bool *is_stopped; /* ends what waits, within 50 ms; NULL: never */
 	const char *name;              /* for messages; borrowed */
 	uint64_t memlimit;             /* bytes a decompressor may need; 0: SIFT_INFLOW_MEMLIMIT */
+	bool is_followed;              /* a regular file's end is one only once it is stopped */
 	unsigned n_threads;            /* that decompress, see above; 0: one */
 	const uint8_t *read;           /* bytes of the file that were read already */
 	size_t n_read;

@@ -17,6 +17,7 @@
 
 #include "ebpf/err.h"
 #include "filter/bytes.h"
+#include "filter/salvage.h"
 
 #define MAGIC_MICRO 0xa1b2c3d4u
 #define MAGIC_NANO 0xa1b23c4du
@@ -39,6 +40,8 @@ struct sift_records {
 	size_t size, begin, end;        /* of the buffer; what is not handed out yet */
 	uint64_t off;                   /* in the file, of the buffer's first byte */
 	bool has_ended;
+	struct sift_salvage salvage;
+	uint64_t skipped_from, skipped_to;      /* damage passed over and not told yet: offsets */
 	int failed;                     /* a negative errno that waits behind the batch, */
 	struct ebpf_err failure;        /* and its message */
 	struct sift_view views[BATCH];
@@ -75,6 +78,7 @@ sift_records_new(const struct sift_records_opts *opts, struct sift_records **out
 	r->size = BLOCK;
 	r->end = opts->n_read;
 	r->off = FILE_HEADER;
+	r->salvage.format = &r->opts.format;
 	memcpy(r->buf, opts->read, opts->n_read);
 	*out = r;
 	return 0;
@@ -111,8 +115,7 @@ end(struct sift_records *r)
 	uint32_t snaplen = r->opts.format.snaplen, caplen, wanted;
 	char what[96];
 
-	r->has_ended = true;
-	if (left == 0)
+	if (left == 0 || r->opts.is_salvaged)
 		return;
 	if (left < SIFT_RECORD_HEADER) {
 		snprintf(what, sizeof(what),
@@ -140,7 +143,9 @@ make_room(struct sift_records *r)
 	r->off += r->begin;
 	r->begin = 0;
 	r->end = left;
-	if (left >= SIFT_RECORD_HEADER && wanted < SIFT_RECORD_HEADER + (size_t)caplen_at(r))
+	if (r->opts.is_salvaged)
+		wanted = SIFT_SALVAGE_WINDOW;
+	else if (left >= SIFT_RECORD_HEADER && wanted < SIFT_RECORD_HEADER + (size_t)caplen_at(r))
 		wanted = SIFT_RECORD_HEADER + (size_t)caplen_at(r);
 	if (wanted <= r->size)
 		return 0;
@@ -160,14 +165,17 @@ refill(struct sift_records *r)
 	if (make_room(r) < 0)
 		return;
 	got = sift_inflow_read(r->opts.flow, r->buf + r->end, r->size - r->end, &r->failure);
-	if (got < 0)
-		r->failed = (int)got;
-	else if (got > 0)
+	if (got > 0) {
 		r->end += (size_t)got;
-	else if (sift_inflow_is_stopped(r->opts.flow))
-		r->has_ended = true;
-	else
+		return;
+	}
+	if (got == 0 && !sift_inflow_is_stopped(r->opts.flow))
 		end(r);
+	else if (got == 0)
+		r->begin = r->end; /* nobody wants it any more */
+	else
+		r->failed = (int)got;
+	r->has_ended = true;
 }
 
 /* No view could be made of what is at begin: it is not all there, or no record. */
@@ -188,6 +196,55 @@ check_record(struct sift_records *r)
 	fail(r, -EINVAL, what);
 }
 
+/* Tell of a stretch of damage, once its end is known. */
+static void
+tell_skipped(struct sift_records *r)
+{
+	if (r->skipped_from != r->skipped_to && r->opts.on_skip != NULL)
+		r->opts.on_skip(r->opts.on_skip_arg, r->skipped_from,
+				r->skipped_to - r->skipped_from);
+	r->skipped_from = r->skipped_to = 0;
+}
+
+static void
+skip(struct sift_records *r, size_t n)
+{
+	if (r->skipped_from == r->skipped_to)
+		r->skipped_from = r->off + r->begin;
+	r->begin += n;
+	r->skipped_to = r->off + r->begin;
+}
+
+/* One by one, each judged before it is taken. */
+static size_t
+salvage_records(struct sift_records *r)
+{
+	size_t n = 0, n_skip;
+
+	while (n < BATCH && r->begin < r->end) {
+		const struct sift_stretch stretch = { r->buf + r->begin, r->end - r->begin,
+						      r->has_ended };
+		const uint8_t *at = stretch.p;
+
+		switch (sift_salvage_judge(&r->salvage, &stretch, &n_skip)) {
+		case SIFT_RECORD_UNKNOWN:
+			return n;
+		case SIFT_RECORD_BAD:
+			skip(r, n_skip);
+			break;
+		case SIFT_RECORD_GOOD:
+			tell_skipped(r);
+			n += sift_record_views(&r->opts.format, r->detail, &at, r->buf + r->end,
+					       &r->views[n], 1);
+			r->begin = (size_t)(at - r->buf);
+			break;
+		}
+	}
+	if (r->has_ended && r->begin == r->end)
+		tell_skipped(r);
+	return n;
+}
+
 static size_t
 take_records(struct sift_records *r)
 {
@@ -204,16 +261,19 @@ sift_records_next(struct sift_records *r, const struct sift_view **views, size_t
 		  struct ebpf_err *err)
 {
 	/* views point into the buffer: it is refilled once they are done with */
-	while (r->failed == 0) {
-		if ((*n = take_records(r)) > 0) {
+	do {
+		*n = r->opts.is_salvaged ? salvage_records(r) : take_records(r);
+		if (*n > 0) {
 			*views = r->views;
 			return 1;
 		}
-		check_record(r);
+		if (!r->opts.is_salvaged)
+			check_record(r);
 		if (r->failed != 0 || r->has_ended)
 			break;
 		refill(r);
-	}
+		/* what waits for more to be seen behind it is salvaged from a failure, too */
+	} while (r->failed == 0 || r->opts.is_salvaged);
 	return r->failed != 0 ? ebpf_err_set(err, r->failed, "%s", r->failure.text) : 0;
 }
 
@@ -237,7 +297,8 @@ sift_records_extent(const struct sift_records *records, struct sift_extent *exte
 	int fd = sift_inflow_fd(records->opts.flow);
 	struct stat st;
 
-	if (fd < 0 || records->failed != 0 || records->has_ended || fstat(fd, &st) < 0)
+	if (fd < 0 || records->opts.is_salvaged || records->failed != 0 || records->has_ended ||
+	    fstat(fd, &st) < 0)
 		return false;
 	*extent = (struct sift_extent){
 		.fd = fd,

@@ -14,6 +14,9 @@ struct sift_records_opts {
 	struct sift_inflow *flow;       /* borrowed */
 	const char *name;               /* for messages; borrowed */
 	struct sift_record_format format;
+	bool is_salvaged;       /* damage is passed over, */
+	void (*on_skip)(void *arg, uint64_t off, uint64_t n_bytes);     /* and told; or NULL */
+	void *on_skip_arg;
 	const uint8_t *read;    /* bytes behind the header that were read already */
 	size_t n_read;
 };

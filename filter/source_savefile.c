@@ -74,7 +74,7 @@ struct savefile {
 	uint64_t record_off;     /* where the record begins that is read next */
 	struct sift_batch batch;
 	struct feed feed;
-	bool is_libpcaps;           /* no record is read here */
+	struct sift_reader_opts opts;
 	struct sift_blocks *blocks; /* what packets are taken from, or NULL, as source.records */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
@@ -375,7 +375,7 @@ is_for_blocks(pcap_t *pcap, const struct sift_blocks_head *head)
 static bool
 open_header(struct savefile *s, unsigned precision, struct sift_blocks_head *blocks)
 {
-	size_t len = s->is_libpcaps ? 0 : feed_header(s, blocks);
+	size_t len = s->opts.flags & SIFT_READER_LIBPCAP ? 0 : feed_header(s, blocks);
 	char text[PCAP_ERRBUF_SIZE];
 	FILE *header;
 
@@ -397,6 +397,15 @@ open_header(struct savefile *s, unsigned precision, struct sift_blocks_head *blo
 	return false;
 }
 
+static void
+on_skip(void *arg, uint64_t off, uint64_t n_bytes)
+{
+	const struct savefile *s = arg;
+
+	if (s->opts.on_skip != NULL)
+		s->opts.on_skip(s->opts.on_skip_arg, s->place, off, n_bytes);
+}
+
 static int
 begin_records(struct savefile *s, struct ebpf_err *err)
 {
@@ -409,6 +418,9 @@ begin_records(struct savefile *s, struct ebpf_err *err)
 			.ts_scale = s->ts_scale,
 			.snaplen = s->source.info.snaplen,
 		},
+		.is_salvaged = s->opts.flags & SIFT_READER_SALVAGE,
+		.on_skip = on_skip,
+		.on_skip_arg = s,
 		.read = s->feed.head + SIFT_SAVEFILE_HEADER,
 		.n_read = s->feed.head_len - SIFT_SAVEFILE_HEADER,
 	};
@@ -459,6 +471,10 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	if (pcap_is_swapped(s->pcap))
 		info->expr_flags |= SIFT_EXPR_SWAPPED;
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
+	if (s->opts.flags & SIFT_READER_SALVAGE && (!is_ours || s->feed.is_pcapng))
+		return ebpf_err_set(err, -ENOTSUP,
+				    "%s: pcap files of the usual link types alone are salvaged",
+				    s->name);
 	if (!is_ours)
 		return 0;
 	return s->feed.is_pcapng ? begin_blocks(s, &blocks, err) : begin_records(s, err);
@@ -480,14 +496,15 @@ open_fd(struct savefile *s, const char *path, struct ebpf_err *err)
 
 /* Offsets in a compressed file are no use to who sees what is in it, nor the other way round. */
 static int
-open_flow(struct savefile *s, const struct sift_reader_opts *opts, struct ebpf_err *err)
+open_flow(struct savefile *s, struct ebpf_err *err)
 {
 	const struct sift_inflow_opts flow_opts = {
 		.fd = s->feed.fd,
 		.is_stopped = &s->source.is_stopped,
 		.name = s->name,
-		.memlimit = opts->memlimit,
-		.n_threads = opts->threads,
+		.memlimit = s->opts.memlimit,
+		.n_threads = s->opts.threads,
+		.is_followed = s->opts.flags & SIFT_READER_FOLLOW,
 	};
 	int rc = sift_inflow_new(&flow_opts, &s->feed.flow, err), len;
 
@@ -509,7 +526,7 @@ take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, s
 
 	if (rc < 0)
 		return rc;
-	if (known->flags & ~SIFT_READER_LIBPCAP)
+	if (known->flags & ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
 	return 0;
 }
@@ -528,13 +545,13 @@ sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *
 	s = calloc(1, sizeof(*s) + strlen(name) + 1);
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", name);
-	s->is_libpcaps = known.flags & SIFT_READER_LIBPCAP;
+	s->opts = known;
 	memcpy(s->name, name, strlen(name) + 1);
 	s->source.ops = &savefile_ops;
 	s->source.info.name = s->name;
 	atomic_init(&s->source.is_stopped, false);
 	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = open_fd(s, path, err)) < 0 ||
-	    (rc = open_flow(s, &known, err)) < 0 || (rc = read_header(s, err)) < 0) {
+	    (rc = open_flow(s, err)) < 0 || (rc = read_header(s, err)) < 0) {
 		savefile_close(&s->source);
 		return rc;
 	}

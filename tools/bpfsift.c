@@ -175,7 +175,8 @@ run_pipeline(struct run *run, struct sift_source *source, const struct bpfsift_f
 	struct sift_pipeline *pipeline;
 	int rc;
 
-	if (options->write_path == NULL && isatty(STDOUT_FILENO))
+	if ((options->write_path == NULL && isatty(STDOUT_FILENO)) ||
+	    options->reader_flags & SIFT_READER_FOLLOW)
 		opts.flags |= SIFT_PIPELINE_FLUSH;
 	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) < 0)
 		return rc;

@@ -105,13 +105,21 @@ add_list(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
 	return rc;
 }
 
+static void
+tell_skipped(void *arg, const char *name, uint64_t off, uint64_t n_bytes)
+{
+	(void)arg;
+	warn("%s: offset %" PRIu64 ": passed over %" PRIu64 " damaged bytes", name, off, n_bytes);
+}
+
 static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
 					       .flags = inputs->options->reader_flags,
 					       .memlimit = inputs->options->memlimit,
-					       .threads = inputs->options->threads };
+					       .threads = inputs->options->threads,
+					       .on_skip = tell_skipped };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);
@@ -177,6 +185,8 @@ bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options 
 		rc = operand->is_list ? add_list(inputs, operand->path, err)
 				      : add_path(inputs, operand->path, err);
 	}
+	if (rc == 0 && inputs->n > 1 && options->reader_flags & SIFT_READER_FOLLOW)
+		rc = refuse(err, -EINVAL, "--follow is for one file");
 	for (size_t i = 0; rc == 0 && i < inputs->n;)
 		rc = look_at(inputs, &i, err);
 	if (rc == 0 && inputs->n == 0)

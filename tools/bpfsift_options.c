@@ -17,7 +17,7 @@ enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
 const char bpfsift_usage[] =
 	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
 	"\t\t[-r file] [-s snaplen] [-V file] [-w file] [-y datalinktype]\n"
-	"\t\t[--merge] [--recursive] [--memlimit size]\n"
+	"\t\t[--merge] [--recursive] [--memlimit size] [--follow] [--salvage]\n"
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
@@ -39,6 +39,8 @@ enum {
 	OPTION_RECURSIVE,
 	OPTION_COMPRESS,
 	OPTION_FORMAT,
+	OPTION_FOLLOW,
+	OPTION_SALVAGE,
 	OPTION_MEMLIMIT,
 };
 
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
 	{ "count", no_argument, NULL, OPTION_COUNT },
 	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "follow", no_argument, NULL, OPTION_FOLLOW },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "interface", required_argument, NULL, 'i' },
@@ -63,6 +66,7 @@ static const struct option long_options[] = {
 	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
+	{ "salvage", no_argument, NULL, OPTION_SALVAGE },
 	{ "snapshot-length", required_argument, NULL, 's' },
 	{ "stats", no_argument, NULL, OPTION_STATS },
 	{ "threads", required_argument, NULL, OPTION_THREADS },
@@ -146,9 +150,9 @@ static int
 read_reader(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
 	if (strcmp(text, "auto") == 0)
-		options->reader_flags = 0;
+		options->reader_flags &= ~SIFT_READER_LIBPCAP;
 	else if (strcmp(text, "libpcap") == 0)
-		options->reader_flags = SIFT_READER_LIBPCAP;
+		options->reader_flags |= SIFT_READER_LIBPCAP;
 	else
 		return refuse(err, -EINVAL, "unknown reader %s", text);
 	return 0;
@@ -286,6 +290,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return read_format(optarg, options, err);
 	case OPTION_MEMLIMIT:
 		return read_size(optarg, &options->memlimit, err);
+	case OPTION_FOLLOW:
+		options->reader_flags |= SIFT_READER_FOLLOW;
+		return 0;
+	case OPTION_SALVAGE:
+		options->reader_flags |= SIFT_READER_SALVAGE;
+		return 0;
 	case OPTION_MERGE:
 		options->merge = true;
 		return 0;

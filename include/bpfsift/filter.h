@@ -323,6 +323,16 @@ BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source *
 
 /* Flags of struct sift_reader_opts. */
 #define SIFT_READER_LIBPCAP 0x1u        /**< libpcap reads every record */
+/**
+ * Read on where a regular file ends, as it grows, until the source is stopped; what
+ * waits is handed out within a tenth of a second.
+ */
+#define SIFT_READER_FOLLOW  0x2u
+/**
+ * Go on behind damage: with the next record that looks like one and has others behind
+ * it.  For pcap files of the usual link types.
+ */
+#define SIFT_READER_SALVAGE 0x4u
 
 /** How a savefile is read; zero is the default of each. */
 struct sift_reader_opts {
@@ -330,6 +340,12 @@ struct sift_reader_opts {
 	unsigned flags;         /**< SIFT_READER_*; 0: by what is faster for the file */
 	uint64_t memlimit;      /**< bytes that a decompressor may need; 0: 512 MiB */
 	unsigned threads;       /**< to decompress with, where the file allows it; 0 is 1 */
+	/**
+	 * With SIFT_READER_SALVAGE, told of each stretch of bytes that was passed over, by
+	 * the thread that reads: offset in what is decompressed, and length.  May be NULL.
+	 */
+	void (*on_skip)(void *arg, const char *name, uint64_t off, uint64_t n_bytes);
+	void *on_skip_arg;      /**< its first argument */
 };
 
 /**
@@ -339,7 +355,7 @@ struct sift_reader_opts {
  * @param opts  NULL: the defaults.
  * @param out   as there.
  * @param err   likewise.
- * @return likewise; -EINVAL: opts too.  Thread-safe.
+ * @return likewise; -EINVAL: opts too; -ENOTSUP: not a file that is salvaged.  Thread-safe.
  */
 BPFSIFT_API int sift_source_open_savefile_opts(const char *path,
 					       const struct sift_reader_opts *opts,

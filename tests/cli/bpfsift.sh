@@ -307,6 +307,44 @@ status: 1' --format=erf
 		"$($BPFSIFT -r "$in" -w "$scratch/n.pcapng" --format=pcap 2>/dev/null;
 			cksum <"$scratch/n.pcapng")"
 
+	# A damaged file, and one that grows.
+	{ head -c 40000 "$data/demo.pcap"; head -c 300 /dev/zero; tail -c +40301 "$data/demo.pcap"; } \
+		>"$scratch/hole.pcap"
+	$BPFSIFT -r "$scratch/hole.pcap" -w "$scratch/salvaged.pcap" --salvage 2>"$scratch/err"
+	check_same '--salvage: exit status' 0 $?
+	check '--salvage: what was passed over' \
+		grep -q "WARNING: $scratch/hole.pcap: offset [0-9]*: passed over [0-9]* damaged bytes\$" \
+		"$scratch/err"
+	n=$(count -r "$scratch/salvaged.pcap" | cut -d' ' -f1)
+	check '--salvage: nearly all packets' test "$n" -ge 330
+	$BPFSIFT -r "$scratch/hole.pcap" -w "$scratch/front.pcap" 2>"$scratch/err"
+	check_same 'a hole, without --salvage: exit status' 1 $?
+	says "stderr: $data/ng-le.pcapng: pcap files of the usual link types alone are salvaged
+status: 1" --salvage -r "$data/ng-le.pcapng"
+	says 'stderr: --follow is for one file
+status: 1' --follow -r "$in" -r "$in"
+	head -c 30000 "$data/demo.pcap" >"$scratch/grows.pcap"
+	rm -f "$scratch/out.pcap"
+	$BPFSIFT --follow -r "$scratch/grows.pcap" -w "$scratch/out.pcap" 2>"$scratch/err" &
+	pid=$!
+	# holds N: till the output holds the first N bytes of what it is to be.
+	holds()
+	{
+		tries=0
+		until [ "$(wc -c <"$scratch/out.pcap" 2>/dev/null || echo 0)" -ge "$1" ]; do
+			tries=$((tries + 1))
+			[ $tries -lt 500 ] || return 1
+			sleep 0.02
+		done
+	}
+	check '--follow: what is there is written' holds 28000
+	tail -c +30001 "$data/demo.pcap" >>"$scratch/grows.pcap"
+	check '--follow: and what comes' holds "$(wc -c <"$data/demo.pcap")"
+	kill -INT $pid
+	wait $pid
+	check_same '--follow: ends when it is asked to' 0 $?
+	check '--follow: all of it was written' cmp "$data/demo.pcap" "$scratch/out.pcap"
+
 	# A file large enough for several threads, whole and cut, and one that others are at already.
 	{ cat "$data/demo.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$data/demo.pcap"; done; } \
 		>"$scratch/some.pcap"
