@@ -47,6 +47,7 @@ enum ebpf_form {
 	EBPF_FORM_LDABS,        /* r0 = *(u16 *)skb[12] */
 	EBPF_FORM_LDIND,        /* r0 = *(u16 *)skb[r7 + 14] */
 };
+enum { EBPF_N_FORMS = EBPF_FORM_LDIND + 1 };
 
 enum ebpf_group {
 	EBPF_GROUP_BASE32,

@@ -5,6 +5,7 @@
 #include "ebpf/jit/jit.h"
 
 #include "ebpf/err.h"
+#include "ebpf/jit/pass.h"
 #include "ebpf/map.h"
 #include "ebpf/random.h"
 
@@ -14,46 +15,37 @@
 /* Code of a blinded program begins at an offset that nobody can tell. */
 #define MAX_PAD 256
 
-static int
-translate(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
-	  struct ebpf_jit_entries *entries, uint32_t *starts)
-{
-#if defined(__x86_64__)
-	return ebpf_jit_x86_64(prog, code, n, entries, starts);
-#else
-	(void)prog, (void)code, (void)n, (void)entries, (void)starts;
-	return -ENOTSUP;
-#endif
-}
-
 static size_t
-pad_of(const struct ebpf_prog_aux *aux)
+pad_of(const struct ebpf_prog_aux *aux, size_t align)
 {
 	uint8_t pad = 0;
 
 	if (aux->blinding_requested)
 		ebpf_random(&pad, sizeof(pad));
-	return pad % MAX_PAD;
+	return pad % MAX_PAD / align * align;
 }
 
 int
 ebpf_jit_compile(struct ebpf_prog *prog)
 {
+	const struct jit_target *target = EBPF_JIT_TARGET;
 	struct ebpf_prog_aux *aux = prog->aux;
-	struct ebpf_jit_text *text = calloc(1, sizeof(*text));
+	struct ebpf_jit_text *text;
 	struct ebpf_jit_entries entries;
 	uint8_t *code = NULL;
 	size_t n = 0;
 	int rc = -ENOMEM;
 
-	if (text == NULL)
+	if (target == NULL)
+		return -ENOTSUP;
+	if ((text = calloc(1, sizeof(*text))) == NULL)
 		return -ENOMEM;
 	aux->jit = text;
 	text->starts = calloc((size_t)prog->n_insns + 1, sizeof(*text->starts));
 	if (text->starts != NULL)
-		rc = translate(prog, &code, &n, &entries, text->starts);
+		rc = ebpf_jit_translate(target, prog, &code, &n, &entries, text->starts);
 	if (rc == 0)
-		rc = ebpf_jit_text_new(text, code, n, pad_of(aux));
+		rc = ebpf_jit_text_new(text, code, n, pad_of(aux, target->align));
 	free(code);
 	if (rc < 0) {
 		ebpf_jit_free(aux);

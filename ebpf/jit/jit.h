@@ -3,21 +3,27 @@
  * Machine code for programs that run without tests: those that were verified,
  * and our own.
  *
- * A back end is one function.  Each is built for every machine, so that none
- * rots, and used where it is for the machine.  What it makes keeps what C
- * functions keep; where it has registers is its own matter, but for its inner
- * entry, which takes R1-R5 where C functions have their first five arguments.
+ * A back end is a struct jit_target, see ebpf/jit/pass.h.  Each is built for
+ * every machine, so that none rots, and used where it is for the machine.  What
+ * it makes keeps what C functions keep; where it has registers is its own
+ * matter, but for its inner entry, which takes R1-R5 where C functions have
+ * their first five arguments and gives R0 as they do.
  */
 #ifndef BPFSIFT_EBPF_JIT_JIT_H
 #define BPFSIFT_EBPF_JIT_JIT_H
 
 #include "ebpf/prog.h"
 
-/* Whether there is a back end for this machine. */
+/* The back ends. */
+extern const struct jit_target ebpf_jit_x86_64;
+
+/* Whether there is one for this machine, and which. */
 #if defined(__x86_64__)
 #define EBPF_HAS_JIT 1
+#define EBPF_JIT_TARGET (&ebpf_jit_x86_64)
 #else
 #define EBPF_HAS_JIT 0
+#define EBPF_JIT_TARGET NULL
 #endif
 
 /* What runs that may go on to another program know of themselves. */
@@ -38,13 +44,15 @@ struct ebpf_jit_entries {
 };
 
 /*
- * Translate what runs of a trusted program into code, n bytes, that may lie
- * anywhere.  The caller frees code.  starts: one for each slot, and one more,
- * which receive where its code begins and where the last one's ends.
+ * Translate what runs of a trusted program into code of a machine, n bytes, that
+ * may lie anywhere that the machine aligns its code to.  The caller frees code.
+ * starts: one for each slot, and one more, which receive where its code begins
+ * and where the last one's ends.
  * 0; -ENOMEM; -E2BIG: more than a jump reaches.
  */
-int ebpf_jit_x86_64(const struct ebpf_prog *prog, uint8_t **code, size_t *n,
-		    struct ebpf_jit_entries *entries, uint32_t *starts);
+int ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog,
+		       uint8_t **code, size_t *n, struct ebpf_jit_entries *entries,
+		       uint32_t *starts);
 
 /*
  * Make machine code for a trusted program, whose pages can still be written,

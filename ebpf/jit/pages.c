@@ -10,6 +10,8 @@
 
 #include "ebpf/jit/jit.h"
 
+#include "ebpf/jit/pass.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,7 +23,6 @@
 #define GROUP_SIZE ((size_t)64 * 1024)
 #define ALIGN 32
 #define GUARD 32                /* breakpoints between programs, at least */
-#define BREAKPOINT 0xcc
 
 struct jit_group {
 	int fd;                 /* -1: pages of one program */
@@ -105,6 +106,16 @@ round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
+/* Breakpoints, at an address that such instructions may have. */
+static void
+fill(uint8_t *p, size_t n)
+{
+	const struct jit_target *target = EBPF_JIT_TARGET;
+
+	for (size_t i = 0; target != NULL && i < n; i++)
+		p[i] = target->breakpoint[i % 4];
+}
+
 /* Write code, or breakpoints where it is NULL, through a mapping that does not outlast it. */
 static int
 file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n)
@@ -118,7 +129,7 @@ file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n)
 	if (code != NULL)
 		memcpy(p + (at - start), code, n);
 	else
-		memset(p + (at - start), BREAKPOINT, n);
+		fill(p + (at - start), n);
 	munmap(p, at + n - start);
 	return 0;
 }
@@ -156,7 +167,7 @@ sealed_new(const uint8_t *code, size_t n, size_t at)
 	g->exec = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (g->exec == MAP_FAILED)
 		goto fail;
-	memset(g->exec, BREAKPOINT, g->size);
+	fill(g->exec, g->size);
 	memcpy(g->exec + at, code, n);
 	if (mprotect(g->exec, g->size, PROT_READ | PROT_EXEC) == 0)
 		return g;

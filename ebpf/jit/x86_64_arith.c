@@ -17,7 +17,7 @@ divide_by_r11(struct jit *j, bool wide, bool is_signed, bool is_mod, unsigned ds
 		x86_mov(&j->b, true, RAX, dst);
 	if (is_signed) {
 		x86_rex(&j->b, wide, 0, 0, false);
-		x86_byte(&j->b, 0x99);  /* cdq, cqo */
+		jit_byte(&j->b, 0x99);  /* cdq, cqo */
 	} else {
 		x86_rr(&j->b, false, 0x33, RDX, RDX);
 	}
@@ -101,7 +101,7 @@ divide_by_product(struct jit *j, bool is_mod, unsigned dst, uint32_t k)
 	x86_unary(&j->b, true, UNARY_MUL, R11);
 	if (is_mod) {
 		x86_rr(&j->b, false, 0x69, R11, RDX);
-		x86_le(&j->b, k, 4);
+		jit_le(&j->b, k, 4);
 	} else {
 		x86_mov(&j->b, false, R11, RDX);
 	}
@@ -118,7 +118,7 @@ static bool
 divide_by_constant(struct jit *j, const struct ebpf_insn *insn, bool wide, bool is_mod)
 {
 	uint32_t k = (uint32_t)insn->imm;
-	unsigned dst = reg_of(j, insn->dst_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg);
 
 	if ((insn->code & 0x08) == EBPF_X || insn->off == 1 || k == 0 || (wide && insn->imm < 0))
 		return false;
@@ -135,12 +135,12 @@ static void
 divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
 	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
-	unsigned dst = reg_of(j, insn->dst_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg);
 
 	if (divide_by_constant(j, insn, wide, is_mod))
 		return;
 	if ((insn->code & 0x08) == EBPF_X)
-		x86_mov(&j->b, true, R11, reg_of(j, insn->src_reg));
+		x86_mov(&j->b, true, R11, jit_reg(j, insn->src_reg));
 	else
 		x86_mov_imm(&j->b, R11, (uint64_t)(int64_t)insn->imm);
 	divide_by_any(j, wide, insn->off == 1, is_mod, dst);
@@ -151,7 +151,7 @@ shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
 	uint8_t op = insn->code & 0xf0;
 	enum x86_shift how = op == EBPF_LSH ? SHIFT_SHL : op == EBPF_RSH ? SHIFT_SHR : SHIFT_SAR;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg), src = jit_reg(j, insn->src_reg);
 
 	if ((insn->code & 0x08) != EBPF_X) {
 		unsigned n = (unsigned)insn->imm & (wide ? 63 : 31);
@@ -180,13 +180,13 @@ shift(struct jit *j, const struct ebpf_insn *insn, bool wide)
 static void
 multiply(struct jit *j, const struct ebpf_insn *insn, bool wide)
 {
-	unsigned dst = reg_of(j, insn->dst_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg);
 
 	if ((insn->code & 0x08) == EBPF_X) {
-		x86_0f_rr(&j->b, wide, 0xaf, dst, reg_of(j, insn->src_reg), false);
+		x86_0f_rr(&j->b, wide, 0xaf, dst, jit_reg(j, insn->src_reg), false);
 	} else {
 		x86_rr(&j->b, wide, x86_is_8(insn->imm) ? 0x6b : 0x69, dst, dst);
-		x86_le(&j->b, (uint32_t)insn->imm, x86_is_8(insn->imm) ? 1 : 4);
+		jit_le(&j->b, (uint32_t)insn->imm, x86_is_8(insn->imm) ? 1 : 4);
 	}
 }
 
@@ -199,7 +199,7 @@ void
 x86_jit_alu(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg), src = jit_reg(j, insn->src_reg);
 	bool is_x = (insn->code & 0x08) == EBPF_X;
 
 	switch (insn->code & 0xf0) {
@@ -236,7 +236,7 @@ void
 x86_jit_movsx(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = EBPF_CLASS(insn->code) == EBPF_ALU64;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg), src = jit_reg(j, insn->src_reg);
 
 	if (insn->off == 32)
 		x86_rr(&j->b, true, 0x63, dst, src);
@@ -248,14 +248,14 @@ static void
 swap_bytes(struct jit *j, unsigned dst, int32_t bits)
 {
 	if (bits == 16) {
-		x86_byte(&j->b, 0x66);
+		jit_byte(&j->b, 0x66);
 		x86_shift_imm(&j->b, false, SHIFT_ROR, dst, 8);
 		x86_0f_rr(&j->b, false, 0xb7, dst, dst, false);
 		return;
 	}
 	x86_rex(&j->b, bits == 64, 0, dst, false);
-	x86_byte(&j->b, 0x0f);
-	x86_byte(&j->b, 0xc8 | (dst & 7));
+	jit_byte(&j->b, 0x0f);
+	jit_byte(&j->b, 0xc8 | (dst & 7));
 }
 
 /* On this machine little-endian is no change but for the width. */
@@ -263,7 +263,7 @@ void
 x86_jit_end(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool swaps = EBPF_CLASS(insn->code) == EBPF_ALU64 || (insn->code & 0x08) != 0;
-	unsigned dst = reg_of(j, insn->dst_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg);
 
 	if (swaps)
 		swap_bytes(j, dst, insn->imm);

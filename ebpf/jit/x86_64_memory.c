@@ -7,7 +7,7 @@
 void
 x86_jit_load(struct jit *j, const struct ebpf_insn *insn)
 {
-	unsigned dst = reg_of(j, insn->dst_reg), base = reg_of(j, insn->src_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg), base = jit_reg(j, insn->src_reg);
 	bool is_signed = (insn->code & 0xe0) == EBPF_MEMSX;
 	int32_t off = insn->off;
 
@@ -30,18 +30,18 @@ x86_jit_load(struct jit *j, const struct ebpf_insn *insn)
 void
 x86_jit_store(struct jit *j, const struct ebpf_insn *insn)
 {
-	unsigned base = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
+	unsigned base = jit_reg(j, insn->dst_reg), src = jit_reg(j, insn->src_reg);
 	uint8_t size = insn->code & 0x18;
 	int32_t off = insn->off;
 
 	if (size == EBPF_B) {
 		x86_rex(&j->b, false, src, base, src >= RSP);
-		x86_byte(&j->b, 0x88);
+		jit_byte(&j->b, 0x88);
 		x86_mem(&j->b, src, base, off);
 		return;
 	}
 	if (size == EBPF_H)
-		x86_byte(&j->b, 0x66);
+		jit_byte(&j->b, 0x66);
 	x86_rm(&j->b, size == EBPF_DW, 0x89, src, base, off);
 }
 
@@ -52,10 +52,10 @@ x86_jit_store_imm(struct jit *j, const struct ebpf_insn *insn)
 	uint8_t size = insn->code & 0x18;
 
 	if (size == EBPF_H)
-		x86_byte(&j->b, 0x66);
-	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, reg_of(j, insn->dst_reg),
+		jit_byte(&j->b, 0x66);
+	x86_rm(&j->b, size == EBPF_DW, size == EBPF_B ? 0xc6 : 0xc7, 0, jit_reg(j, insn->dst_reg),
 	       insn->off);
-	x86_le(&j->b, (uint32_t)insn->imm, widths[size >> 3]);
+	jit_le(&j->b, (uint32_t)insn->imm, widths[size >> 3]);
 }
 
 /* The machine's operation for an atomic one. */
@@ -77,17 +77,17 @@ op_of(int32_t imm)
 static void
 locked(struct jit *j)
 {
-	x86_byte(&j->b, 0xf0);
+	jit_byte(&j->b, 0xf0);
 }
 
 /* or, and, xor that return what was there: tried until nobody came between. */
 static void
 fetch_by_trying(struct jit *j, const struct ebpf_insn *insn, bool wide, enum x86_alu op)
 {
-	unsigned src = reg_of(j, insn->src_reg), operand = src == RAX ? R11 : src;
+	unsigned src = jit_reg(j, insn->src_reg), operand = src == RAX ? R11 : src;
 	size_t again, from;
 
-	x86_rm(&j->b, true, 0x8d, R9, reg_of(j, insn->dst_reg), insn->off);
+	x86_rm(&j->b, true, 0x8d, R9, jit_reg(j, insn->dst_reg), insn->off);
 	x86_mov(&j->b, true, R11, RAX);
 	x86_push(&j->b, R12);
 	x86_rm(&j->b, wide, 0x8b, RAX, R9, 0);
@@ -109,7 +109,7 @@ void
 x86_jit_atomic(struct jit *j, const struct ebpf_insn *insn)
 {
 	bool wide = (insn->code & 0x18) == EBPF_DW;
-	unsigned dst = reg_of(j, insn->dst_reg), src = reg_of(j, insn->src_reg);
+	unsigned dst = jit_reg(j, insn->dst_reg), src = jit_reg(j, insn->src_reg);
 
 	switch (insn->imm) {
 	case EBPF_ADD:

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The passes over a program that each back end makes, and what it asks of the program. */
+#include "config.h"
+
+#include "ebpf/jit/pass.h"
+
+#include "ebpf/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what functions are like ---- */
+
+static void
+look_at_helper(struct jit *j, const struct ebpf_helper *h)
+{
+	j->calls_helpers = true;
+	j->has_run |= h->fn == NULL;
+	for (unsigned i = 0; i < 5; i++)
+		j->zeroes_args |= h->args[i] == EBPF_ARG_ANYTHING;
+}
+
+static void
+look_at(struct jit *j, struct jit_func *f)
+{
+	for (uint32_t pc = f->start; pc < f->end; pc++) {
+		const struct ebpf_insn *insn = &j->insns[pc];
+		int row = ebpf_op_of(insn);
+
+		f->written |= 1u << insn->dst_reg;
+		f->named |= 1u << insn->dst_reg |
+			    (row != EBPF_OP_CALL_LOCAL ? 1u << insn->src_reg : 0);
+		f->has_calls |= row == EBPF_OP_CALL || row == EBPF_OP_CALL_LOCAL;
+		f->has_may_goto |= row == EBPF_OP_MAY_GOTO;
+		if (row == EBPF_OP_CALL)
+			look_at_helper(j, jit_helper(j, insn));
+		pc += ebpf_code_is_wide(insn->code);
+	}
+}
+
+static int
+find_functions(struct jit *j)
+{
+	bool *starts = calloc(j->n_insns + 1, sizeof(*starts));
+
+	if (starts == NULL)
+		return -ENOMEM;
+	starts[0] = true;
+	for (uint32_t pc = 0; pc < j->n_insns; pc++) {
+		if (ebpf_op_of(&j->insns[pc]) == EBPF_OP_CALL_LOCAL)
+			starts[(int64_t)pc + 1 + j->insns[pc].imm] = true;
+		pc += ebpf_code_is_wide(j->insns[pc].code);
+	}
+	for (uint32_t pc = 0; pc < j->n_insns; pc++)
+		j->n_funcs += starts[pc];
+	j->funcs = calloc(j->n_funcs, sizeof(*j->funcs));
+	if (j->funcs != NULL) {
+		size_t f = 0;
+
+		for (uint32_t pc = 0; pc < j->n_insns; pc++) {
+			if (starts[pc])
+				j->funcs[f++].start = pc;
+		}
+		for (f = 0; f < j->n_funcs; f++) {
+			j->funcs[f].end = f + 1 < j->n_funcs ? j->funcs[f + 1].start : j->n_insns;
+			look_at(j, &j->funcs[f]);
+		}
+	}
+	free(starts);
+	return j->funcs != NULL ? 0 : -ENOMEM;
+}
+
+/* ---- what instructions mean here ---- */
+
+static uint32_t
+callee_start(const struct jit *j, const struct ebpf_insn *insn)
+{
+	return (uint32_t)((int64_t)j->pc + 1 + insn->imm);
+}
+
+const struct jit_func *
+jit_callee(const struct jit *j, const struct ebpf_insn *insn)
+{
+	uint32_t start = callee_start(j, insn);
+	size_t f = 0;
+
+	while (j->funcs[f].start != start)
+		f++;
+	return &j->funcs[f];
+}
+
+const struct ebpf_global *
+jit_replaced(const struct jit *j, const struct ebpf_insn *insn)
+{
+	int16_t index = ebpf_prog_global_index(j->prog->aux, callee_start(j, insn));
+
+	return index != 0 ? &j->prog->aux->extension.globals[index - 1] : NULL;
+}
+
+/* Whether slots from pc on are "r0 = value; exit". */
+static bool
+returns_constant(const struct jit *j, int64_t pc, uint64_t *value)
+{
+	const struct ebpf_insn *insn = &j->insns[pc];
+	int row;
+
+	if (pc + 1 >= j->func->end || insn->dst_reg != EBPF_R0 ||
+	    ebpf_op_of(&insn[1]) != EBPF_OP_EXIT)
+		return false;
+	row = ebpf_op_of(insn);
+	*value = row == EBPF_OP_MOV32_K ? (uint32_t)insn->imm : (uint64_t)(int64_t)insn->imm;
+	return row == EBPF_OP_MOV32_K || row == EBPF_OP_MOV64_K;
+}
+
+bool
+jit_selects(const struct jit *j, const struct ebpf_insn *insn, uint64_t *taken,
+	    uint64_t *otherwise)
+{
+	return returns_constant(j, (int64_t)j->pc + 1 + insn->off, taken) &&
+	       returns_constant(j, (int64_t)j->pc + 1, otherwise);
+}
+
+uint64_t
+jit_wide_value(const struct jit *j, const struct ebpf_insn *insn)
+{
+	enum ebpf_op row = (enum ebpf_op)ebpf_op_of(insn);
+
+	return ebpf_link_value(&j->prog->aux->link, insn, row, j->pc, j->prog->code);
+}
+
+/* ---- one pass ---- */
+
+static void
+translate_body(struct jit *j)
+{
+	for (j->pc = j->func->start; j->pc < j->func->end; j->pc++) {
+		const struct ebpf_insn *insn = &j->insns[j->pc];
+
+		j->copy->now[j->pc] = (uint32_t)j->b.n;
+		j->target->forms[ebpf_ops[ebpf_op_of(insn)].form](j, insn);
+		if (ebpf_code_is_wide(insn->code))
+			j->copy->now[++j->pc] = (uint32_t)j->b.n;
+	}
+	j->copy->now[j->func->end] = (uint32_t)j->b.n;
+}
+
+static void
+emit_functions(struct jit *j)
+{
+	j->copy = &j->all;
+	j->in_many = false;
+	for (size_t f = 0; f < j->n_funcs; f++) {
+		j->func = &j->funcs[f];
+		j->funcs[f].entry = (uint32_t)j->b.n;
+		j->target->enter(j);
+		translate_body(j);
+	}
+}
+
+/* The first function again, in a loop over contexts: no packet is called for. */
+static void
+emit_many(struct jit *j)
+{
+	j->func = &j->funcs[0];
+	j->copy = &j->many;
+	j->in_many = true;
+	j->target->begin_many(j);
+	translate_body(j);
+	j->target->end_many(j);
+}
+
+/* This pass is the one before now; whether they agree. */
+static bool
+turn_over(struct jit_copy *c, size_t n)
+{
+	bool agree = memcmp(c->prev, c->now, n * sizeof(*c->now)) == 0;
+	uint32_t *prev = c->prev;
+
+	c->prev = c->now;
+	c->now = prev;
+	return agree;
+}
+
+/* The whole once, into bytes or counted; whether all is where the pass before had it. */
+static bool
+pass(struct jit *j, uint8_t *bytes, struct ebpf_jit_entries *entries)
+{
+	uint32_t next_turn = j->turns.next;
+	bool agree;
+
+	j->b = (struct jit_buf){ .bytes = bytes };
+	entries->run = 0;
+	j->target->emit_run(j);
+	emit_functions(j);
+	entries->inner = j->b.n;
+	j->target->emit_inner(j);
+	while (j->b.n % 16 != 0)
+		jit_byte(&j->b, j->target->breakpoint[j->b.n % 4]);
+	entries->many = j->b.n;
+	agree = turn_over(&j->all, (size_t)j->n_insns + 1);
+	if (!j->has_many)
+		return agree;
+	emit_many(j);
+	return turn_over(&j->many, (size_t)j->funcs[0].end + 1) && agree &&
+	       next_turn == j->turns.next;
+}
+
+/* ---- the whole ---- */
+
+/* More bytes than any instruction takes: jumps are long at first. */
+#define FAR 256
+
+static int
+make_room(struct jit *j)
+{
+	size_t n = (size_t)j->n_insns + 1;
+	uint32_t *all = calloc(4 * n, sizeof(*all));
+
+	if (all == NULL)
+		return -ENOMEM;
+	j->all = (struct jit_copy){ .prev = all, .now = all + n };
+	j->many = (struct jit_copy){ .prev = all + 2 * n, .now = all + 3 * n };
+	for (size_t pc = 0; pc < n; pc++)
+		j->all.prev[pc] = j->many.prev[pc] = (uint32_t)pc * FAR;
+	j->turns.next = (uint32_t)n * FAR;
+	return 0;
+}
+
+static int
+emit(struct jit *j, uint8_t **code, size_t *n, struct ebpf_jit_entries *entries)
+{
+	while (!pass(j, NULL, entries))
+		;
+	if (j->b.n > j->target->reach)
+		return -E2BIG;
+	*n = j->b.n;
+	*code = malloc(*n);
+	if (*code == NULL)
+		return -ENOMEM;
+	pass(j, *code, entries);
+	return 0;
+}
+
+int
+ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog, uint8_t **code,
+		   size_t *n, struct ebpf_jit_entries *entries, uint32_t *starts)
+{
+	struct jit j = { .prog = prog, .target = target, .insns = ebpf_prog_running(prog),
+			 .n_insns = prog->n_insns,
+			 .has_run = prog->aux->extension.n_globals > 0 };
+	int rc;
+
+	if ((rc = find_functions(&j)) < 0)
+		return rc;
+	target->plan(&j);
+	if ((rc = make_room(&j)) == 0) {
+		uint32_t *all = j.all.prev;
+
+		rc = emit(&j, code, n, entries);
+		/* the last pass is the one before the next that there is not */
+		memcpy(starts, j.all.prev, ((size_t)j.n_insns + 1) * sizeof(*starts));
+		free(all);
+	}
+	free(j.funcs);
+	return rc;
+}
