@@ -21,6 +21,23 @@ look_at_helper(struct jit *j, const struct ebpf_helper *h)
 		j->zeroes_args |= h->args[i] == EBPF_ARG_ANYTHING;
 }
 
+/* Registers that an instruction changes, or at least those. */
+static uint32_t
+written_by(const struct ebpf_insn *insn, enum ebpf_form form)
+{
+	uint32_t dst = 1u << insn->dst_reg;
+
+	switch (form) {
+	case EBPF_FORM_FETCH:
+	case EBPF_FORM_XCHG:
+		return dst | 1u << insn->src_reg;
+	case EBPF_FORM_CMPXCHG:
+		return dst | 1u << EBPF_R0;
+	default:
+		return dst;
+	}
+}
+
 static void
 look_at(struct jit *j, struct jit_func *f)
 {
@@ -28,7 +45,7 @@ look_at(struct jit *j, struct jit_func *f)
 		const struct ebpf_insn *insn = &j->insns[pc];
 		int row = ebpf_op_of(insn);
 
-		f->written |= 1u << insn->dst_reg;
+		f->written |= written_by(insn, (enum ebpf_form)ebpf_ops[row].form);
 		f->named |= 1u << insn->dst_reg |
 			    (row != EBPF_OP_CALL_LOCAL ? 1u << insn->src_reg : 0);
 		f->has_calls |= row == EBPF_OP_CALL || row == EBPF_OP_CALL_LOCAL;

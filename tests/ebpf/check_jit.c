@@ -144,6 +144,35 @@ START_TEST(long_programs_have_their_jumps)
 }
 END_TEST
 
+/* ---- batches ---- */
+
+/* A turn finds its context, whatever the one before has done to R1. */
+START_TEST(turns_have_their_context_after_atomics_into_r1)
+{
+	static const int32_t ops[] = { EBPF_ADD | EBPF_FETCH, EBPF_OR | EBPF_FETCH,
+				       EBPF_AND | EBPF_FETCH, EBPF_XOR | EBPF_FETCH, EBPF_XCHG };
+	static const uint8_t ctxs[3][8] = { { 7 }, { 8 }, { 9 } };
+
+	for (size_t i = 0; i < N_ELEMS(ops); i++) {
+		const struct ebpf_insn insns[] = {
+			{ .code = EBPF_LDX | EBPF_MEM | EBPF_B, .src_reg = 1 },
+			{ .code = EBPF_ST | EBPF_MEM | EBPF_DW, .dst_reg = 10, .off = -8 },
+			{ .code = EBPF_STX | EBPF_ATOMIC | EBPF_DW, .dst_reg = 10, .src_reg = 1,
+			  .off = -8, .imm = ops[i] },
+			EXIT_,
+		};
+		struct ebpf_prog *prog = must_jit(insns, N_ELEMS(insns));
+		uint32_t results[3] = { 0 };
+
+		ck_assert(prog->many != NULL);
+		ebpf_prog_run_many(prog, ctxs, sizeof(ctxs[0]), 3, results);
+		for (unsigned k = 0; k < 3; k++)
+			ck_assert_uint_eq(results[k], 7 + k);
+		ebpf_prog_put(prog);
+	}
+}
+END_TEST
+
 /* ---- the memory ---- */
 
 /* Mappings of this process that can be written and executed, or are executed by that name. */
@@ -324,6 +353,7 @@ add_tests(TCase *tc)
 {
 	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
 	tcase_add_test(tc, long_programs_have_their_jumps);
+	tcase_add_test(tc, turns_have_their_context_after_atomics_into_r1);
 	tcase_add_test(tc, no_page_is_written_and_executed);
 	tcase_add_test(tc, breakpoints_lie_around_each_program);
 	tcase_add_test(tc, freed_code_is_overwritten);
