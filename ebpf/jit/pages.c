@@ -116,6 +116,25 @@ fill(uint8_t *p, size_t n)
 		p[i] = target->breakpoint[i % 4];
 }
 
+/* Whether programs may come to where others have been. */
+static bool
+may_reuse(void)
+{
+	const struct jit_target *target = EBPF_JIT_TARGET;
+
+	return target != NULL && target->is_coherent;
+}
+
+/*
+ * Let processors execute what has been written.  Another one may keep what it
+ * had from there, if there was something, until an event of its own.
+ */
+static void
+flush(uint8_t *exec, size_t n)
+{
+	__builtin___clear_cache((char *)exec, (char *)exec + n);
+}
+
 /* Write code, or breakpoints where it is NULL, through a mapping that does not outlast it. */
 static int
 file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n)
@@ -131,6 +150,7 @@ file_write(const struct jit_group *g, size_t at, const uint8_t *code, size_t n)
 	else
 		fill(p + (at - start), n);
 	munmap(p, at + n - start);
+	flush(g->exec + at, n);
 	return 0;
 }
 
@@ -169,8 +189,10 @@ sealed_new(const uint8_t *code, size_t n, size_t at)
 		goto fail;
 	fill(g->exec, g->size);
 	memcpy(g->exec + at, code, n);
-	if (mprotect(g->exec, g->size, PROT_READ | PROT_EXEC) == 0)
+	if (mprotect(g->exec, g->size, PROT_READ | PROT_EXEC) == 0) {
+		flush(g->exec, g->size);
 		return g;
+	}
 fail:
 	group_free(g);
 	return NULL;
@@ -249,7 +271,7 @@ ebpf_jit_text_free(struct ebpf_jit_text *text)
 		/* where that fails, code stays that nobody calls */
 		if (may_write(g))
 			file_write(g, (size_t)(text->code - g->exec), NULL, text->n);
-		if (g->n_live == 0)
+		if (g->n_live == 0 && may_reuse())
 			g->used = 0;    /* filled again from its start */
 	}
 	pthread_mutex_unlock(&jit_pages.lock);

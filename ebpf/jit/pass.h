@@ -82,6 +82,8 @@ struct jit_target {
 	size_t reach;           /* bytes that a jump and a call get over */
 	size_t align;           /* of instructions */
 	uint8_t breakpoint[4];  /* what lies where no code does, by offset */
+	/* Code may come to where other code was: no processor has still that. */
+	bool is_coherent;
 };
 
 static inline unsigned
