@@ -16,11 +16,15 @@
 
 /* The back ends. */
 extern const struct jit_target ebpf_jit_x86_64;
+extern const struct jit_target ebpf_jit_aarch64;
 
 /* Whether there is one for this machine, and which. */
 #if defined(__x86_64__)
 #define EBPF_HAS_JIT 1
 #define EBPF_JIT_TARGET (&ebpf_jit_x86_64)
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define EBPF_HAS_JIT 1
+#define EBPF_JIT_TARGET (&ebpf_jit_aarch64)
 #else
 #define EBPF_HAS_JIT 0
 #define EBPF_JIT_TARGET NULL

@@ -7,6 +7,7 @@
  */
 #include "ebpf/insn.h"
 #include "ebpf/jit/jit.h"
+#include "ebpf/jit/pass.h"
 #include "tests/support/random_prog.h"
 #include "tests/support/suite.h"
 
@@ -218,6 +219,12 @@ START_TEST(no_page_is_written_and_executed)
 }
 END_TEST
 
+static void
+is_breakpoint(const uint8_t *at)
+{
+	ck_assert_uint_eq(*at, EBPF_JIT_TARGET->breakpoint[(uintptr_t)at % 4]);
+}
+
 START_TEST(breakpoints_lie_around_each_program)
 {
 	struct ebpf_prog *a = must_jit(seven, 2), *b = must_jit(seven, 2);
@@ -226,10 +233,10 @@ START_TEST(breakpoints_lie_around_each_program)
 		const struct ebpf_jit_text *text = (i == 0 ? a : b)->aux->jit;
 
 		for (size_t at = 1; at <= 32; at++)
-			ck_assert_uint_eq(*(text->code - at), 0xcc);
+			is_breakpoint(text->code - at);
 		ck_assert_uint_eq((uintptr_t)text->code % 32, 0);
 	}
-	ck_assert_uint_eq(a->aux->jit->code[a->aux->jit->n], 0xcc);
+	is_breakpoint(&a->aux->jit->code[a->aux->jit->n]);
 	ebpf_prog_put(a);
 	ebpf_prog_put(b);
 }
@@ -243,7 +250,7 @@ START_TEST(freed_code_is_overwritten)
 
 	ebpf_prog_put(a);
 	for (size_t i = 0; i < n; i++)
-		ck_assert_uint_eq(code[i], 0xcc);
+		is_breakpoint(&code[i]);
 	ck_assert_uint_eq(ebpf_prog_run(b, 0, 0), 7);
 	ebpf_prog_put(b);
 }
