@@ -490,7 +490,8 @@ begin_turns(struct jit *j)
 	a64_madd(&j->b, true, j->turns.end, X3, X2, X1);
 	a64_mov(&j->b, true, j->turns.stride, X2);
 	a64_mov(&j->b, true, j->turns.result, X4);
-	a64_mov(&j->b, true, j->turns.ctx, X1);
+	if (j->turns.ctx != X1)
+		a64_mov(&j->b, true, j->turns.ctx, X1);
 }
 
 static void

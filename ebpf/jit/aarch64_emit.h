@@ -201,18 +201,18 @@ a64_mov_imm(struct jit_buf *b, unsigned dst, uint64_t v)
 	}
 	is_inverted = ones > zeros;
 	for (unsigned i = 0; i < n; i++) {
-		unsigned half = v >> 16 * i & 0xffff;
+		unsigned half = v >> 16 * i & 0xffff, filler = is_inverted ? 0xffff : 0;
 
-		if (half == (is_inverted ? 0xffff : 0) && !(is_first && i == n - 1))
+		if (half == filler)
 			continue;
-		if (!is_first)
-			a64_mov_wide(b, wide, 3, dst, half, i);
-		else if (is_inverted)
-			a64_mov_wide(b, wide, 0, dst, half ^ 0xffff, i);
+		if (is_first)
+			a64_mov_wide(b, wide, is_inverted ? 0 : 2, dst, half ^ filler, i);
 		else
-			a64_mov_wide(b, wide, 2, dst, half, i);
+			a64_mov_wide(b, wide, 3, dst, half, i);
 		is_first = false;
 	}
+	if (is_first)
+		a64_mov_wide(b, wide, is_inverted ? 0 : 2, dst, 0, 0);
 }
 
 /* A constant as additions have it: 12 bits, or the 12 above them. */

@@ -145,6 +145,90 @@ START_TEST(long_programs_have_their_jumps)
 }
 END_TEST
 
+/*
+ * Branches that get 32 KB, or 1 MB, or less on some machine: by a bit, by 0, by
+ * a comparison, over so many instructions of 4 bytes or of 36 there.
+ */
+static const struct {
+	uint8_t op;
+	int32_t imm;
+} far_branches[] = { { EBPF_JSET, 2 }, { EBPF_JNE, 0 }, { EBPF_JGT, 1 } };
+
+static const struct {
+	struct ebpf_insn body;
+	size_t n_min, n_max;
+} far_bodies[] = {
+	{ { .code = EBPF_ALU64 | EBPF_ADD | EBPF_X, .dst_reg = 2, .src_reg = 2 }, 8175, 8199 },
+	{ { .code = EBPF_STX | EBPF_ATOMIC | EBPF_DW, .dst_reg = 10, .src_reg = 2, .off = -8,
+	    .imm = EBPF_CMPXCHG }, 29118, 29136 },
+};
+
+/* R3 is the byte at R1, or from 3 down.  R0 tells which way it went. */
+static size_t
+far_program(struct ebpf_insn *insns, size_t n_body, struct ebpf_insn body, size_t branch,
+	    bool is_back)
+{
+	struct ebpf_insn jump = { .code = EBPF_JMP | far_branches[branch].op, .dst_reg = 3,
+				  .imm = far_branches[branch].imm };
+	size_t n = 0;
+
+	insns[n++] = (struct ebpf_insn)MOV_K(0, 0);
+	insns[n++] = (struct ebpf_insn)MOV_K(2, 77);
+	insns[n++] = (struct ebpf_insn){ .code = EBPF_ST | EBPF_MEM | EBPF_DW, .dst_reg = 10,
+					 .off = -8 };
+	if (is_back) {
+		insns[n++] = (struct ebpf_insn)MOV_K(3, 3);
+		insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .dst_reg = 3,
+						 .imm = -1 };
+	} else {
+		insns[n++] = (struct ebpf_insn){ .code = EBPF_LDX | EBPF_MEM | EBPF_B, .dst_reg = 3,
+						 .src_reg = 1 };
+		jump.off = (int16_t)(n_body + 1);
+		insns[n++] = jump;
+	}
+	for (size_t i = 0; i < n_body; i++)
+		insns[n++] = body;
+	insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 1 };
+	if (is_back) {
+		jump.off = (int16_t)(4 - (int)n - 1);
+		insns[n++] = jump;
+	}
+	insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 16 };
+	insns[n++] = (struct ebpf_insn)EXIT_;
+	return n;
+}
+
+static void
+compare_far(const struct ebpf_insn *insns, size_t n)
+{
+	struct ebpf_prog *jit = must_jit(insns, n);
+	struct ebpf_prog *interp = load(insns, n, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+	static const uint8_t mem[2] = { 0, 2 };         /* no branch is taken, each is */
+	uint32_t a[2], b[2];
+
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(ebpf_prog_run(jit, (uintptr_t)&mem[i], 1),
+				  ebpf_prog_run(interp, (uintptr_t)&mem[i], 1));
+	ebpf_prog_run_many(jit, mem, 1, 2, a);
+	ebpf_prog_run_many(interp, mem, 1, 2, b);
+	ck_assert_mem_eq(a, b, sizeof(a));
+	ebpf_prog_put(interp);
+	ebpf_prog_put(jit);
+}
+
+START_TEST(far_branches_lead_where_near_ones_do)
+{
+	size_t kind = (size_t)_i / 2, most = far_bodies[kind].n_max;
+	struct ebpf_insn *insns = calloc(most + 16, sizeof(*insns));
+
+	ck_assert_ptr_nonnull(insns);
+	for (size_t n = far_bodies[kind].n_min; n < most; n++)
+		compare_far(insns, far_program(insns, n, far_bodies[kind].body,
+					       n % N_ELEMS(far_branches), _i % 2));
+	free(insns);
+}
+END_TEST
+
 /* ---- batches ---- */
 
 /* A turn finds its context, whatever the one before has done to R1. */
@@ -360,6 +444,7 @@ add_tests(TCase *tc)
 {
 	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
 	tcase_add_test(tc, long_programs_have_their_jumps);
+	tcase_add_loop_test(tc, far_branches_lead_where_near_ones_do, 0, 2 * N_ELEMS(far_bodies));
 	tcase_add_test(tc, turns_have_their_context_after_atomics_into_r1);
 	tcase_add_test(tc, no_page_is_written_and_executed);
 	tcase_add_test(tc, breakpoints_lie_around_each_program);
