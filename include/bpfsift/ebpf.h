@@ -439,7 +439,7 @@ BPFSIFT_API int ebpf_prog_load(const struct ebpf_prog_type *type,
 			       const struct ebpf_insn *insns, size_t n_insns,
 			       struct ebpf_prog **out, struct ebpf_err *err);
 
-/** Whether a program may or must become machine code. */
+/** Whether a program may or must become machine code: of x86-64 or aarch64. */
 enum ebpf_jit {
 	EBPF_JIT_ON = 0,        /**< where there is a JIT for the machine, else interpreted */
 	EBPF_JIT_OFF = 1,

@@ -154,7 +154,7 @@ fi
 	check_same 'an unknown option: exit status' 1 "$($BPFSIFT --none 2>"$scratch/err"; echo $?)"
 	check 'an unknown option: usage on stderr' grep -q '^Usage: bpfsift ' "$scratch/err"
 }
-if [ "$(uname -m)" = x86_64 ]; then
+if has_jit; then
 	check '--dump-native shows machine code' sh -c \
 		"$BPFSIFT --dump-native -y EN10MB arp 2>/dev/null | grep -qE '^ +4: '"
 	(exec $BPFSIFT --perf-map -r "$in" -w - arp >/dev/null 2>&1) &
@@ -184,7 +184,7 @@ says "stdout: 22:13:20.000000000 02:00:5e:10:00:0a > ff:ff:ff:ff:ff:ff protocol 
 $reading
 status: 0" -r "$in" -c 1 --nano arp
 run_by='the interpreter'
-[ "$(uname -m)" != x86_64 ] || run_by='machine code'
+! has_jit || run_by='machine code'
 says "stdout: 2 packets
 $reading
 stderr:   filter            arp

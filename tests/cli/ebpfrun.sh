@@ -44,7 +44,7 @@ gives 3 "$r0_is_r2" '0a 0b 0c'
 gives a "$first_byte" --mem 0a0b
 gives a "$first_byte" --mem 0a0b --no-verify
 gives a "$first_byte" --mem 0a0b --engine=interp
-if [ "$(uname -m)" = x86_64 ]; then
+if has_jit; then
 	gives a "$first_byte" --mem 0a0b --engine=jit
 	gives ffffffffffffffff "$minus_one" --engine=jit --blind
 	printf '%s' "$minus_one" | "$tool" --dump-native >"$scratch/out" 2>"$scratch/err"

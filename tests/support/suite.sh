@@ -42,6 +42,15 @@ skip()
 	printf 'SKIPPED: %s\n' "$1"
 }
 
+# has_jit: programs become machine code on this machine.
+has_jit()
+{
+	case $(uname -m) in
+	x86_64 | aarch64) ;;
+	*) return 1 ;;
+	esac
+}
+
 # check WHAT COMMAND...: the command succeeds; its output is shown if not.
 check()
 {
