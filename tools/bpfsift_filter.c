@@ -10,6 +10,7 @@
 
 #include "tools/bpfsift_say.h"
 #include "tools/native.h"
+#include "tools/native_gdb.h"
 
 static int
 join_arguments(char **arguments, char **joined, struct ebpf_err *err)
@@ -122,6 +123,20 @@ bpfsift_filters_compile(const struct bpfsift_filters *filters, const struct bpfs
 				 kind->expr_flags | flags, insns, n_insns, err);
 }
 
+/* To those who look at the process from outside, as far as they were announced. */
+static int
+name_code(const struct bpfsift_options *options, const struct ebpf_prog *prog,
+	  struct ebpf_err *err)
+{
+	int rc = 0;
+
+	if (options->perf_map)
+		rc = native_perf_map(prog, "bpfsift_filter", err);
+	if (rc == 0 && options->gdb)
+		rc = native_gdb(prog, "bpfsift_filter", err);
+	return rc;
+}
+
 static int
 make_filter(const struct bpfsift_options *options, struct bpfsift_filter *f, struct ebpf_err *err)
 {
@@ -134,9 +149,7 @@ make_filter(const struct bpfsift_options *options, struct bpfsift_filter *f, str
 		return rc;
 	rc = sift_filter_new(prog, &opts, &f->filter, err);
 	cbpf_prog_free(prog);
-	if (rc < 0 || !options->perf_map)
-		return rc;
-	return native_perf_map(sift_filter_ebpf(f->filter), "bpfsift_filter", err);
+	return rc < 0 ? rc : name_code(options, sift_filter_ebpf(f->filter), err);
 }
 
 int

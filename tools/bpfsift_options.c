@@ -21,7 +21,7 @@ const char bpfsift_usage[] =
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
-	"\t\t[--dump-native] [--perf-map] [--stats] [--version] [expression]\n";
+	"\t\t[--dump-native] [--gdb] [--perf-map] [--stats] [--version] [expression]\n";
 
 enum {
 	OPTION_VERSION = 256,
@@ -31,6 +31,7 @@ enum {
 	OPTION_COUNT,
 	OPTION_STATS,
 	OPTION_DUMP_NATIVE,
+	OPTION_GDB,
 	OPTION_PERF_MAP,
 	OPTION_ENGINE,
 	OPTION_READER,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
 	{ "follow", no_argument, NULL, OPTION_FOLLOW },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
+	{ "gdb", no_argument, NULL, OPTION_GDB },
 	{ "help", no_argument, NULL, 'h' },
 	{ "interface", required_argument, NULL, 'i' },
 	{ "linktype", required_argument, NULL, 'y' },
@@ -307,6 +309,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return 0;
 	case OPTION_DUMP_NATIVE:
 		options->dump_native = true;
+		return 0;
+	case OPTION_GDB:
+		options->gdb = true;
 		return 0;
 	case OPTION_PERF_MAP:
 		options->perf_map = true;

@@ -48,6 +48,7 @@ struct bpfsift_options {
 	bool count;         /* --count */
 	bool stats;         /* --stats */
 	bool dump_native;   /* --dump-native */
+	bool gdb;           /* --gdb */
 	bool perf_map;      /* --perf-map */
 	bool has_precision; /* --micro, --nano, --time-stamp-precision */
 	enum sift_precision precision;

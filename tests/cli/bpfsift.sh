@@ -163,6 +163,16 @@ if has_jit; then
 	check '--perf-map names the filter' grep -qE '^[0-9a-f]+ [0-9a-f]+ bpfsift_filter$' \
 		"/tmp/perf-$pid.map"
 	rm -f "/tmp/perf-$pid.map"
+	# Where a debugger may debug, and is not the one of another machine.
+	if gdb -nx -batch -ex run --args true >"$scratch/gdb" 2>&1 &&
+		grep -q 'exited normally' "$scratch/gdb"; then
+		gdb -nx -batch -ex 'catch syscall exit_group' -ex run \
+			-ex 'info symbol bpfsift_filter' \
+			--args $BPFSIFT --gdb -r "$in" -w "$scratch/gdb.pcap" arp >"$scratch/gdb" 2>&1
+		check '--gdb names the filter' grep -qE '^bpfsift_filter in section \.text' "$scratch/gdb"
+	else
+		skip 'no gdb that debugs'
+	fi
 fi
 says 'stderr: this build has no engine kernel
 status: 1' --engine kernel -r "$in"
