@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -106,6 +109,20 @@ round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
+/*
+ * To be read and executed; where the processor has that, indirect branches
+ * arrive at landing pads only.
+ */
+static int
+protection(void)
+{
+#if defined(PROT_BTI) && defined(HWCAP2_BTI)
+	if (getauxval(AT_HWCAP2) & HWCAP2_BTI)
+		return PROT_READ | PROT_EXEC | PROT_BTI;
+#endif
+	return PROT_READ | PROT_EXEC;
+}
+
 /* Breakpoints, at an address that such instructions may have. */
 static void
 fill(uint8_t *p, size_t n)
@@ -165,7 +182,7 @@ group_new(size_t size)
 	g->exec = MAP_FAILED;
 	g->fd = memfd_create("bpfsift-jit", MFD_CLOEXEC);
 	if (g->fd >= 0 && ftruncate(g->fd, (off_t)size) == 0)
-		g->exec = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, g->fd, 0);
+		g->exec = mmap(NULL, size, protection(), MAP_SHARED, g->fd, 0);
 	g->n_forks = jit_pages.n_forks;
 	if (g->exec == MAP_FAILED || file_write(g, 0, NULL, size) < 0) {
 		group_free(g);
@@ -189,7 +206,7 @@ sealed_new(const uint8_t *code, size_t n, size_t at)
 		goto fail;
 	fill(g->exec, g->size);
 	memcpy(g->exec + at, code, n);
-	if (mprotect(g->exec, g->size, PROT_READ | PROT_EXEC) == 0) {
+	if (mprotect(g->exec, g->size, protection()) == 0) {
 		flush(g->exec, g->size);
 		return g;
 	}
