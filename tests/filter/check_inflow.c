@@ -139,7 +139,7 @@ static const size_t sizes[] = { 0,      1,      2,      100,    4095,    65536, 
 START_TEST(reads_what_was_compressed)
 {
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0xf10), n_more = suite_scaled(100);
+	uint64_t rng = suite_seed(0xf10), n_more = suite_scaled(40);
 
 	if (codec != SIFT_CODEC_NONE && !has_codec(codec))
 		return;
@@ -188,7 +188,7 @@ add_filler(struct bytes *file, enum sift_codec codec, bool is_last, uint64_t *rn
 START_TEST(reads_frames_that_follow_each_other)
 {
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0xf11), n_files = suite_scaled(200);
+	uint64_t rng = suite_seed(0xf11), n_files = suite_scaled(80);
 
 	if (!has_codec(codec))
 		return;
@@ -272,7 +272,7 @@ END_TEST
 START_TEST(a_file_cut_anywhere_reads_as_far_as_it_goes)
 {
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0xf13), n_cuts = suite_scaled(400);
+	uint64_t rng = suite_seed(0xf13), n_cuts = suite_scaled(150);
 	struct bytes content = { NULL }, file = { NULL };
 
 	if (!has_codec(codec))
@@ -303,7 +303,7 @@ END_TEST
 START_TEST(a_wrong_bit_is_found_or_does_not_matter)
 {
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0xf14), n_flips = suite_scaled(1000), n_found = 0;
+	uint64_t rng = suite_seed(0xf14), n_flips = suite_scaled(400), n_found = 0;
 
 	if (!has_codec(codec))
 		return;
@@ -562,7 +562,7 @@ read_within(const uint8_t *p, size_t n, uint64_t memlimit, unsigned n_threads)
 START_TEST(zstd_frames_are_read_side_by_side)
 {
 #ifdef HAVE_ZSTD
-	uint64_t rng = suite_seed(0xf1b), n_files = suite_scaled(500), n_failed = 0;
+	uint64_t rng = suite_seed(0xf1b), n_files = suite_scaled(200), n_failed = 0;
 
 	for (uint64_t i = 0; i < n_files; i++) {
 		struct bytes content = { NULL }, file = { NULL };
@@ -756,7 +756,7 @@ END_TEST
 START_TEST(is_freed_while_it_waits)
 {
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0xf1a), n_times = suite_scaled(300);
+	uint64_t rng = suite_seed(0xf1a), n_times = suite_scaled(100);
 	struct bytes content = { NULL }, file = { NULL };
 	struct sift_inflow_opts opts = { .name = "x" };
 	struct sift_inflow *flow;

@@ -119,7 +119,7 @@ START_TEST(reads_as_what_was_given)
 {
 	static const size_t sizes[] = { 0, 1, 65536, 262144, 262145, 3000000 };
 	enum sift_codec codec = (enum sift_codec)_i;
-	uint64_t rng = suite_seed(0x0f1), n_more = suite_scaled(100);
+	uint64_t rng = suite_seed(0x0f1), n_more = suite_scaled(40);
 	char command[32];
 	bool has_reader;
 
