@@ -7,6 +7,9 @@
  * read(2) by as many threads, and cp, one after the other in each of the rounds.
  * Medians are printed, and ratios to tcpdump's and the loop's.  What bpfsift writes
  * is compared with what tcpdump writes, byte by byte, before anything is timed.
+ *
+ * Then the same capture compressed, beside what decompresses it into /dev/null; and
+ * sixteen of it through a pipe, for the memory that takes.
  */
 #include "config.h"
 
@@ -34,22 +37,25 @@ enum { FILE_HEADER = 24, RECORD_HEADER = 16, BLOCK = 128 << 10 };
 static const struct {
 	const char *percent, *expression;
 } filters[] = {
-	{ "0", "udp port 9" },
-	{ "5", "tcp port 22" },
-	{ "50", "ip and tcp or ip6 and not udp" },
-	{ "100", "ether[0] & 1 = 0" },
+	{ "0 %", "udp port 9" },
+	{ "5 %", "tcp port 22" },
+	{ "50 %", "ip and tcp or ip6 and not udp" },
+	{ "100 %", "ether[0] & 1 = 0" },
 };
 
-enum kind { TCPDUMP, BPFSIFT, LOOP, CP };
+enum kind { TCPDUMP, BPFSIFT, LOOP, CP, UNPACK };
+enum { N_PIPED = 16 };
 
 struct figure {
 	double wall, user, sys; /* seconds */
+	double rss;             /* megabytes at most */
 };
 
 struct runner {
 	enum kind kind;
 	unsigned threads;
-	char name[32], out[512];
+	char name[32], in[512], out[512];
+	const char *unpacker;
 	struct figure figures[ROUNDS];
 };
 
@@ -89,6 +95,23 @@ write_all(FILE *to, const void *bytes, size_t n, const char *path)
 		die("%s: %s", path, strerror(errno));
 }
 
+/* Half of the packets have contents that no compressor makes much of. */
+static void
+fill(struct packets *packets)
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < packets->n; i += 2) {
+		/* the views are of these bytes, which are the caller's */
+		uint8_t *p = packets->bytes + (packets->views[i].data - packets->bytes);
+
+		for (size_t k = 96; k < packets->views[i].caplen; k++) {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			p[k] = (uint8_t)(state >> 56);
+		}
+	}
+}
+
 /* The same packets again and again, a microsecond apart. */
 static void
 make_capture(struct bench *b, uint64_t n_bytes)
@@ -100,6 +123,7 @@ make_capture(struct bench *b, uint64_t n_bytes)
 
 	if (to == NULL || packets_make(&packets, N_PACKETS, 1) < 0)
 		die("%s: %s", b->in, strerror(errno));
+	fill(&packets);
 	write_all(to, header, sizeof(header), b->in);
 	b->n_bytes = sizeof(header);
 	while (b->n_bytes < n_bytes) {
@@ -178,18 +202,22 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 	case TCPDUMP:
 		/* as root it would become another user, who may not write here */
 		if (geteuid() == 0)
-			execlp("tcpdump", "tcpdump", "-Z", "root", "-r", b->in, "-w", r->out,
+			execlp("tcpdump", "tcpdump", "-Z", "root", "-r", r->in, "-w", r->out,
 			       expression, (char *)NULL);
 		else
-			execlp("tcpdump", "tcpdump", "-r", b->in, "-w", r->out, expression,
+			execlp("tcpdump", "tcpdump", "-r", r->in, "-w", r->out, expression,
 			       (char *)NULL);
 		break;
 	case BPFSIFT:
-		execl(b->bpfsift, "bpfsift", threads, "-r", b->in, "-w", r->out, expression,
+		execl(b->bpfsift, "bpfsift", threads, "-r", r->in, "-w", r->out, expression,
 		      (char *)NULL);
 		break;
 	case CP:
-		execlp("cp", "cp", b->in, r->out, (char *)NULL);
+		execlp("cp", "cp", r->in, r->out, (char *)NULL);
+		break;
+	case UNPACK:
+		if (dup2(null, STDOUT_FILENO) >= 0)
+			execlp(r->unpacker, r->unpacker, "-dc", r->in, (char *)NULL);
 		break;
 	case LOOP:
 		break;
@@ -221,7 +249,8 @@ run(const struct bench *b, const struct runner *r, const char *expression)
 	pid_t pid;
 
 	/* each makes its file anew, none pays for giving back the old one's pages */
-	unlink(r->out);
+	if (strcmp(r->out, "/dev/null") != 0)
+		unlink(r->out);
 	start = now();
 	pid = fork();
 	if (pid == 0)
@@ -230,7 +259,8 @@ run(const struct bench *b, const struct runner *r, const char *expression)
 		die("%s: %s", r->name, strerror(errno));
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		die("%s failed with status %d", r->name, status);
-	return (struct figure){ now() - start, seconds(usage.ru_utime), seconds(usage.ru_stime) };
+	return (struct figure){ now() - start, seconds(usage.ru_utime), seconds(usage.ru_stime),
+				(double)usage.ru_maxrss / 1024 };
 }
 
 /* ---- comparing ---- */
@@ -261,7 +291,7 @@ compare_outputs(struct bench *b, const char *expression)
 	for (size_t i = 0; i < b->n_runners; i++) {
 		const struct runner *r = &b->runners[i];
 
-		if (r->kind != TCPDUMP && r->kind != BPFSIFT)
+		if (b->runners[0].kind != TCPDUMP || (r->kind != TCPDUMP && r->kind != BPFSIFT))
 			continue;
 		run(b, r, expression);
 		if (r->kind == BPFSIFT) {
@@ -283,59 +313,177 @@ by_wall(const void *left, const void *right)
 	return l->wall < r->wall ? -1 : l->wall > r->wall;
 }
 
-static void
-print_runner(const struct bench *b, const struct runner *r, const struct figure *tcpdump)
+static double
+median_of(const struct bench *b, enum kind kind, unsigned threads)
 {
-	const struct figure *median = &r->figures[ROUNDS / 2];
-	double loop = 0;
-
-	for (size_t i = 0; i < b->n_runners; i++) {
-		const struct runner *each = &b->runners[i];
-
-		if (each->kind == LOOP && each->threads == r->threads)
-			loop = each->figures[ROUNDS / 2].wall;
-	}
-	printf("  %-20s %7.3f  %6.2f  %8.2f  %6.3f %6.3f  %8.2f  %8.2f\n", r->name, median->wall,
-	       (double)b->n_bytes / 1e9 / median->wall, (double)b->n_packets / 1e6 / median->wall,
-	       median->user, median->sys, tcpdump->wall / median->wall, median->wall / loop);
+	for (size_t i = 0; i < b->n_runners; i++)
+		if (b->runners[i].kind == kind && b->runners[i].threads == threads)
+			return b->runners[i].figures[ROUNDS / 2].wall;
+	return 0;
 }
 
 static void
-bench(struct bench *b, size_t filter)
+print_heading(const char *title, const char *expression, const char *first)
 {
-	compare_outputs(b, filters[filter].expression);
+	printf("\n%s: %s\n  %-20s %7s  %6s  %8s  %6s %6s  %5s  %8s  %8s\n", title, expression, "",
+	       "s", "GB/s", "Mpkt/s", "user", "sys", "MB", first, "/loop");
+}
+
+static void
+print_figure(const struct bench *b, const char *name, const struct figure *figure, double n)
+{
+	printf("  %-20s %7.3f  %6.2f  %8.2f  %6.3f %6.3f  %5.1f", name, figure->wall,
+	       n * (double)b->n_bytes / 1e9 / figure->wall,
+	       n * (double)b->n_packets / 1e6 / figure->wall, figure->user, figure->sys,
+	       figure->rss);
+}
+
+static void
+print_runner(const struct bench *b, const struct runner *r)
+{
+	const struct figure *median = &r->figures[ROUNDS / 2];
+	double loop = median_of(b, LOOP, r->threads);
+
+	print_figure(b, r->name, median, 1);
+	printf("  %8.2f", b->runners[0].figures[ROUNDS / 2].wall / median->wall);
+	if (loop > 0)
+		printf("  %8.2f", median->wall / loop);
+	putchar('\n');
+}
+
+static void
+bench(struct bench *b, const char *title, const char *expression)
+{
+	char first[32];
+
+	compare_outputs(b, expression);
 	for (size_t round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < b->n_runners; i++) {
 			struct runner *r = &b->runners[i];
 
-			r->figures[round] = run(b, r, filters[filter].expression);
+			r->figures[round] = run(b, r, expression);
 			unlink(r->out);
 		}
 	}
-	printf("\n%s %%: %s\n  %-20s %7s  %6s  %8s  %6s %6s  %8s  %8s\n", filters[filter].percent,
-	       filters[filter].expression, "", "s", "GB/s", "Mpkt/s", "user", "sys",
-	       "tcpdump/", "/loop");
 	for (size_t i = 0; i < b->n_runners; i++)
 		qsort(b->runners[i].figures, ROUNDS, sizeof(struct figure), by_wall);
+	snprintf(first, sizeof(first), "%.7s/", b->runners[0].name);
+	print_heading(title, expression, first);
 	for (size_t i = 0; i < b->n_runners; i++)
-		print_runner(b, &b->runners[i], &b->runners[0].figures[ROUNDS / 2]);
+		print_runner(b, &b->runners[i]);
 	fflush(stdout);
 }
 
-static void
+static struct runner *
 add_runner(struct bench *b, enum kind kind, unsigned threads, const char *directory)
 {
-	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "cp" };
+	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "cp", "" };
 	struct runner *r = &b->runners[b->n_runners++];
 
 	r->kind = kind;
 	r->threads = threads;
+	snprintf(r->in, sizeof(r->in), "%s", b->in);
 	snprintf(r->out, sizeof(r->out), "%s/bpfsift-bench-out-%zu.pcap", directory, b->n_runners);
 	if (kind == TCPDUMP || kind == CP)
 		snprintf(r->name, sizeof(r->name), "%s", names[kind]);
 	else
 		snprintf(r->name, sizeof(r->name), "%s, %u thread%s", names[kind], threads,
 			 threads == 1 ? "" : "s");
+	return r;
+}
+
+/* ---- compressed ---- */
+
+/* Run a command of the shell, for which there is no haste.  Whether it went well. */
+__attribute__((format(printf, 1, 2))) static bool
+do_command(const char *fmt, ...)
+{
+	char command[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	return system(command) == 0;
+}
+
+/* A format, what compresses to it, and what decompresses, the best there is. */
+static void
+bench_compressed(const struct bench *plain, const char *directory, unsigned threads,
+		 const char *packer, const char *const *unpackers)
+{
+	static struct bench b;
+
+	b = (struct bench){ .bpfsift = plain->bpfsift,
+			    .n_bytes = plain->n_bytes,
+			    .n_packets = plain->n_packets };
+	snprintf(b.in, sizeof(b.in), "%s/bpfsift-bench-in.pcap.%s", directory, packer);
+	if (!do_command("%s -c %s >%s 2>/dev/null", packer, plain->in, b.in)) {
+		printf("\n%s: no %s here\n", packer, packer);
+		unlink(b.in);
+		return;
+	}
+	for (; *unpackers != NULL; unpackers++) {
+		struct runner *r;
+
+		if (!do_command("%s --version >/dev/null 2>&1", *unpackers))
+			continue;
+		r = add_runner(&b, UNPACK, 1, directory);
+		r->unpacker = *unpackers;
+		snprintf(r->name, sizeof(r->name), "%s -dc", *unpackers);
+	}
+	for (unsigned i = 1; i <= threads; i++)
+		add_runner(&b, BPFSIFT, i, directory);
+	bench(&b, packer, filters[0].expression);
+	unlink(b.in);
+}
+
+/* ---- a pipe ---- */
+
+/* The capture's packets again and again. */
+__attribute__((noreturn)) static void
+feed(const struct bench *b, int to)
+{
+	char *block = malloc(BLOCK);
+	ssize_t n = 0;
+
+	for (int i = 0; block != NULL && i < N_PIPED; i++) {
+		int fd = open(b->in, O_RDONLY);
+
+		if (fd < 0 || (i > 0 && lseek(fd, FILE_HEADER, SEEK_SET) < 0))
+			_exit(1);
+		while ((n = read(fd, block, BLOCK)) > 0)
+			for (ssize_t done = 0, put; done < n; done += put)
+				if ((put = write(to, block + done, (size_t)(n - done))) < 0)
+					_exit(1);
+		close(fd);
+	}
+	_exit(0);
+}
+
+static void
+bench_pipe(const struct bench *b, const char *expression)
+{
+	struct runner r = { .kind = BPFSIFT, .threads = 1, .in = "-", .out = "/dev/null" };
+	struct figure figure;
+	int fds[2], saved = dup(STDIN_FILENO);
+	pid_t feeder;
+
+	if (saved < 0 || pipe(fds) < 0 || (feeder = fork()) < 0)
+		die("pipe: %s", strerror(errno));
+	if (feeder == 0) {
+		close(fds[0]);
+		feed(b, fds[1]);
+	}
+	close(fds[1]);
+	dup2(fds[0], STDIN_FILENO);
+	close(fds[0]);
+	figure = run(b, &r, expression);
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+	waitpid(feeder, NULL, 0);
+	print_figure(b, expression, &figure, N_PIPED);
+	putchar('\n');
 }
 
 static unsigned
@@ -370,7 +518,13 @@ main(int argc, char **argv)
 	printf("%s: %.2f GB, %.2f million packets, medians of %d rounds\n", b.in,
 	       (double)b.n_bytes / 1e9, (double)b.n_packets / 1e6, ROUNDS);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		bench(&b, i);
+		bench(&b, filters[i].percent, filters[i].expression);
+	bench_compressed(&b, argv[2], threads, "zstd", (const char *const[]){ "zstd", NULL });
+	bench_compressed(&b, argv[2], threads, "gzip",
+			 (const char *const[]){ "gzip", "pigz", NULL });
+	print_heading("through a pipe", "16 times", "");
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+		bench_pipe(&b, filters[i].expression);
 	unlink(b.in);
 	for (size_t i = 0; i < b.n_runners; i++)
 		unlink(b.runners[i].out);

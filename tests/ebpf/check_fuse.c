@@ -344,7 +344,7 @@ START_TEST(a_run_does_what_its_slots_do)
 	const struct ebpf_run *run = &ebpf_runs[_i];
 	uint64_t rng = suite_seed(0xf05e + (uint64_t)_i);
 
-	for (uint64_t n = 0; n < suite_scaled(5000); n++) {
+	for (uint64_t n = 0; n < suite_scaled(3000); n++) {
 		struct program p = { .n = 0 };
 		size_t at;
 
@@ -364,7 +364,7 @@ START_TEST(chains_of_tests_stop_where_they_should)
 {
 	uint64_t rng = suite_seed(0xc4a1);
 
-	for (uint64_t n = 0; n < suite_scaled(5000); n++) {
+	for (uint64_t n = 0; n < suite_scaled(3000); n++) {
 		struct program p = { .n = 0 };
 		size_t links = 1 + rng_below(&rng, 8);
 
