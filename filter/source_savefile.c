@@ -98,7 +98,7 @@ feed_take(struct savefile *s, void *to, size_t n)
 {
 	ssize_t got;
 
-	if (s->feed.failed != 0)
+	if (n == 0 || s->feed.failed != 0)
 		return 0;
 	got = sift_inflow_read(s->feed.flow, to, n, &s->feed.failure);
 	if (got < 0)

@@ -611,7 +611,7 @@ START_TEST(zstd_is_held_to_the_memory_limit)
 	if (!has_codec(SIFT_CODEC_ZSTD))
 		return;
 	expect_failure(read_within(window, sizeof(window), 0, 0), -E2BIG,
-		       "x: needs 2048 MiB to decompress, the limit is 256 MiB");
+		       "x: needs 2048 MiB to decompress, the limit is 512 MiB");
 	expect_failure(read_within(single, sizeof(single), 1 << 20, 0), -E2BIG,
 		       "x: needs 1048576 MiB to decompress, the limit is 1 MiB");
 	/* 128 KiB and an eighth */
