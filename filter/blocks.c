@@ -20,7 +20,6 @@
 #include "ebpf/err.h"
 #include "filter/bytes.h"
 #include "filter/dlt.h"
-#include "filter/record.h"
 
 /*
  * A block: type and total length, four bytes each, the body, and the length again.
@@ -29,6 +28,7 @@
 enum {
 	HEADER = 8,
 	TRAILER = 4,
+	SECTION_LENGTH_AT = HEADER + 8, /* of 8 bytes */
 	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_INTERFACE = 1,
 	BLOCK_PACKET = 2,
@@ -63,11 +63,17 @@ struct sift_blocks {
 	bool is_mixed;
 	bool is_swapped; /* the section */
 	int first_dlt;   /* what all interfaces have to agree with */
-	uint32_t first_snaplen;
+	uint32_t first_snaplen, snaplen; /* and the greatest of all so far */
+	enum sift_detail detail;
+	bool has_begun;   /* some was handed out */
+	bool is_carrying;
+	uint8_t *head;
+	size_t head_len;
 	struct sift_blocks_interface *interfaces; /* of the section */
 	size_t n_interfaces, interfaces_room;
 	uint8_t *buf;
 	size_t size, begin, end;
+	size_t batch; /* where its bytes begin, which end at begin */
 	uint64_t off; /* in the file, of the buffer's first byte */
 	bool has_ended;
 	int failed;              /* a negative errno that waits behind the batch, */
@@ -76,6 +82,7 @@ struct sift_blocks {
 	int dlt;
 	struct sift_view views[BATCH];
 	uint32_t from[BATCH]; /* interface of each */
+	struct sift_blocks_place places[BATCH];
 };
 
 /* ---- fields ---- */
@@ -297,6 +304,7 @@ sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head)
 			continue;
 		body.len = total - HEADER - TRAILER;
 		head->len = at;
+		head->first.off = at - total;
 		if (read_fixed(&head->first, &body, NULL) < 0 ||
 		    read_options(&head->first, &body, NULL) < 0)
 			return -EINVAL;
@@ -306,9 +314,60 @@ sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head)
 }
 
 bool
+sift_blocks_look_on(const uint8_t *bytes, size_t n, const struct sift_blocks_head *head,
+		    struct sift_blocks_survey *survey)
+{
+	size_t at = head->len;
+
+	*survey = (struct sift_blocks_survey){ head->first.snaplen, head->first.units > 1000000 };
+	while (n - at >= HEADER) {
+		uint32_t type = field32(bytes + at, head->is_swapped);
+		uint32_t total = field32(bytes + at + 4, head->is_swapped);
+		struct body body = { bytes + at + HEADER, 0, type, head->is_swapped };
+		struct sift_blocks_interface itf;
+
+		/* of what is damaged the reader will tell */
+		if (is_packet(type) || type == BLOCK_SECTION || total < HEADER + TRAILER ||
+		    total > MAX_BLOCK)
+			return true;
+		if (total > n - at)
+			return false;
+		body.len = total - HEADER - TRAILER;
+		if (type == BLOCK_INTERFACE && read_fixed(&itf, &body, NULL) == 0 &&
+		    read_options(&itf, &body, NULL) == 0) {
+			survey->snaplen =
+				itf.snaplen > survey->snaplen ? itf.snaplen : survey->snaplen;
+			survey->is_nano |= itf.units > 1000000;
+		}
+		at += total;
+	}
+	return false;
+}
+
+/*
+ * Beside the plain link types, those of which libpcap changes nothing where the byte order
+ * is its own, and that have no longer packets than others.
+ */
+static bool
+is_taken(int dlt, bool is_swapped)
+{
+	switch (dlt) {
+	case DLT_USB_LINUX:
+	case DLT_DBUS:
+	case DLT_USB_LINUX_MMAPPED:
+	case DLT_USBPCAP:
+	case DLT_USB_DARWIN:
+	case DLT_EBHSCR:
+		return false;
+	default:
+		return !is_swapped || sift_record_is_plain(dlt, is_swapped);
+	}
+}
+
+bool
 sift_blocks_take(const struct sift_blocks_head *head)
 {
-	return sift_record_is_plain(head->first.dlt, head->is_swapped);
+	return is_taken(head->first.dlt, head->is_swapped);
 }
 
 /* ---- failing ---- */
@@ -373,8 +432,18 @@ take_interface(struct sift_blocks *b, struct body *body)
 	    (rc = read_options(&itf, body, &b->failure)) < 0 || (rc = grow_interfaces(b)) < 0)
 		return fail(b, rc);
 	itf.index = (uint32_t)b->n_interfaces;
+	itf.off = b->off + b->begin;
+	b->snaplen = itf.snaplen > b->snaplen ? itf.snaplen : b->snaplen;
 	b->interfaces[b->n_interfaces++] = itf;
 	return true;
+}
+
+/* A section's block, in which its length is said to be unknown. */
+static void
+leave_length_open(uint8_t *block, size_t len)
+{
+	if (len >= SECTION_LENGTH_AT + 8 + TRAILER)
+		memset(block + SECTION_LENGTH_AT, 0xff, 8);
 }
 
 /* In a section of the other byte order all is read so from its own block on. */
@@ -398,6 +467,8 @@ take_section(struct sift_blocks *b, struct body *body)
 		return FAIL(b, "unknown pcapng savefile major version number %u", major);
 	b->is_swapped = body->is_swapped;
 	b->n_interfaces = 0;
+	if (b->is_carrying)
+		leave_length_open(b->buf + b->begin, SECTION_LENGTH_AT + 8 + TRAILER);
 	return true;
 }
 
@@ -467,15 +538,22 @@ take_packet(struct sift_blocks *b, struct body *body)
 			    packet.caplen, itf->snaplen);
 	if ((data = take(body, packet.caplen)) == NULL)
 		return fail(b, too_short(body, &b->failure));
-	if (b->is_mixed && !sift_record_is_plain(itf->dlt, body->is_swapped))
+	if (b->is_mixed && !is_taken(itf->dlt, body->is_swapped))
 		return FAIL(b, "a packet has link type %u, which is not read here", itf->linktype);
 	if (b->n > 0 && itf->dlt != b->dlt)
 		return false;
 	b->dlt = itf->dlt;
 	b->from[b->n] = packet.interface;
 	view = &b->views[b->n++];
-	sift_view_init(view, itf->dlt, data, packet.caplen, packet.wirelen);
-	set_time(itf, packet.time, view);
+	if (b->detail == SIFT_DETAIL_ALL) {
+		sift_view_init(view, itf->dlt, data, packet.caplen, packet.wirelen);
+	} else {
+		view->data = data;
+		view->caplen = packet.caplen;
+		view->wirelen = packet.wirelen;
+	}
+	if (b->detail != SIFT_DETAIL_BARE)
+		set_time(itf, packet.time, view);
 	return true;
 }
 
@@ -547,6 +625,11 @@ take_block(struct sift_blocks *b)
 	body.len = total - HEADER - TRAILER;
 	if (!take_body(b, &body))
 		return false;
+	if (is_packet(body.type))
+		b->places[b->n - 1] = (struct sift_blocks_place){
+			.begin = (uint32_t)(b->begin - b->batch),
+			.end = (uint32_t)(b->begin - b->batch + total),
+		};
 	b->begin += total;
 	return true;
 }
@@ -595,7 +678,7 @@ make_room(struct sift_blocks *b)
 
 	memmove(b->buf, b->buf + b->begin, left);
 	b->off += b->begin;
-	b->begin = 0;
+	b->begin = b->batch = 0;
 	b->end = left;
 	size = wanted(b);
 	if (size <= b->size)
@@ -629,20 +712,29 @@ refill(struct sift_blocks *b)
 		end(b);
 }
 
+/* Whether there is something in the batch: blocks count for who carries them. */
+static bool
+has_some(const struct sift_blocks *b)
+{
+	return b->n > 0 || (b->is_carrying && b->begin > b->batch);
+}
+
 int
 sift_blocks_next(struct sift_blocks *b, const struct sift_view **views, size_t *n,
 		 struct ebpf_err *err)
 {
+	b->has_begun = true;
 	b->n = 0;
+	b->batch = b->begin;
 	while (b->failed == 0) {
 		while (b->n < BATCH && take_block(b))
 			;
 		/* views point into the buffer: it is refilled once they are done with */
-		if (b->n > 0 || b->failed != 0 || b->has_ended)
+		if (has_some(b) || b->failed != 0 || b->has_ended)
 			break;
 		refill(b);
 	}
-	if (b->n > 0) {
+	if (has_some(b)) {
 		*views = b->views;
 		*n = b->n;
 		return 1;
@@ -656,6 +748,18 @@ sift_blocks_dlt(const struct sift_blocks *blocks)
 	return blocks->dlt;
 }
 
+bool
+sift_blocks_is_swapped(const struct sift_blocks *blocks)
+{
+	return blocks->is_swapped;
+}
+
+uint32_t
+sift_blocks_snaplen(const struct sift_blocks *blocks)
+{
+	return blocks->snaplen;
+}
+
 const struct sift_blocks_interface *
 sift_blocks_interface(const struct sift_blocks *blocks, size_t i)
 {
@@ -663,29 +767,177 @@ sift_blocks_interface(const struct sift_blocks *blocks, size_t i)
 	return &blocks->interfaces[blocks->from[i]];
 }
 
+/* The body of packet i's block. */
+static struct body
+body_of(const struct sift_blocks *b, size_t i)
+{
+	const uint8_t *block = b->buf + b->batch + b->places[i].begin;
+
+	return (struct body){
+		.p = block + HEADER,
+		.len = b->places[i].end - b->places[i].begin - HEADER - TRAILER,
+		.type = field32(block, b->is_swapped),
+		.is_swapped = b->is_swapped,
+	};
+}
+
+void
+sift_blocks_set_detail(struct sift_blocks *blocks, enum sift_detail detail)
+{
+	blocks->detail = detail;
+}
+
+void
+sift_blocks_complete(struct sift_blocks *blocks)
+{
+	for (size_t i = 0; i < blocks->n; i++) {
+		const struct sift_blocks_interface *itf = sift_blocks_interface(blocks, i);
+		struct sift_view *view = &blocks->views[i];
+		struct body body = body_of(blocks, i);
+		struct packet packet;
+		bool is_whole = read_packet(blocks, &body, &packet);
+
+		assert(is_whole && "it was read before");
+		(void)is_whole;
+		sift_view_init(view, itf->dlt, view->data, packet.caplen, packet.wirelen);
+		set_time(itf, packet.time, view);
+	}
+}
+
+/* ---- carrying ---- */
+
+bool
+sift_blocks_carry(struct sift_blocks *blocks)
+{
+	blocks->is_carrying = !blocks->has_begun;
+	return blocks->is_carrying;
+}
+
+void
+sift_blocks_carry_no_more(struct sift_blocks *blocks)
+{
+	blocks->is_carrying = false;
+}
+
+const uint8_t *
+sift_blocks_head(const struct sift_blocks *blocks, size_t *n)
+{
+	*n = blocks->head_len;
+	return blocks->head;
+}
+
+const uint8_t *
+sift_blocks_bytes(const struct sift_blocks *blocks, size_t *n)
+{
+	*n = blocks->begin - blocks->batch;
+	return blocks->buf + blocks->batch;
+}
+
+const struct sift_blocks_place *
+sift_blocks_places(const struct sift_blocks *blocks)
+{
+	return blocks->places;
+}
+
+/* An enhanced packet's fields, which a simple one has not. */
+enum { ENHANCED_FIXED = 20 };
+
+size_t
+sift_blocks_cut_max(const struct sift_blocks_place *place)
+{
+	return place->end - place->begin + ENHANCED_FIXED;
+}
+
+static void
+put32(uint8_t *p, uint32_t v, bool is_swapped)
+{
+	v = is_swapped ? __builtin_bswap32(v) : v;
+	memcpy(p, &v, sizeof(v));
+}
+
+static size_t
+padded(uint32_t len)
+{
+	return ((size_t)len + 3) & ~(size_t)3;
+}
+
+size_t
+sift_blocks_cut(const struct sift_blocks *blocks, size_t i, uint32_t caplen, uint8_t *to)
+{
+	bool is_swapped = blocks->is_swapped;
+	struct body body = body_of(blocks, i);
+	uint32_t type = body.type == BLOCK_PACKET ? BLOCK_PACKET : BLOCK_ENHANCED;
+	const uint8_t *fixed = body.p;
+	uint8_t *end = to + HEADER;
+	struct packet packet;
+	bool is_whole = read_packet(blocks, &body, &packet);
+
+	assert(is_whole && caplen < packet.caplen);
+	(void)is_whole;
+	if (body.type == BLOCK_SIMPLE) /* which has no time, and interface 0 */
+		memset(end, 0, 12);
+	else
+		memcpy(end, fixed, 12);
+	put32(end + 12, caplen, is_swapped);
+	put32(end + 16, packet.wirelen, is_swapped);
+	end += ENHANCED_FIXED;
+	memcpy(end, body.p, caplen);
+	memset(end + caplen, 0, padded(caplen) - caplen);
+	end += padded(caplen);
+	/* options, if any, stand behind the padded bytes */
+	if (body.type != BLOCK_SIMPLE && take(&body, padded(packet.caplen)) != NULL) {
+		memcpy(end, body.p, body.len);
+		end += body.len;
+	}
+	end += TRAILER;
+	put32(to, type, is_swapped);
+	put32(to + 4, (uint32_t)(end - to), is_swapped);
+	put32(end - TRAILER, (uint32_t)(end - to), is_swapped);
+	return (size_t)(end - to);
+}
+
+static bool
+keep_head(struct sift_blocks *b, const uint8_t *bytes, size_t len)
+{
+	size_t total;
+
+	if ((b->head = malloc(len)) == NULL)
+		return false;
+	memcpy(b->head, bytes, len);
+	b->head_len = len;
+	for (size_t at = 0; at < len; at += total) {
+		total = field32(b->head + at + 4, b->is_swapped);
+		if (load_be32(b->head + at) == BLOCK_SECTION)
+			leave_length_open(b->head + at, total);
+	}
+	return true;
+}
+
 int
 sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, struct ebpf_err *err)
 {
 	const struct sift_blocks_head *head = opts->head;
+	size_t n_read = opts->n_read - head->len;
+	size_t size = n_read > BUFFER ? n_read : BUFFER;
 	struct sift_blocks *b = calloc(1, sizeof(*b));
-	size_t size = opts->n_read > BUFFER ? opts->n_read : BUFFER;
 
-	if (b == NULL || (b->buf = malloc(size)) == NULL || grow_interfaces(b) < 0) {
+	if (b != NULL)
+		b->is_swapped = head->is_swapped;
+	if (b == NULL || (b->buf = malloc(size)) == NULL || grow_interfaces(b) < 0 ||
+	    !keep_head(b, opts->read, head->len)) {
 		sift_blocks_free(b);
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	}
 	b->flow = opts->flow;
 	b->name = opts->name;
 	b->is_mixed = opts->is_mixed;
-	b->is_swapped = head->is_swapped;
 	b->first_dlt = b->dlt = head->first.dlt;
-	b->first_snaplen = head->first.snaplen;
+	b->first_snaplen = b->snaplen = head->first.snaplen;
 	b->interfaces[b->n_interfaces++] = head->first;
 	b->size = size;
-	b->end = opts->n_read;
+	b->end = n_read;
 	b->off = head->len;
-	if (opts->n_read > 0)
-		memcpy(b->buf, opts->read, opts->n_read);
+	memcpy(b->buf, opts->read + head->len, n_read);
 	*out = b;
 	return 0;
 }
@@ -696,6 +948,7 @@ sift_blocks_free(struct sift_blocks *blocks)
 	if (blocks == NULL)
 		return;
 	free(blocks->interfaces);
+	free(blocks->head);
 	free(blocks->buf);
 	free(blocks);
 }

@@ -7,6 +7,9 @@
  * What libpcap accepts is accepted, with the same packets, and what it refuses is
  * refused, in its words, after as many packets.  The blocks up to the first
  * interface's, which tell what a savefile is to libpcap, are left to it.
+ *
+ * Who copies a file, all blocks of it, has the reader carry: a batch is then a
+ * stretch of whole blocks, in which the packets' have their places.
  */
 #ifndef BPFSIFT_FILTER_BLOCKS_H
 #define BPFSIFT_FILTER_BLOCKS_H
@@ -16,6 +19,7 @@
 #include <stdbool.h>
 
 #include "filter/inflow.h"
+#include "filter/record.h"
 
 /* An interface, as its block describes it. */
 struct sift_blocks_interface {
@@ -27,6 +31,7 @@ struct sift_blocks_interface {
 	uint64_t units;    /* of time in a second: a power of 10 or of 2 */
 	int64_t offset_s;  /* seconds to be added to each time */
 	uint64_t mul, div; /* a fraction of a second in units * mul / div is in nanoseconds */
+	uint64_t off;      /* in the file, of its block */
 };
 
 /* What a file begins with. */
@@ -36,11 +41,17 @@ struct sift_blocks_head {
 	struct sift_blocks_interface first;
 };
 
+/* What the interfaces have in common that come before the first packet. */
+struct sift_blocks_survey {
+	uint32_t snaplen; /* no packet is longer */
+	bool is_nano;     /* times of some are finer than microseconds */
+};
+
 struct sift_blocks_opts {
 	struct sift_inflow *flow; /* borrowed */
 	const char *name;                    /* for messages; borrowed */
 	const struct sift_blocks_head *head; /* borrowed for the call */
-	const uint8_t *read;                 /* bytes behind the head that were read already */
+	const uint8_t *read;                 /* the head, and what else was read already */
 	size_t n_read;
 	/*
 	 * Interfaces and sections may differ in link type, snapshot length and byte
@@ -57,6 +68,13 @@ struct sift_blocks;
  */
 int sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head);
 
+/*
+ * The interfaces between the head and the first packet, or the next section, among a
+ * file's first n bytes, of which head was found.  Whether one of those two was.
+ */
+bool sift_blocks_look_on(const uint8_t *bytes, size_t n, const struct sift_blocks_head *head,
+			 struct sift_blocks_survey *survey);
+
 /* Whether packets of a file with this head are read here. */
 bool sift_blocks_take(const struct sift_blocks_head *head);
 
@@ -69,11 +87,54 @@ void sift_blocks_free(struct sift_blocks *blocks);
 int sift_blocks_next(struct sift_blocks *blocks, const struct sift_view **views, size_t *n,
 		     struct ebpf_err *err);
 
-/* DLT_* of each packet in the last batch. */
+/* DLT_* of each packet in the last batch, and whether their section has the other byte order. */
 int sift_blocks_dlt(const struct sift_blocks *blocks);
+bool sift_blocks_is_swapped(const struct sift_blocks *blocks);
+
+/* No packet up to the end of the last batch is longer. */
+uint32_t sift_blocks_snaplen(const struct sift_blocks *blocks);
 
 /* The interface that packet i of the last batch came from; valid until the next. */
 const struct sift_blocks_interface *sift_blocks_interface(const struct sift_blocks *blocks,
 							  size_t i);
+
+/* What views have from the next batch on; at first it is all. */
+void sift_blocks_set_detail(struct sift_blocks *blocks, enum sift_detail detail);
+
+/* The views of the last batch get all that they would have with SIFT_DETAIL_ALL. */
+void sift_blocks_complete(struct sift_blocks *blocks);
+
+/* ---- carrying ---- */
+
+/*
+ * Carry from now on, before the first batch: batches then follow each other without a
+ * gap, and one of no packets has blocks that nothing else would tell of.  Section lengths
+ * are left open in what is carried.  Whether it could be begun: some was read before.
+ */
+bool sift_blocks_carry(struct sift_blocks *blocks);
+void sift_blocks_carry_no_more(struct sift_blocks *blocks);
+
+/* The head's bytes, while carrying. */
+const uint8_t *sift_blocks_head(const struct sift_blocks *blocks, size_t *n);
+
+/* The last batch's bytes: whole blocks. */
+const uint8_t *sift_blocks_bytes(const struct sift_blocks *blocks, size_t *n);
+
+/* A packet's block among these bytes. */
+struct sift_blocks_place {
+	uint32_t begin, end;
+};
+
+/* For each packet of the last batch. */
+const struct sift_blocks_place *sift_blocks_places(const struct sift_blocks *blocks);
+
+/* Bytes that the longest cut block may have. */
+size_t sift_blocks_cut_max(const struct sift_blocks_place *place);
+
+/*
+ * Write a packet's block with no more than its first caplen bytes, which are fewer than
+ * it has; options are kept.  Returns how long it is.
+ */
+size_t sift_blocks_cut(const struct sift_blocks *blocks, size_t i, uint32_t caplen, uint8_t *to);
 
 #endif

@@ -7,13 +7,48 @@
 
 #include "ebpf/err.h"
 
+static int
+has_failed(const struct sift_sink *sink, struct ebpf_err *err)
+{
+	return ebpf_err_set(err, sink->failed, "writing has failed before");
+}
+
 int
 sift_sink_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		size_t n, struct ebpf_err *err)
 {
 	if (sink->failed != 0)
-		return ebpf_err_set(err, sink->failed, "writing has failed before");
+		return has_failed(sink, err);
 	sink->failed = sink->ops->write(sink, views, keep, n, err);
+	return sink->failed;
+}
+
+int
+sift_sink_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+		struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sink->ops->begin(sink, info, snaplen, err);
+	return sink->failed;
+}
+
+int
+sift_sink_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sink->ops->carry(sink, blocks, n, err);
+	return sink->failed;
+}
+
+int
+sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
+		    struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sink->ops->put_stats(sink, stats, err);
 	return sink->failed;
 }
 
@@ -21,7 +56,7 @@ int
 sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct ebpf_err *err)
 {
 	if (sink->failed != 0)
-		return ebpf_err_set(err, sink->failed, "writing has failed before");
+		return has_failed(sink, err);
 	sink->failed = sink->ops->append(sink, records, n, err);
 	return sink->failed;
 }
@@ -30,7 +65,7 @@ int
 sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	if (sink->failed != 0)
-		return ebpf_err_set(err, sink->failed, "writing has failed before");
+		return has_failed(sink, err);
 	sink->failed = sink->ops->flush(sink, err);
 	return sink->failed;
 }

@@ -10,6 +10,12 @@
 #include <bpfsift/filter.h>
 
 struct sift_sink_ops {
+	/*
+	 * What is written from here on is of another kind, or source, of which no packet is
+	 * longer than snaplen.  NULL: the sink takes one kind alone.
+	 */
+	int (*begin)(struct sift_sink *sink, const struct sift_source_info *info,
+		     uint32_t snaplen, struct ebpf_err *err);
 	/* As the public functions of these names; not called after one failed. */
 	int (*write)(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		     size_t n, struct ebpf_err *err);
@@ -19,6 +25,14 @@ struct sift_sink_ops {
 	 */
 	int (*append)(struct sift_sink *sink, const uint8_t *records, size_t n,
 		      struct ebpf_err *err);
+	/*
+	 * Write whole pcapng blocks, n > 0 bytes, the first ones of a source with the head of
+	 * its section.  NULL: the sink does not write sections.
+	 */
+	int (*carry)(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err);
+	/* Write what the source of the last packets counted; NULL: there is no place for that. */
+	int (*put_stats)(struct sift_sink *sink, const struct sift_source_stats *stats,
+			 struct ebpf_err *err);
 	int (*flush)(struct sift_sink *sink, struct ebpf_err *err);
 	/* Close and free, sink included; the buffer is flushed or of no use. */
 	int (*close)(struct sift_sink *sink, struct ebpf_err *err);
@@ -34,7 +48,12 @@ struct sift_sink {
 int sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 			  struct sift_sink **out, struct ebpf_err *err);
 
-/* As sift_sink_write(), for append(). */
+/* As sift_sink_write(), for the functions of these names; not where they are NULL. */
+int sift_sink_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+		    struct ebpf_err *err);
+int sift_sink_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err);
+int sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
+			struct ebpf_err *err);
 int sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n,
 		     struct ebpf_err *err);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Savefiles in the pcapng format, in host byte order: a section of one interface,
- * and each packet in a block of its own.
+ * and each packet in a block of its own.  Or one such section for each source, or as
+ * many, in whatever byte order, as the source has that is copied block by block.
  *
  * The section's length is left open, as the file may be a pipe.  A block is whole
  * when it is handed to the buffer, and its length stands where record_len() looks
@@ -14,8 +15,10 @@
 #include "filter/sink.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ebpf/err.h"
 #include "filter/outfile.h"
@@ -24,7 +27,11 @@
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_INTERFACE = 1,
+	BLOCK_STATISTICS = 5,
 	BLOCK_ENHANCED = 6,
+	OPTION_IFRECV = 4,
+	OPTION_IFDROP = 5,
+	OPTION_OSDROP = 7,
 	OPTION_TSRESOL = 9,
 	OPTION_FCSLEN = 13,
 };
@@ -59,6 +66,13 @@ struct option {
 };
 _Static_assert(sizeof(struct option) == 8, "written as bytes");
 
+/* Fixed fields of an interface's statistics, and its three counters, eight bytes each. */
+enum {
+	N_COUNTERS = 3,
+	COUNTER = 4 + 8,
+	STATISTICS_MAX = HEADER + 12 + N_COUNTERS * COUNTER + 4 + TRAILER,
+};
+
 /* Both blocks, with two options and the end of them. */
 enum {
 	SECTION_LEN = HEADER + sizeof(struct section) + TRAILER,
@@ -69,6 +83,10 @@ enum {
 struct pcapng {
 	struct sift_sink sink;
 	uint32_t ts_scale; /* nanoseconds in the unit of time stamps */
+	struct sift_savefile_opts opts; /* as the section was begun, or would be */
+	uint16_t linktype;              /* LINKTYPE_* of that */
+	bool has_section; /* that packets can be written in, with this interface */
+	bool has_begun;   /* there is some section */
 	struct sift_outfile out;
 };
 
@@ -78,14 +96,25 @@ store_host32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+/* Whether a block's length, as its front has it, is found again at its end. */
+static bool
+is_length(const uint8_t *p, size_t len, uint32_t total)
+{
+	return total >= HEADER + TRAILER && total <= len &&
+	       memcmp(p + 4, p + total - TRAILER, TRAILER) == 0;
+}
+
 static size_t
 record_len(const uint8_t *p, size_t len)
 {
 	uint32_t total;
 
-	(void)len;
 	memcpy(&total, p + 4, sizeof(total));
-	return total;
+	if (is_length(p, len, total))
+		return total;
+	/* carried, from a section in the other byte order */
+	total = __builtin_bswap32(total);
+	return is_length(p, len, total) ? total : len;
 }
 
 /* What stands before and behind the body of a block; returns where it ends. */
@@ -162,18 +191,41 @@ find_linktype(int dlt, uint16_t *linktype, struct ebpf_err *err)
 
 /* At once, as sink_savefile.c does, and for the same reasons. */
 static int
-write_header(struct sift_outfile *out, const struct sift_savefile_opts *opts, uint16_t linktype,
-	     struct ebpf_err *err)
+begin_section(struct pcapng *s, struct ebpf_err *err)
 {
 	uint8_t *to, *end;
-	int rc = sift_outfile_reserve(out, FILE_HEADER_MAX, &to, err);
+	int rc = sift_outfile_reserve(&s->out, FILE_HEADER_MAX, &to, err);
 
 	if (rc < 0)
 		return rc;
-	end = put_interface(put_section(to), opts, linktype);
-	out->head_len = (size_t)(end - to);
-	out->used += out->head_len;
-	return sift_outfile_flush(out, err);
+	end = put_interface(put_section(to), &s->opts, s->linktype);
+	if (!s->has_begun)
+		s->out.head_len = (size_t)(end - to);
+	s->out.used += (size_t)(end - to);
+	s->has_section = s->has_begun = true;
+	return sift_outfile_flush(&s->out, err);
+}
+
+/* Whatever of a section is written needs one. */
+static int
+need_section(struct pcapng *s, struct ebpf_err *err)
+{
+	return s->has_section ? 0 : begin_section(s, err);
+}
+
+static int
+pcapng_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+	     struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+	int rc = find_linktype(info->dlt, &s->linktype, err);
+
+	if (rc < 0)
+		return ebpf_err_prefix(err, rc, "%s", s->out.name);
+	s->opts.dlt = info->dlt;
+	s->opts.linktype_ext = info->linktype_ext;
+	s->opts.snaplen = snaplen;
+	return begin_section(s, err);
 }
 
 /* ---- packets ---- */
@@ -215,8 +267,10 @@ pcapng_write(struct sift_sink *sink, const struct sift_view *views, const uint32
 	     struct ebpf_err *err)
 {
 	struct pcapng *s = (struct pcapng *)sink;
-	int rc;
+	int rc = need_section(s, err);
 
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t caplen = views[i].caplen < keep[i] ? views[i].caplen : keep[i];
 
@@ -227,9 +281,63 @@ pcapng_write(struct sift_sink *sink, const struct sift_view *views, const uint32
 }
 
 static int
+pcapng_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+
+	s->has_section = false;
+	s->has_begun = true;
+	return sift_outfile_append(&s->out, blocks, n, err);
+}
+
+/* ---- statistics ---- */
+
+static uint8_t *
+put_counter(uint8_t *p, uint16_t code, uint64_t value)
+{
+	const uint16_t header[2] = { code, sizeof(value) };
+
+	return put(put(p, header, sizeof(header)), &value, sizeof(value));
+}
+
+static int
+pcapng_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
+		 struct ebpf_err *err)
+{
+	static const uint8_t end_of_options[4];
+	struct pcapng *s = (struct pcapng *)sink;
+	struct sift_view now = { .known = 0 };
+	struct timespec clock;
+	uint32_t fields[3] = { 0 }; /* interface, and time as of packets */
+	uint64_t time;
+	uint8_t *block, *p;
+	int rc;
+
+	if ((rc = need_section(s, err)) < 0 ||
+	    (rc = sift_outfile_reserve(&s->out, STATISTICS_MAX, &block, err)) < 0)
+		return rc;
+	clock_gettime(CLOCK_REALTIME, &clock);
+	now.ts_sec = clock.tv_sec;
+	now.ts_nsec = (uint32_t)clock.tv_nsec;
+	time = time_of(s, &now);
+	fields[1] = (uint32_t)(time >> 32);
+	fields[2] = (uint32_t)time;
+	p = put(block + HEADER, fields, sizeof(fields));
+	p = put_counter(p, OPTION_IFRECV, stats->received);
+	p = put_counter(p, OPTION_IFDROP, stats->dropped_interface);
+	p = put_counter(p, OPTION_OSDROP, stats->dropped_kernel);
+	p = put(p, end_of_options, sizeof(end_of_options));
+	s->out.used += (size_t)(frame(block, BLOCK_STATISTICS, p) - block);
+	return 0;
+}
+
+static int
 pcapng_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
-	return sift_outfile_flush(&((struct pcapng *)sink)->out, err);
+	struct pcapng *s = (struct pcapng *)sink;
+
+	/* no file is empty */
+	return s->has_begun ? sift_outfile_flush(&s->out, err) : begin_section(s, err);
 }
 
 static int
@@ -244,6 +352,16 @@ pcapng_close(struct sift_sink *sink, struct ebpf_err *err)
 
 static const struct sift_sink_ops pcapng_ops = {
 	.write = pcapng_write,
+	.put_stats = pcapng_put_stats,
+	.flush = pcapng_flush,
+	.close = pcapng_close,
+};
+
+static const struct sift_sink_ops sections_ops = {
+	.begin = pcapng_begin,
+	.write = pcapng_write,
+	.carry = pcapng_carry,
+	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,
 	.close = pcapng_close,
 };
@@ -253,6 +371,7 @@ sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 		      struct sift_sink **out, struct ebpf_err *err)
 {
 	const struct sift_compression compression = { opts->codec, opts->level, opts->threads };
+	bool has_sections = opts->flags & SIFT_SAVEFILE_SECTIONS;
 	uint16_t linktype = 0;
 	struct pcapng *s;
 	int rc;
@@ -263,10 +382,12 @@ sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
-	s->sink.ops = &pcapng_ops;
+	s->sink.ops = has_sections ? &sections_ops : &pcapng_ops;
+	s->opts = *opts;
+	s->linktype = linktype;
 	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
 	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
-	    (rc = write_header(&s->out, opts, linktype, err)) < 0) {
+	    (!has_sections && (rc = begin_section(s, err)) < 0)) {
 		pcapng_close(&s->sink, NULL);
 		return rc;
 	}

@@ -128,6 +128,10 @@ take_opts(struct sift_savefile_opts *known, const struct sift_savefile_opts *opt
 				    (unsigned long)known->snaplen, INT_MAX);
 	if (known->format != SIFT_FORMAT_PCAP && known->format != SIFT_FORMAT_PCAPNG)
 		return ebpf_err_set(err, -EINVAL, "unknown format %d", (int)known->format);
+	if (known->flags & ~SIFT_SAVEFILE_SECTIONS)
+		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
+	if (known->flags & SIFT_SAVEFILE_SECTIONS && known->format != SIFT_FORMAT_PCAPNG)
+		return ebpf_err_set(err, -EINVAL, "a pcap file has no sections");
 	return 0;
 }
 

@@ -239,6 +239,15 @@ summary_write(struct sift_sink *sink, const struct sift_view *views, const uint3
 }
 
 static int
+summary_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+	      struct ebpf_err *err)
+{
+	(void)snaplen, (void)err;
+	((struct summary *)sink)->dlt = info->dlt;
+	return 0;
+}
+
+static int
 summary_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	return sift_outfile_flush(&((struct summary *)sink)->out, err);
@@ -255,6 +264,7 @@ summary_close(struct sift_sink *sink, struct ebpf_err *err)
 }
 
 static const struct sift_sink_ops summary_ops = {
+	.begin = summary_begin,
 	.write = summary_write,
 	.flush = summary_flush,
 	.close = summary_close,

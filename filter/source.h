@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct sift_blocks;
 struct sift_records;
 
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "set by signal handlers");
@@ -38,7 +39,9 @@ struct sift_source_ops {
 struct sift_source {
 	const struct sift_source_ops *ops;
 	struct sift_source_info info; /* kept up to date by the source */
-	struct sift_records *records; /* what next() takes its batches from; or NULL */
+	struct sift_records *records; /* what next() takes its batches from; or NULL, */
+	struct sift_blocks *blocks;   /* and this or NULL */
+	bool is_mixed;                /* info may change from batch to batch */
 	bool has_ended;               /* by the end of input or an error */
 	atomic_bool is_stopped;
 };

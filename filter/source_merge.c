@@ -194,9 +194,13 @@ merge_info(struct sift_source_info *info, struct sift_source *const *sources, si
 {
 	*info = sources[0]->info;
 	info->warning = NULL;
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct sift_source_info *other = &sources[i]->info;
 
+		if (sources[i]->is_mixed)
+			return ebpf_err_set(err, -EINVAL,
+					    "%s cannot be merged: its link types may differ",
+					    other->name);
 		if (!are_alike(info, other))
 			return ebpf_err_set(err, -EINVAL,
 					    "%s and %s cannot be merged: their link types differ",

@@ -75,7 +75,7 @@ struct savefile {
 	struct sift_batch batch;
 	struct feed feed;
 	struct sift_reader_opts opts;
-	struct sift_blocks *blocks; /* what packets are taken from, or NULL, as source.records */
+	struct sift_blocks_survey survey; /* of a mixed file's first interfaces */
 	FILE *file;
 	char buffer[BUFFER_SIZE]; /* of file */
 	char *place;              /* what offsets in messages are in */
@@ -280,6 +280,25 @@ read_packet(struct savefile *s)
 	return false;
 }
 
+/* Of mixed packets, what holds for those of this batch. */
+static int
+next_blocks(struct sift_source *source, const struct sift_view **views, size_t *n,
+	    struct ebpf_err *err)
+{
+	struct sift_source_info *info = &source->info;
+	int rc = sift_blocks_next(source->blocks, views, n, err);
+
+	if (rc != 1 || !source->is_mixed || *n == 0)
+		return rc;
+	info->dlt = sift_blocks_dlt(source->blocks);
+	info->expr_flags = SIFT_EXPR_SAVEFILE;
+	if (sift_blocks_is_swapped(source->blocks))
+		info->expr_flags |= SIFT_EXPR_SWAPPED;
+	if (sift_blocks_snaplen(source->blocks) > info->snaplen)
+		info->snaplen = sift_blocks_snaplen(source->blocks);
+	return rc;
+}
+
 static int
 savefile_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	      struct ebpf_err *err)
@@ -288,8 +307,8 @@ savefile_next(struct sift_source *source, const struct sift_view **views, size_t
 
 	if (s->source.records != NULL)
 		return sift_records_next(s->source.records, views, n, err);
-	if (s->blocks != NULL)
-		return sift_blocks_next(s->blocks, views, n, err);
+	if (s->source.blocks != NULL)
+		return next_blocks(source, views, n, err);
 	sift_batch_reset(&s->batch);
 	while (s->failed == 0 && !sift_batch_is_full(&s->batch) && read_packet(s))
 		;
@@ -313,7 +332,7 @@ savefile_close(struct sift_source *source)
 		close(s->feed.fd);
 	free(s->place);
 	sift_records_free(s->source.records);
-	sift_blocks_free(s->blocks);
+	sift_blocks_free(s->source.blocks);
 	sift_batch_destroy(&s->batch);
 	free(s);
 }
@@ -361,6 +380,21 @@ feed_header(struct savefile *s, struct sift_blocks_head *blocks)
 	       (got = feed_take(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
 		feed->head_len += got;
 	return rc == 1 ? blocks->len : 0;
+}
+
+/*
+ * The head up to the first packet's block, to know all interfaces before it.  What is not
+ * there yet is waited for: what is known must not depend on how fast it comes.
+ */
+static void
+feed_interfaces(struct savefile *s, const struct sift_blocks_head *blocks)
+{
+	struct feed *feed = &s->feed;
+	size_t got;
+
+	while (!sift_blocks_look_on(feed->head, feed->head_len, blocks, &s->survey) &&
+	       (got = feed_take(s, feed->head + feed->head_len, HEAD_SIZE - feed->head_len)) > 0)
+		feed->head_len += got;
 }
 
 /* Of what a header means libpcap has the last word. */
@@ -435,11 +469,12 @@ begin_blocks(struct savefile *s, const struct sift_blocks_head *head, struct ebp
 		.flow = s->feed.flow,
 		.name = s->place,
 		.head = head,
-		.read = s->feed.head + head->len,
-		.n_read = s->feed.head_len - head->len,
+		.read = s->feed.head,
+		.n_read = s->feed.head_len,
+		.is_mixed = s->source.is_mixed,
 	};
 
-	return sift_blocks_new(&opts, &s->blocks, err);
+	return sift_blocks_new(&opts, &s->source.blocks, err);
 }
 
 /*
@@ -470,6 +505,12 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	info->expr_flags = SIFT_EXPR_SAVEFILE;
 	if (pcap_is_swapped(s->pcap))
 		info->expr_flags |= SIFT_EXPR_SWAPPED;
+	s->source.is_mixed &= is_ours && s->feed.is_pcapng;
+	if (s->source.is_mixed) {
+		feed_interfaces(s, &blocks);
+		is_nano = s->survey.is_nano;
+		info->snaplen = s->survey.snaplen;
+	}
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
 	if (s->opts.flags & SIFT_READER_SALVAGE && (!is_ours || s->feed.is_pcapng))
 		return ebpf_err_set(err, -ENOTSUP,
@@ -526,8 +567,11 @@ take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, s
 
 	if (rc < 0)
 		return rc;
-	if (known->flags & ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE))
+	if (known->flags & ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE |
+			     SIFT_READER_MIXED))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
+	if (known->flags & SIFT_READER_LIBPCAP && known->flags & SIFT_READER_MIXED)
+		return ebpf_err_set(err, -EINVAL, "libpcap reads no mixed files");
 	return 0;
 }
 
@@ -546,6 +590,7 @@ sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", name);
 	s->opts = known;
+	s->source.is_mixed = known.flags & SIFT_READER_MIXED;
 	memcpy(s->name, name, strlen(name) + 1);
 	s->source.ops = &savefile_ops;
 	s->source.info.name = s->name;

@@ -125,6 +125,7 @@ open_output(struct run *run, const struct sift_source_info *info, struct ebpf_er
 		.level = options->level,
 		.threads = options->threads,
 		.format = options->format,
+		.flags = options->format == SIFT_FORMAT_PCAPNG ? SIFT_SAVEFILE_SECTIONS : 0,
 	};
 
 	if (options->write_path == NULL)
@@ -157,15 +158,35 @@ open_summary(struct run *run, const struct sift_source_info *info, struct ebpf_e
 	return sift_sink_open_summary("-", &opts, &run->sink, err);
 }
 
+/* For packets of a link type, which a file's later interfaces may have for the first time. */
 static int
-run_pipeline(struct run *run, struct sift_source *source, const struct bpfsift_filter *filter,
-	     struct ebpf_err *err)
+filter_for(void *arg, int dlt, unsigned expr_flags, const struct sift_filter **filter,
+	   struct ebpf_err *err)
+{
+	struct run *run = arg;
+	const struct bpfsift_kind kind = { dlt, expr_flags, DEFAULT_SNAPLEN,
+					   .may_match_none = true };
+	const struct bpfsift_filter *found;
+	const char *name = sift_linktype_name(dlt);
+	struct ebpf_err why;
+	int rc = bpfsift_filters_get(&run->filters, &kind, &found, &why);
+
+	if (rc < 0)
+		return refuse(err, rc, "link type %s: %s", name != NULL ? name : "(unnamed)",
+			      why.text);
+	*filter = found->filter;
+	return 0;
+}
+
+static int
+run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 {
 	const struct bpfsift_options *options = run->options;
 	struct sift_pipeline_opts opts = {
 		.size = sizeof(opts),
 		.source = source,
-		.filter = filter->filter,
+		.filter_for = filter_for,
+		.filter_arg = run,
 		.sink = run->sink,
 		.max_matched = options->max_matched != 0 ? options->max_matched - run->matched : 0,
 		.snaplen = snaplen_to_cut(options),
@@ -187,6 +208,11 @@ run_pipeline(struct run *run, struct sift_source *source, const struct bpfsift_f
 	run->seen += counters.seen;
 	run->matched += counters.matched;
 	sift_pipeline_free(pipeline);
+	if (rc == -EPROTOTYPE && options->format == SIFT_FORMAT_PCAP) {
+		struct ebpf_err why = *err;
+
+		refuse(err, rc, "%s: --format=pcapng can", why.text);
+	}
 	return rc;
 }
 
@@ -239,7 +265,7 @@ move_inputs(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 		    (rc = bpfsift_input_open(inputs, input, err)) < 0 ||
 		    (rc = open_summary(run, &input->info, err)) < 0)
 			break;
-		if (run_pipeline(run, input->source, filter, err) < 0) {
+		if (run_pipeline(run, input->source, err) < 0) {
 			status = complain(err);
 			if (run->sink != NULL && sift_sink_flush(run->sink, NULL) < 0)
 				return status; /* that was what failed */
@@ -275,7 +301,7 @@ move_merged(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 	if ((rc = sift_source_info(merged, &info, err)) == 0 &&
 	    (rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) == 0 &&
 	    (rc = open_summary(run, &info, err)) == 0)
-		rc = run_pipeline(run, merged, filter, err);
+		rc = run_pipeline(run, merged, err);
 	sift_source_close(merged);
 	return rc < 0 ? complain(err) : EXIT_SUCCESS;
 }
@@ -294,7 +320,8 @@ prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf
 		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0)
 			return rc;
 	}
-	if ((run->options->write_path != NULL || run->options->merge) &&
+	if (((run->options->write_path != NULL && run->options->format == SIFT_FORMAT_PCAP) ||
+	     run->options->merge) &&
 	    (rc = bpfsift_inputs_check_linktypes(inputs, err)) < 0)
 		return rc;
 	info.snaplen = inputs->snaplen;
@@ -340,7 +367,7 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	    open_output(run, &live->info, &err) < 0 || open_summary(run, &live->info, &err) < 0)
 		return complain(&err);
 	bpfsift_live_print_opening(live);
-	if (run_pipeline(run, live->source, filter, &err) < 0)
+	if (run_pipeline(run, live->source, &err) < 0)
 		status = complain(&err);
 	if (close_output(run, &err) < 0)
 		status = complain(&err);

@@ -137,6 +137,20 @@ name_code(const struct bpfsift_options *options, const struct ebpf_prog *prog,
 	return rc;
 }
 
+/*
+ * Of several link types one may be such that no packet of it matches: libpcap's optimiser
+ * would find that out, and refuse.
+ */
+static int
+compile_anyway(const struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
+	       struct cbpf_insn **insns, size_t *n_insns)
+{
+	struct bpfsift_kind plain = *kind;
+
+	plain.expr_flags |= SIFT_EXPR_NO_OPTIMIZE;
+	return bpfsift_filters_compile(filters, &plain, insns, n_insns, NULL);
+}
+
 static int
 make_filter(const struct bpfsift_options *options, struct bpfsift_filter *f, struct ebpf_err *err)
 {
@@ -169,8 +183,11 @@ bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *
 	if (f == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
 	f->kind = *kind;
-	if ((rc = bpfsift_filters_compile(filters, kind, &f->insns, &f->n_insns, err)) < 0 ||
-	    (rc = make_filter(filters->options, f, err)) < 0) {
+	rc = bpfsift_filters_compile(filters, kind, &f->insns, &f->n_insns, err);
+	if (rc < 0 && kind->may_match_none &&
+	    compile_anyway(filters, kind, &f->insns, &f->n_insns) == 0)
+		rc = 0;
+	if (rc < 0 || (rc = make_filter(filters->options, f, err)) < 0) {
 		filter_free(f);
 		return rc;
 	}

@@ -10,6 +10,7 @@ struct bpfsift_kind {
 	int dlt;
 	unsigned expr_flags;
 	uint32_t snaplen;       /* what the program returns; no filter's packets depend on it */
+	bool may_match_none;    /* else an expression that rejects all packets is an error */
 };
 
 struct bpfsift_filter {

@@ -115,8 +115,11 @@ tell_skipped(void *arg, const char *name, uint64_t off, uint64_t n_bytes)
 static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
+	/* those to be merged are of one link type, and libpcap reads no others */
+	bool is_mixed = inputs->options->reader_flags == 0 && !inputs->options->merge;
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
-					       .flags = inputs->options->reader_flags,
+					       .flags = is_mixed ? SIFT_READER_MIXED
+								 : inputs->options->reader_flags,
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
 					       .on_skip = tell_skipped };
@@ -244,9 +247,12 @@ bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_
 		if (input->info.dlt != first->info.dlt ||
 		    input->info.linktype_ext != first->info.linktype_ext)
 			return refuse(err, -EINVAL,
-				      "%s and %s have different link types, which one pcap file "
-				      "cannot hold: write a file for each",
-				      first->path, input->path);
+				      "%s and %s have different link types, which %s",
+				      first->path, input->path,
+				      inputs->options->merge
+					      ? "cannot be merged"
+					      : "one pcap file cannot hold: write a file for each, "
+						"or --format=pcapng");
 	}
 	return 0;
 }

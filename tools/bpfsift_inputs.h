@@ -39,7 +39,7 @@ void bpfsift_input_close(struct bpfsift_input *input);
 /* What its packets are compiled for. */
 struct bpfsift_kind bpfsift_input_kind(const struct bpfsift_input *input);
 
-/* 0; -EINVAL: packets of several link types, which one pcap file cannot hold. */
+/* 0; -EINVAL: packets of several link types, which cannot be merged, nor be in one pcap file. */
 int bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_err *err);
 
 #endif

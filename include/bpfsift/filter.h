@@ -295,9 +295,14 @@ struct sift_source;
 struct sift_source_info {
 	size_t size;            /**< sizeof(struct sift_source_info) */
 	const char *name;       /**< for messages; owned by the source */
-	int dlt;                /**< DLT_* of each packet */
+	/**
+	 * DLT_* of each packet.  With SIFT_READER_MIXED it holds for the last batch, as
+	 * expr_flags does; before the first batch, for the file's first interface.
+	 */
+	int dlt;
 	uint32_t linktype_ext;  /**< bits beside the LINKTYPE_* in a savefile's header: FCS */
-	uint32_t snaplen;       /**< no packet is longer */
+	/** No packet is longer.  With SIFT_READER_MIXED it may grow from batch to batch. */
+	uint32_t snaplen;
 	/** What the time stamps carry; a view's are in nanoseconds all the same. */
 	enum sift_precision precision;
 	/** SIFT_EXPR_* that an expression for these packets is to be compiled with. */
@@ -333,6 +338,12 @@ BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source *
  * it.  For pcap files of the usual link types.
  */
 #define SIFT_READER_SALVAGE 0x4u
+/**
+ * The interfaces and sections of a pcapng file may differ in link type, snapshot length and
+ * byte order; else, and in a file that is left to libpcap, that is an error.
+ * sift_source_info() then tells of the last batch, in which all is of one kind.
+ */
+#define SIFT_READER_MIXED   0x8u
 
 /** How a savefile is read; zero is the default of each. */
 struct sift_reader_opts {
@@ -396,13 +407,14 @@ BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_l
  * in the order that they have there.  Where one fails the others are read to their
  * ends, then its error is returned.
  *
- * @param sources  n sources that have not been read from, of one link type.  On success
+ * @param sources  n sources that have not been read from, of one link type, and opened
+ *                 without SIFT_READER_MIXED.  On success
  *                 they are the merged source's, which closes them.
  * @param n        at least 1.
  * @param out      on success receives the source, to be closed with
  *                 sift_source_close(); on failure left as it was.
  * @param err      receives one line; may be NULL.
- * @return 0; -EINVAL: none, or different link types; -ENOMEM.
+ * @return 0; -EINVAL: none, or link types that differ, or may; -ENOMEM.
  */
 BPFSIFT_API int sift_source_open_merged(struct sift_source *const *sources, size_t n,
 					struct sift_source **out, struct ebpf_err *err);
@@ -513,9 +525,24 @@ BPFSIFT_API enum sift_codec sift_codec_from_suffix(const char *path);
 /** What a savefile is written as. */
 enum sift_format {
 	SIFT_FORMAT_PCAP = 0,
-	/** One section in the machine's byte order, packets in enhanced packet blocks. */
+	/**
+	 * In the machine's byte order, packets in enhanced packet blocks; one section, but
+	 * for SIFT_SAVEFILE_SECTIONS.
+	 */
 	SIFT_FORMAT_PCAPNG = 1,
 };
+
+/* Flags of struct sift_savefile_opts. */
+/**
+ * pcapng: each pipeline that writes to the file begins a section of its own, and where its
+ * source is a pcapng file that is not left to libpcap, copies all blocks of that but the
+ * packets that do not match: interfaces, comments, names, statistics, whatever they are, in
+ * their sections, their byte order and their places.  A packet that is cut keeps its options;
+ * sections no longer say how long they are.  Other sources get a section with an interface
+ * that is as the source says.  dlt, linktype_ext and snaplen are of a section that no
+ * pipeline has begun; the file is empty until there is one.
+ */
+#define SIFT_SAVEFILE_SECTIONS 0x1u
 
 /** What a savefile's header says, and how the file is written. */
 struct sift_savefile_opts {
@@ -532,6 +559,7 @@ struct sift_savefile_opts {
 	int level;              /**< of compression, as far as the codec's go; 0: its default */
 	unsigned threads;       /**< zstd, xz: that compress beside the caller's */
 	enum sift_format format;
+	unsigned flags;         /**< SIFT_SAVEFILE_* */
 };
 
 /**
@@ -610,7 +638,8 @@ struct sift_pipeline;
 struct sift_pipeline_opts {
 	size_t size;            /**< sizeof(struct sift_pipeline_opts) */
 	struct sift_source *source;             /**< required */
-	const struct sift_filter *filter;       /**< NULL: every packet matches */
+	/** NULL: every packet matches.  For a mixed source there is filter_for. */
+	const struct sift_filter *filter;
 	struct sift_sink *sink;                 /**< NULL: matches are only counted */
 	/** Stop after so many matches; 0: no limit. */
 	uint64_t max_matched;
@@ -626,6 +655,15 @@ struct sift_pipeline_opts {
 	 * written in their order all the same.  0 is 1.
 	 */
 	unsigned threads;
+	/**
+	 * The filter for packets of another kind, asked for before the first batch and
+	 * whenever the source's dlt or expr_flags change.  It sets *filter, to NULL where
+	 * every packet matches, and returns 0; or a negative errno, with which the pipeline
+	 * ends.  The filter is kept until the next call.  NULL: filter is for all packets.
+	 */
+	int (*filter_for)(void *arg, int dlt, unsigned expr_flags,
+			  const struct sift_filter **filter, struct ebpf_err *err);
+	void *filter_arg;       /**< its first argument */
 };
 
 /** What went through a pipeline. */
@@ -643,7 +681,8 @@ struct sift_pipeline_counters {
  * @param out   on success receives the pipeline, to be freed with
  *              sift_pipeline_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
- * @return 0; -EINVAL: opts; -ENOMEM.  Thread-safe.
+ * @return 0; -EINVAL: opts, or one filter for packets that may be mixed; -ENOMEM.
+ *         Thread-safe.
  */
 BPFSIFT_API int sift_pipeline_new(const struct sift_pipeline_opts *opts,
 				  struct sift_pipeline **out, struct ebpf_err *err);
@@ -654,11 +693,13 @@ BPFSIFT_API void sift_pipeline_free(struct sift_pipeline *pipeline);
 /**
  * Run until the source ends, max_matched packets have matched, or the source
  * is stopped with sift_source_stop(), as from a signal handler.  The sink has
- * then got every match that the counters tell of; flushing and closing it is
- * the caller's.
+ * then got every match that the counters tell of, and in pcapng what a live source
+ * has counted; flushing and closing it is the caller's.
  *
  * @param err  receives one line; may be NULL.
- * @return 0; negative errno: of the source or the sink.
+ * @return 0; -EPROTOTYPE: a packet that matches is of another link type, or longer, than
+ *         what the source began with, and the sink can hold no such packets: it has got
+ *         those before; another negative errno: of the source, the sink or filter_for.
  */
 BPFSIFT_API int sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err);
 

@@ -231,7 +231,7 @@ status: 0" -r "$in" -c 2 --count --stats arp
 		"$(count -r "$in" -r "$in" -c $((one + 1)) ip | sed "s/^$((one + 1)) /4 /")"
 	check_same 'a list on standard input' "$((one + one)) packets" \
 		"$(printf '%s\n\n%s\n' "$in" "$in" | $BPFSIFT -V - --count ip 2>/dev/null)"
-	says "stderr: $in and $data/sll2.pcap have different link types, which one pcap file cannot hold: write a file for each
+	says "stderr: $in and $data/sll2.pcap have different link types, which one pcap file cannot hold: write a file for each, or --format=pcapng
 status: 1" -r "$in" -r "$data/sll2.pcap" -w "$scratch/none.pcap"
 	check 'of which none is written' test ! -e "$scratch/none.pcap"
 	says "stderr: $scratch/none.pcap: No such file or directory
@@ -354,6 +354,55 @@ status: 1' --follow -r "$in" -r "$in"
 	wait $pid
 	check_same '--follow: ends when it is asked to' 0 $?
 	check '--follow: all of it was written' cmp "$data/demo.pcap" "$scratch/out.pcap"
+
+	# pcapng into pcapng, and several link types in one file.
+	for file in "$data"/ng*.pcapng; do
+		$BPFSIFT -r "$file" -w "$scratch/n.pcapng" 2>/dev/null
+		check "$(basename "$file"): written as pcapng it is itself" \
+			cmp "$file" "$scratch/n.pcapng"
+		for expression in arp 'udp port 53' 'len > 60'; do
+			$BPFSIFT -r "$file" -w "$scratch/n.pcapng" "$expression" 2>/dev/null
+			$BPFSIFT -r "$scratch/n.pcapng" -w "$scratch/n.pcap" 2>/dev/null
+			$BPFSIFT -r "$file" -w "$scratch/direct.pcap" "$expression" 2>/dev/null
+			check "$(basename "$file"), '$expression', by way of pcapng" \
+				cmp "$scratch/direct.pcap" "$scratch/n.pcap"
+		done
+	done
+	# ng-two-interfaces.pcapng: the second is described at 48, its link type stands at 56.
+	mixed=$scratch/mixed.pcapng
+	cp "$data/ng-two-interfaces.pcapng" "$mixed" && chmod u+w "$mixed"
+	printf '\145' | dd of="$mixed" bs=1 seek=56 conv=notrunc 2>/dev/null
+	mixed_reading="stderr: reading from file $mixed, link-type EN10MB (Ethernet), snapshot length 262144"
+	says "stdout: $(count -r "$data/ng-two-interfaces.pcapng")
+$mixed_reading
+status: 0" -r "$mixed" --count
+	says "$mixed_reading
+stderr: $mixed: offset 48: interface 1 has link type RAW, which the output cannot hold beside EN10MB: --format=pcapng can
+status: 1" -r "$mixed" -w "$scratch/n.pcap"
+	check_same 'what comes before is written' '1 packet' "$(count -r "$scratch/n.pcap")"
+	says "$mixed_reading
+status: 0" -r "$mixed" -w "$scratch/n.pcap" arp
+	says "stdout: 0 packets
+$mixed_reading
+stderr: $mixed: link type RAW: ethernet addresses supported only on ethernet/FDDI/token ring/802.11/ATM LANE/Fibre Channel
+status: 1" -r "$mixed" --count ether src 1:2:3:4:5:6
+	says "stdout: 0 packets
+$mixed_reading
+stderr: $mixed: offset 48: an interface has a type 101 different from the type of the first interface
+status: 1" -r "$mixed" --reader=libpcap --count
+	says "$mixed_reading
+status: 0" -r "$mixed" -w "$scratch/n.pcapng"
+	check 'a mixed file written as pcapng is itself' cmp "$mixed" "$scratch/n.pcapng"
+	$BPFSIFT -r "$in" -r "$mixed" -r "$data/sll2.pcap" -w "$scratch/n.pcapng" 2>/dev/null
+	check_same 'inputs of all link types, as sections of one file' \
+		"$(count -r "$in" -r "$mixed" -r "$data/sll2.pcap" ip)" \
+		"$(count -r "$scratch/n.pcapng" ip)"
+	$BPFSIFT -r "$in" -r "$data/sll2.pcap" --merge -w "$scratch/none.pcapng" 2>"$scratch/err"
+	check_same 'link types that differ are not merged' 1 $?
+	check 'link types that differ are not merged: message' \
+		grep -q "$in and $data/sll2.pcap have different link types, which cannot be merged\$" \
+		"$scratch/err"
+	check 'which says so before it writes' test ! -e "$scratch/none.pcapng"
 
 	# A file large enough for several threads, whole and cut, and one that others are at already.
 	{ cat "$data/demo.pcap"; for i in 1 2 3 4 5 6 7; do tail -c +25 "$data/demo.pcap"; done; } \

@@ -606,6 +606,8 @@ open_mixed(const struct file *f, int fd, struct sift_inflow **flow)
 
 	ck_assert_int_eq(sift_blocks_look(f->bytes, f->n, &head), 1);
 	ck_assert_uint_eq(lseek(fd, (off_t)head.len, SEEK_SET), head.len);
+	opts.read = f->bytes;
+	opts.n_read = head.len;
 	ck_assert_int_eq(sift_inflow_new(&flow_opts, flow, &err), 0);
 	opts.flow = *flow;
 	ck_assert_int_eq(sift_blocks_new(&opts, &blocks, &err), 0);
