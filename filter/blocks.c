@@ -345,8 +345,9 @@ sift_blocks_look_on(const uint8_t *bytes, size_t n, const struct sift_blocks_hea
 }
 
 /*
- * Beside the plain link types, those of which libpcap changes nothing where the byte order
- * is its own, and that have no longer packets than others.
+ * Link types that are read here: not those whose packets may be longer than others, and
+ * not those in which libpcap changes fields, as it does where headers that it knows are in
+ * the other byte order.
  */
 static bool
 is_taken(int dlt, bool is_swapped)
@@ -359,8 +360,12 @@ is_taken(int dlt, bool is_swapped)
 	case DLT_USB_DARWIN:
 	case DLT_EBHSCR:
 		return false;
+	case DLT_LINUX_SLL:
+	case DLT_PFLOG:
+	case DLT_NFLOG:
+		return !is_swapped;
 	default:
-		return !is_swapped || sift_record_is_plain(dlt, is_swapped);
+		return true;
 	}
 }
 
