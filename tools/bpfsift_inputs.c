@@ -116,10 +116,10 @@ static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
 	/* those to be merged are of one link type, and libpcap reads no others */
-	bool is_mixed = inputs->options->reader_flags == 0 && !inputs->options->merge;
+	unsigned flags = inputs->options->reader_flags;
+	bool is_mixed = !(flags & SIFT_READER_LIBPCAP) && !inputs->options->merge;
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
-					       .flags = is_mixed ? SIFT_READER_MIXED
-								 : inputs->options->reader_flags,
+					       .flags = flags | (is_mixed ? SIFT_READER_MIXED : 0),
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
 					       .on_skip = tell_skipped };
