@@ -105,6 +105,23 @@ begin_flow(struct sift_outfile *out, const struct sift_compression *compression,
 	return compression->codec != SIFT_CODEC_NONE ? sift_outflow_new(&opts, &out->flow, err) : 0;
 }
 
+static int
+open_path(struct sift_outfile *out, const char *path, const struct sift_compression *how,
+	  struct ebpf_err *err)
+{
+	if (how != NULL && how->open_file != NULL) {
+		out->fd = how->open_file(how->open_arg, path);
+	} else {
+		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (out->fd < 0)
+			out->fd = -errno;
+	}
+	if (out->fd < 0)
+		return ebpf_err_set(err, out->fd, "%s: %s", path, strerror(-out->fd));
+	out->owns_fd = true;
+	return 0;
+}
+
 int
 sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
 		  const struct sift_compression *compression, struct ebpf_err *err)
@@ -125,14 +142,8 @@ sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn
 	}
 	if (compression != NULL && (rc = begin_flow(out, compression, err)) < 0)
 		goto fail;
-	if (!is_stdout) {
-		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (out->fd < 0) {
-			rc = ebpf_err_set(err, -errno, "%s: %s", path, strerror(errno));
-			goto fail;
-		}
-		out->owns_fd = true;
-	}
+	if (!is_stdout && (rc = open_path(out, path, compression, err)) < 0)
+		goto fail;
 	return 0;
 fail:
 	out->has_failed = true;
@@ -149,6 +160,8 @@ put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err 
 
 	if (rc < 0)
 		out->has_failed = true;
+	else
+		out->coded += n;
 	return rc;
 }
 
@@ -215,6 +228,12 @@ sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 	memcpy(to, records, n);
 	out->used += n;
 	return 0;
+}
+
+uint64_t
+sift_outfile_length(const struct sift_outfile *out)
+{
+	return out->coded + out->used;
 }
 
 int

@@ -21,6 +21,9 @@ struct sift_compression {
 	enum sift_codec codec;
 	int level;
 	unsigned threads;
+	/* Of struct sift_savefile_opts: what opens the file; or NULL. */
+	int (*open_file)(void *arg, const char *path);
+	void *open_arg;
 };
 
 struct sift_outflow;
@@ -28,7 +31,8 @@ struct sift_outflow;
 struct sift_outfile {
 	int fd;
 	bool owns_fd;
-	uint64_t off; /* bytes written so far by us */
+	uint64_t off;   /* bytes written so far by us */
+	uint64_t coded; /* bytes of records in them, before they were coded */
 	uint8_t *buf;
 	size_t used, size;
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
@@ -65,6 +69,9 @@ int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t
  * compressed ends after the last whole record in it.
  */
 int sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err);
+
+/* Bytes of the file with those in the buffer, were it not compressed. */
+uint64_t sift_outfile_length(const struct sift_outfile *out);
 
 /* Close without flushing the buffer, and free what it holds.  An unopened, zeroed one is fine. */
 int sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err);

@@ -38,11 +38,18 @@ struct sift_sink_ops {
 	int (*close)(struct sift_sink *sink, struct ebpf_err *err);
 };
 
+struct sift_outfile;
+
 struct sift_sink {
 	const struct sift_sink_ops *ops;
 	int failed; /* what write, append or flush failed with, or 0 */
 	uint32_t ts_scale; /* of a sink with append() */
+	const struct sift_outfile *file; /* that a savefile is; else NULL */
 };
+
+/* Take a caller's options over and check them; -EINVAL. */
+int sift_savefile_opts_take(struct sift_savefile_opts *known, const struct sift_savefile_opts *opts,
+			    struct ebpf_err *err);
 
 /* sift_sink_open_savefile() for SIFT_FORMAT_PCAPNG, with options that were checked. */
 int sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,

@@ -370,7 +370,8 @@ int
 sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 		      struct sift_sink **out, struct ebpf_err *err)
 {
-	const struct sift_compression compression = { opts->codec, opts->level, opts->threads };
+	const struct sift_compression compression = { opts->codec, opts->level, opts->threads,
+						      opts->open_file, opts->open_arg };
 	bool has_sections = opts->flags & SIFT_SAVEFILE_SECTIONS;
 	uint16_t linktype = 0;
 	struct pcapng *s;
@@ -385,6 +386,7 @@ sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 	s->sink.ops = has_sections ? &sections_ops : &pcapng_ops;
 	s->opts = *opts;
 	s->linktype = linktype;
+	s->sink.file = &s->out;
 	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
 	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
 	    (!has_sections && (rc = begin_section(s, err)) < 0)) {

@@ -114,9 +114,9 @@ static const struct sift_sink_ops savefile_ops = {
 	.close = savefile_close,
 };
 
-static int
-take_opts(struct sift_savefile_opts *known, const struct sift_savefile_opts *opts,
-	  struct ebpf_err *err)
+int
+sift_savefile_opts_take(struct sift_savefile_opts *known, const struct sift_savefile_opts *opts,
+			struct ebpf_err *err)
 {
 	int rc = ebpf_sized_take("savefile options", known, sizeof(*known), opts,
 				 EBPF_SIZED_LEAST(struct sift_savefile_opts, precision), err);
@@ -157,7 +157,8 @@ static int
 open_pcap(const char *path, const struct sift_savefile_opts *opts, struct sift_sink **out,
 	  struct ebpf_err *err)
 {
-	const struct sift_compression compression = { opts->codec, opts->level, opts->threads };
+	const struct sift_compression compression = { opts->codec, opts->level, opts->threads,
+						      opts->open_file, opts->open_arg };
 	uint8_t header[SIFT_SAVEFILE_HEADER];
 	struct savefile *s;
 	int rc;
@@ -169,6 +170,7 @@ open_pcap(const char *path, const struct sift_savefile_opts *opts, struct sift_s
 	if (s == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	s->sink.ops = &savefile_ops;
+	s->sink.file = &s->out;
 	s->sink.ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
 	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
 	    (rc = write_header(&s->out, header, err)) < 0) {
@@ -186,7 +188,7 @@ sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 	struct sift_savefile_opts known = { .size = sizeof(known) };
 	int rc;
 
-	if ((rc = take_opts(&known, opts, err)) < 0)
+	if ((rc = sift_savefile_opts_take(&known, opts, err)) < 0)
 		return ebpf_err_prefix(err, rc, "%s", path);
 	return known.format == SIFT_FORMAT_PCAPNG ? sift_sink_open_pcapng(path, &known, out, err)
 						  : open_pcap(path, &known, out, err);

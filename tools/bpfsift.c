@@ -9,17 +9,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/bpfsift_children.h"
 #include "tools/bpfsift_filter.h"
 #include "tools/bpfsift_inputs.h"
 #include "tools/bpfsift_live.h"
 #include "tools/bpfsift_options.h"
+#include "tools/bpfsift_output.h"
 #include "tools/bpfsift_say.h"
+#include "tools/bpfsift_signals.h"
 #include "tools/native.h"
 
 enum { DEFAULT_SNAPLEN = 262144 };
@@ -29,6 +31,7 @@ enum { ETHERNET = 1 }; /* DLT_EN10MB, assumed where nothing else is said */
 struct run {
 	const struct bpfsift_options *options;
 	struct bpfsift_filters filters;
+	struct bpfsift_output output;
 	struct sift_sink *sink; /* NULL: none, or not yet */
 	uint64_t seen, matched;
 };
@@ -49,57 +52,6 @@ finish_stdout(int status)
 	return EXIT_FAILURE;
 }
 
-/* ---- stopping ---- */
-
-/* Outlive every signal that may come: the source is NULL before it is closed. */
-static struct sift_source *volatile source_to_stop;
-static volatile sig_atomic_t is_stopping;
-
-static void
-on_signal(int signo)
-{
-	int saved = errno;
-
-	(void)signo;
-	is_stopping = 1;
-	if (source_to_stop != NULL)
-		sift_source_stop(source_to_stop);
-	errno = saved;
-}
-
-/*
- * Signals that ask to stop end the capture with a whole file.  A broken pipe
- * and a file at its size limit are errors of write() and reported as such.
- * No SA_RESTART: a wait for input has to end.
- */
-static void
-catch_signals(void)
-{
-	/* Asked once it ends in order; asked again, be it in a write that blocks, it dies. */
-	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction old;
-
-	sigemptyset(&stop.sa_mask);
-	sigemptyset(&ignore.sa_mask);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	/* nohup(1) has a say in this one. */
-	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-		sigaction(SIGHUP, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGXFSZ, &ignore, NULL);
-}
-
-/* A signal that came before it was known here stops it too. */
-static void
-stop_with_signals(struct sift_source *source)
-{
-	source_to_stop = source;
-	if (is_stopping && source != NULL)
-		sift_source_stop(source);
-}
-
 /* ---- running ---- */
 
 /* -s cuts what comes from a file; live, libpcap has cut already. */
@@ -113,24 +65,10 @@ snaplen_to_cut(const struct bpfsift_options *options)
 static int
 open_output(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
 {
-	const struct bpfsift_options *options = run->options;
-	uint32_t cut = snaplen_to_cut(options);
-	struct sift_savefile_opts opts = {
-		.size = sizeof(opts),
-		.dlt = info->dlt,
-		.linktype_ext = info->linktype_ext,
-		.snaplen = cut != 0 && cut < info->snaplen ? cut : info->snaplen,
-		.precision = options->has_precision ? options->precision : info->precision,
-		.codec = options->codec,
-		.level = options->level,
-		.threads = options->threads,
-		.format = options->format,
-		.flags = options->format == SIFT_FORMAT_PCAPNG ? SIFT_SAVEFILE_SECTIONS : 0,
-	};
-
-	if (options->write_path == NULL)
+	if (run->options->write_path == NULL)
 		return 0;
-	return sift_sink_open_savefile(options->write_path, &opts, &run->sink, err);
+	return bpfsift_output_open(&run->output, info, snaplen_to_cut(run->options), &run->sink,
+				   err);
 }
 
 static int
@@ -139,6 +77,9 @@ close_output(struct run *run, struct ebpf_err *err)
 	struct sift_sink *sink = run->sink;
 
 	run->sink = NULL;
+	/* What came in the batch after the last packet that was wanted does not count. */
+	if (run->output.is_full)
+		run->matched = run->output.n_packets + 1;
 	return sift_sink_close(sink, err);
 }
 
@@ -196,14 +137,14 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	struct sift_pipeline *pipeline;
 	int rc;
 
-	if ((options->write_path == NULL && isatty(STDOUT_FILENO)) ||
-	    options->reader_flags & SIFT_READER_FOLLOW)
+	if (options->packet_buffered || options->reader_flags & SIFT_READER_FOLLOW ||
+	    (options->write_path == NULL && isatty(STDOUT_FILENO)))
 		opts.flags |= SIFT_PIPELINE_FLUSH;
 	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) < 0)
 		return rc;
-	stop_with_signals(source);
+	bpfsift_signals_stop(source);
 	rc = sift_pipeline_run(pipeline, err);
-	stop_with_signals(NULL);
+	bpfsift_signals_stop(NULL);
 	sift_pipeline_counters(pipeline, &counters, NULL);
 	run->seen += counters.seen;
 	run->matched += counters.matched;
@@ -246,8 +187,8 @@ print_stats(const struct run *run)
 static bool
 has_enough(const struct run *run)
 {
-	return is_stopping || (run->options->max_matched != 0 &&
-			       run->matched >= run->options->max_matched);
+	return bpfsift_is_stopping() ||
+	       (run->options->max_matched != 0 && run->matched >= run->options->max_matched);
 }
 
 /* One input after another; a damaged one is told of, and the next one begun. */
@@ -306,6 +247,14 @@ move_merged(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 	return rc < 0 ? complain(err) : EXIT_SUCCESS;
 }
 
+static bool
+holds_one_linktype(const struct bpfsift_options *options)
+{
+	return options->merge ||
+	       (options->write_path != NULL &&
+		(options->format == SIFT_FORMAT_PCAP || bpfsift_output_is_rotated(options)));
+}
+
 /* What can be wrong with any of the inputs, before anything is written. */
 static int
 prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf_err *err)
@@ -320,8 +269,7 @@ prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf
 		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0)
 			return rc;
 	}
-	if (((run->options->write_path != NULL && run->options->format == SIFT_FORMAT_PCAP) ||
-	     run->options->merge) &&
+	if (holds_one_linktype(run->options) &&
 	    (rc = bpfsift_inputs_check_linktypes(inputs, err)) < 0)
 		return rc;
 	info.snaplen = inputs->snaplen;
@@ -336,7 +284,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	struct ebpf_err err;
 	int status;
 
-	catch_signals();
+	bpfsift_signals_catch();
 	if (prepare_inputs(run, inputs, &err) < 0)
 		return complain(&err);
 	status = options->merge && inputs->n > 1 ? move_merged(run, inputs, &err)
@@ -362,7 +310,7 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	struct ebpf_err err;
 	int status = EXIT_SUCCESS;
 
-	catch_signals();
+	bpfsift_signals_catch();
 	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0 ||
 	    open_output(run, &live->info, &err) < 0 || open_summary(run, &live->info, &err) < 0)
 		return complain(&err);
@@ -488,7 +436,7 @@ run_dump(struct run *run)
 static int
 run_options(const struct bpfsift_options *options)
 {
-	struct run run = { .options = options };
+	struct run run = { .options = options, .output.options = options };
 	int status;
 
 	if (options->n_inputs != 0)
@@ -498,6 +446,7 @@ run_options(const struct bpfsift_options *options)
 	else
 		status = run_dump(&run);
 	sift_sink_close(run.sink, NULL);
+	bpfsift_children_wait();
 	bpfsift_filters_destroy(&run.filters);
 	return status;
 }

@@ -15,8 +15,10 @@
 enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
 
 const char bpfsift_usage[] =
-	"Usage: bpfsift [-dDhLnOp] [-c count] [--count] [-F file] [-i interface]\n"
-	"\t\t[-r file] [-s snaplen] [-V file] [-w file] [-y datalinktype]\n"
+	"Usage: bpfsift [-dDhLnOpU] [-c count] [--count] [-C file_size] [-F file]\n"
+	"\t\t[-G seconds] [-i interface] [-r file] [-s snaplen] [-V file]\n"
+	"\t\t[-w file] [-W filecount] [-y datalinktype] [-z postrotate-command]\n"
+	"\t\t[--postrotate-last] [--rotate-align] [--rotate-clock packet|wall]\n"
 	"\t\t[--merge] [--recursive] [--memlimit size] [--follow] [--salvage]\n"
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
@@ -43,9 +45,12 @@ enum {
 	OPTION_FOLLOW,
 	OPTION_SALVAGE,
 	OPTION_MEMLIMIT,
+	OPTION_COMMAND_LAST,
+	OPTION_ROTATE_CLOCK,
+	OPTION_ROTATE_ALIGN,
 };
 
-static const char short_options[] = "c:dDF:hi:Lnr:Ops:V:w:y:";
+static const char short_options[] = "c:C:dDF:G:hi:Lnr:Ops:UV:w:W:y:z:";
 static const struct option long_options[] = {
 	{ "compress", required_argument, NULL, OPTION_COMPRESS },
 	{ "count", no_argument, NULL, OPTION_COUNT },
@@ -65,9 +70,13 @@ static const struct option long_options[] = {
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "packet-buffered", no_argument, NULL, 'U' },
 	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
+	{ "postrotate-last", no_argument, NULL, OPTION_COMMAND_LAST },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
+	{ "rotate-align", no_argument, NULL, OPTION_ROTATE_ALIGN },
+	{ "rotate-clock", required_argument, NULL, OPTION_ROTATE_CLOCK },
 	{ "salvage", no_argument, NULL, OPTION_SALVAGE },
 	{ "snapshot-length", required_argument, NULL, 's' },
 	{ "stats", no_argument, NULL, OPTION_STATS },
@@ -88,6 +97,55 @@ read_count(const char *text, uint64_t *count, struct ebpf_err *err)
 	if (end == text || *end != '\0' || errno != 0 || n <= 0)
 		return refuse(err, -EINVAL, "invalid packet count %s", text);
 	*count = (uint64_t)n;
+	return 0;
+}
+
+/* Millions of bytes, or with a letter behind it units of 1024, of 1024 of those, and so on. */
+static int
+read_file_size(const char *text, uint64_t *size, struct ebpf_err *err)
+{
+	static const char letters[] = "kKmMgG";
+	const char *letter;
+	uint64_t unit = 1000000;
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (end != text && *end != '\0' && (letter = strchr(letters, *end)) != NULL) {
+		unit = (uint64_t)1 << (10 * ((letter - letters) / 2 + 1));
+		end++;
+	}
+	if (end == text || *end != '\0' || errno != 0 || n <= 0)
+		return refuse(err, -EINVAL, "invalid file size %s", text);
+	if ((uint64_t)n > INT64_MAX / unit)
+		return refuse(err, -EINVAL, "file size %s is too large", text);
+	*size = (uint64_t)n * unit;
+	return 0;
+}
+
+/* At least `least`; what names it in the message. */
+static int
+read_number(const char *text, int least, const char *what, uint32_t *number, struct ebpf_err *err)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || n < least || n > INT32_MAX)
+		return refuse(err, -EINVAL, "invalid %s %s", what, text);
+	*number = (uint32_t)n;
+	return 0;
+}
+
+static int
+read_clock(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	options->packet_clock = strcmp(text, "packet") == 0;
+	if (!options->packet_clock && strcmp(text, "wall") != 0)
+		return refuse(err, -EINVAL, "unknown clock %s (must be packet or wall)", text);
+	options->has_clock = true;
 	return 0;
 }
 
@@ -245,6 +303,8 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	switch (option) {
 	case 'c':
 		return read_count(optarg, &options->max_matched, err);
+	case 'C':
+		return read_file_size(optarg, &options->max_bytes, err);
 	case 'd':
 		options->dump_form = next_dump_form(options->dump_form);
 		return 0;
@@ -254,6 +314,8 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'F':
 		options->filter_path = optarg;
 		return 0;
+	case 'G':
+		return read_number(optarg, 0, "number of seconds", &options->interval_s, err);
 	case 'i':
 		options->interface = optarg;
 		return 0;
@@ -275,8 +337,24 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return 0;
 	case 's':
 		return read_snaplen(optarg, &options->snaplen, err);
+	case 'U':
+		options->packet_buffered = true;
+		return 0;
 	case 'w':
 		options->write_path = optarg;
+		return 0;
+	case 'W':
+		return read_number(optarg, 1, "number of output files", &options->max_files, err);
+	case 'z':
+		options->command = optarg;
+		return 0;
+	case OPTION_COMMAND_LAST:
+		options->command_last = true;
+		return 0;
+	case OPTION_ROTATE_CLOCK:
+		return read_clock(optarg, options, err);
+	case OPTION_ROTATE_ALIGN:
+		options->rotate_align = true;
 		return 0;
 	case 'y':
 		return read_linktype(optarg, options, err);
@@ -350,6 +428,16 @@ judge_by_suffix(struct bpfsift_options *options)
 		options->format = SIFT_FORMAT_PCAPNG;
 }
 
+/* Standard output is one file: what is asked to follow it has to have a name. */
+static int
+check_rotation(const struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (options->write_path == NULL || strcmp(options->write_path, "-") != 0 ||
+	    options->interval_s == 0)
+		return 0;
+	return refuse(err, -EINVAL, "-G begins new files, and standard output is one");
+}
+
 /* The processors that this process may use. */
 static unsigned
 count_processors(void)
@@ -382,9 +470,12 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 			return rc;
 	}
 	options->expression = argv + optind;
+	/* What a file says of its packets' time is what happened. */
+	if (!options->has_clock)
+		options->packet_clock = options->n_inputs != 0;
 	if (options->write_path != NULL)
 		judge_by_suffix(options);
-	return 0;
+	return check_rotation(options, err);
 }
 
 void

@@ -41,10 +41,19 @@ struct bpfsift_options {
 	enum sift_codec codec;    /* --compress, or the suffix of -w */
 	int level;                /* of it; 0: the codec's own */
 	enum sift_format format;  /* --format, or the suffix of -w */
+	uint64_t max_bytes;       /* -C; 0: as large as it gets */
+	uint32_t interval_s;      /* -G; 0: none */
+	uint32_t max_files;       /* -W; 0: not asked for */
+	const char *command;      /* -z */
+	bool command_last;        /* --postrotate-last */
+	bool has_clock;           /* --rotate-clock */
+	bool packet_clock;        /* by it, or for files that are read */
+	bool rotate_align;        /* --rotate-align */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */
 	bool no_promisc;    /* -p */
+	bool packet_buffered; /* -U */
 	bool count;         /* --count */
 	bool stats;         /* --stats */
 	bool dump_native;   /* --dump-native */

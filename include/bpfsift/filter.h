@@ -560,6 +560,13 @@ struct sift_savefile_opts {
 	unsigned threads;       /**< zstd, xz: that compress beside the caller's */
 	enum sift_format format;
 	unsigned flags;         /**< SIFT_SAVEFILE_* */
+	/**
+	 * Opens the file, truncated if it exists, where open() would not do, as after
+	 * privileges were dropped: returns a descriptor, which is then the sink's, or a
+	 * negative errno.  NULL: open().  Not asked for "-".
+	 */
+	int (*open_file)(void *arg, const char *path);
+	void *open_arg; /**< its first argument */
 };
 
 /**
@@ -578,6 +585,76 @@ struct sift_savefile_opts {
  */
 BPFSIFT_API int sift_sink_open_savefile(const char *path, const struct sift_savefile_opts *opts,
 					struct sift_sink **out, struct ebpf_err *err);
+
+/* Flags of struct sift_rotate_opts. */
+#define SIFT_ROTATE_PACKET_CLOCK 0x1u /**< time is that of the packets */
+#define SIFT_ROTATE_ALIGN 0x2u        /**< intervals begin at multiples of their length */
+
+/** What a rotated sink tells of. */
+enum sift_rotate_event {
+	SIFT_ROTATE_CLOSED = 0, /**< a file is complete, and another one follows */
+	SIFT_ROTATE_LAST = 1,   /**< a file is complete: the sink was closed */
+	/** max_files intervals are over: of what comes now nothing is written. */
+	SIFT_ROTATE_FULL = 2,
+};
+
+/** When the next file is begun; 0 turns each off. */
+struct sift_rotate_opts {
+	size_t size; /**< sizeof(struct sift_rotate_opts) */
+	/** The file that has more bytes than this before a packet is complete. */
+	uint64_t max_bytes;
+	/** Seconds that files are for, by the clock of flags. */
+	uint32_t interval_s;
+	/**
+	 * With max_bytes: numbers begin anew after so many files.  Else: so many
+	 * intervals, and no more.
+	 */
+	uint32_t max_files;
+	unsigned flags; /**< SIFT_ROTATE_* */
+	/**
+	 * Told of each event, with the path of the file, and the packets in it; for
+	 * SIFT_ROTATE_FULL, in all files.  NULL: nobody is.
+	 */
+	void (*on_event)(void *arg, enum sift_rotate_event event, const char *path, uint64_t n);
+	void *arg; /**< its first argument */
+};
+
+/** Most bytes of a rotated file's name, its end included. */
+#define SIFT_ROTATE_NAME_MAX 4096
+
+/**
+ * Make the name of a rotated file.  With interval_s, the pattern is for strftime(),
+ * and local time; with max_bytes a number follows: with max_files, of as many digits as
+ * the last one has, else from the second file on.
+ *
+ * @param time    when its interval began, seconds since 1970.
+ * @param number  of the file in that interval, from 0.
+ * @param name    receives the name.
+ * @return 0; -EINVAL: rotate; -ENAMETOOLONG; -EOVERFLOW: no such time.  Thread-safe.
+ */
+BPFSIFT_API int sift_rotate_name(const char *pattern, const struct sift_rotate_opts *rotate,
+				 int64_t time, uint32_t number, char name[SIFT_ROTATE_NAME_MAX],
+				 struct ebpf_err *err);
+
+/**
+ * Create savefiles, one after the other, named by sift_rotate_name(): before each packet
+ * that is written it is seen whether the next one is due.  A file's size is counted before
+ * compression.
+ *
+ * With the clock of packets, the first one's name waits for the first packet; where none
+ * comes, the file is named by the time at which the sink is closed.
+ *
+ * @param pattern  of the names.
+ * @param opts     how each is written, as for sift_sink_open_savefile().
+ * @param rotate   not NULL.
+ * @param out      on success receives the sink, to be closed with
+ *                 sift_sink_close(); on failure left as it was.
+ * @param err      receives one line; may be NULL.
+ * @return as sift_sink_open_savefile() or sift_rotate_name() of the first file.
+ */
+BPFSIFT_API int sift_sink_open_rotated(const char *pattern, const struct sift_savefile_opts *opts,
+				       const struct sift_rotate_opts *rotate,
+				       struct sift_sink **out, struct ebpf_err *err);
 
 /** What a summary needs to know of the packets. */
 struct sift_summary_opts {

@@ -143,8 +143,9 @@ static struct pcapng_interface
 any_interface(uint64_t *rng)
 {
 	static const uint16_t linktypes[] = { 0, 9, 12, 101, 104, 105, 113, 127, 228, 229, 276 };
-	static const uint32_t snaplens[] = { 96,      65535,      PCAPNG_MAX_CAPLEN, PCAPNG_MAX_CAPLEN,
-					     1000000, UINT32_MAX, 0 };
+	static const uint32_t snaplens[] = {
+		96, 65535, PCAPNG_MAX_CAPLEN, PCAPNG_MAX_CAPLEN, 1000000, UINT32_MAX, 0
+	};
 	static const uint8_t resolutions[] = { 0,    3,    6,    7,    9,    9,    10,   12,  19,
 					       0x80, 0x81, 0x8a, 0x93, 0x94, 0x9d, 0x9e, 0xa2 };
 	struct pcapng_interface i = { .linktype = 1, .resolution = 6 };
@@ -205,8 +206,8 @@ put_interface(struct pcapng *f, uint64_t *rng)
 static uint32_t
 any_caplen(uint64_t *rng)
 {
-	static const uint32_t edges[] = { 0,     1,      2,      3,      4,      65535,
-					  65536, 131040, 131072, 131073, 262143, PCAPNG_MAX_CAPLEN };
+	static const uint32_t edges[] = { 0,      1,      2,      3,      4,      65535, 65536,
+					  131040, 131072, 131073, 262143, PCAPNG_MAX_CAPLEN };
 
 	switch (rng_below(rng, 60)) {
 	case 0:

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Names of rotated files, what is told of them, and refusals; contents are held against
+ * tcpdump's in tests/cli/rotate.sh. */
+#include "config.h"
+
+#include <bpfsift/filter.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/suite.h"
+
+enum { ETHERNET = 1, DAY = 86400 };
+
+static const struct {
+	const char *pattern;
+	struct sift_rotate_opts rotate;
+	int64_t time;
+	uint32_t number;
+	const char *name;
+} names[] = {
+	{ "out", { .interval_s = 1 }, 0, 0, "out" },
+	{ "out%H%%", { .interval_s = 1 }, DAY - 1, 7, "out23%" },
+	{ "out%H", { 0 }, 0, 0, "out%H" },
+	{ "out%H", { .max_bytes = 1 }, 0, 0, "out%H" },
+	{ "out", { .max_bytes = 1 }, 0, 12, "out12" },
+	{ "out", { .max_bytes = 1, .max_files = 1 }, 0, 0, "out" },
+	{ "out", { .max_bytes = 1, .max_files = 2 }, 0, 0, "out0" },
+	{ "out", { .max_bytes = 1, .max_files = 10 }, 0, 9, "out9" },
+	{ "out", { .max_bytes = 1, .max_files = 11 }, 0, 9, "out09" },
+	{ "out", { .max_bytes = 1, .max_files = 1000 }, 0, 9, "out009" },
+	{ "out", { .max_bytes = 1, .max_files = UINT32_MAX }, 0, 9, "out0000000009" },
+	{ "out", { .max_files = 1000 }, 0, 9, "out" },
+	{ "%Y-", { .interval_s = 1, .max_bytes = 1, .max_files = 20 }, 0, 1, "1970-01" },
+	{ "%s", { .interval_s = 1 }, INT64_C(4294967296), 0, "4294967296" },
+};
+
+START_TEST(names_are_made)
+{
+	struct sift_rotate_opts rotate = names[_i].rotate;
+	char name[SIFT_ROTATE_NAME_MAX];
+	struct ebpf_err err;
+
+	rotate.size = sizeof(rotate);
+	ck_assert_int_eq(sift_rotate_name(names[_i].pattern, &rotate, names[_i].time,
+					  names[_i].number, name, &err),
+			 0);
+	ck_assert_str_eq(name, names[_i].name);
+}
+END_TEST
+
+START_TEST(refuses_names_that_are_none)
+{
+	struct sift_rotate_opts rotate = { .size = sizeof(rotate), .interval_s = 1 };
+	char name[SIFT_ROTATE_NAME_MAX] = "untouched", *longest = malloc(SIFT_ROTATE_NAME_MAX + 1);
+	struct ebpf_err err;
+
+	memset(longest, 'x', SIFT_ROTATE_NAME_MAX);
+	longest[SIFT_ROTATE_NAME_MAX] = '\0';
+	ck_assert_int_eq(sift_rotate_name("", &rotate, 0, 0, name, &err), -ENAMETOOLONG);
+	ck_assert_int_eq(sift_rotate_name(longest, &rotate, 0, 0, name, &err), -ENAMETOOLONG);
+	ck_assert_int_eq(sift_rotate_name("x", &rotate, INT64_MAX, 0, name, &err), -EOVERFLOW);
+	rotate.interval_s = 0;
+	ck_assert_int_eq(sift_rotate_name(longest, &rotate, 0, 0, name, &err), -ENAMETOOLONG);
+	longest[SIFT_ROTATE_NAME_MAX - 1] = '\0';
+	ck_assert_int_eq(sift_rotate_name(longest, &rotate, 0, 0, name, &err), 0);
+	strcpy(name, "untouched");
+	rotate.max_bytes = 1;
+	ck_assert_int_eq(sift_rotate_name(longest, &rotate, 0, 1, name, &err), -ENAMETOOLONG);
+	rotate.flags = 4;
+	ck_assert_int_eq(sift_rotate_name("x", &rotate, 0, 1, name, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "unknown flags 0x4");
+	ck_assert_str_eq(name, "untouched");
+	free(longest);
+}
+END_TEST
+
+/* What was told, a line an event. */
+static void
+note(void *arg, enum sift_rotate_event event, const char *path, uint64_t n)
+{
+	char *told = arg;
+
+	sprintf(told + strlen(told), "%d %s %d\n", (int)event, path, (int)n);
+}
+
+static int n_opened;
+
+static int
+open_counted(void *arg, const char *path)
+{
+	n_opened++;
+	ck_assert_ptr_eq(arg, &n_opened);
+	if (strcmp(path, "refused") == 0)
+		return -EACCES;
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+}
+
+static struct sift_savefile_opts
+ethernet(void)
+{
+	return (struct sift_savefile_opts){ .size = sizeof(struct sift_savefile_opts),
+					    .dlt = ETHERNET,
+					    .snaplen = 100,
+					    .open_file = open_counted,
+					    .open_arg = &n_opened };
+}
+
+/* Packets of the times 10, 11, ... by the packets' clock, with two seconds a file. */
+START_TEST(tells_what_becomes_of_files)
+{
+	static const char want[] = "0 r10.tmp 2\n0 r12.tmp 2\n2 r12.tmp 4\n";
+	char told[200] = "";
+	struct sift_rotate_opts rotate = { .size = sizeof(rotate),
+					   .interval_s = 2,
+					   .max_files = _i == 0 ? 2 : 0,
+					   .flags = SIFT_ROTATE_PACKET_CLOCK,
+					   .on_event = note,
+					   .arg = told };
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[5];
+	uint32_t keep[5];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+
+	for (int i = 0; i < 5; i++) {
+		sift_view_init(&views[i], ETHERNET, (const uint8_t *)"0123456789abcdef", 16, 16);
+		views[i].ts_sec = 10 + i;
+		keep[i] = 100;
+	}
+	n_opened = 0;
+	ck_assert_int_eq(sift_sink_open_rotated("r%s.tmp", &opts, &rotate, &sink, &err), 0);
+	ck_assert_int_eq(n_opened, 0);
+	ck_assert_int_eq(sift_sink_write(sink, views, keep, 5, &err), 0);
+	ck_assert_int_eq(sift_sink_flush(sink, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert_int_eq(n_opened, _i == 0 ? 2 : 3);
+	ck_assert_str_eq(told, _i == 0 ? want : "0 r10.tmp 2\n0 r12.tmp 2\n1 r14.tmp 1\n");
+	unlink("r10.tmp");
+	unlink("r12.tmp");
+	unlink("r14.tmp");
+}
+END_TEST
+
+START_TEST(refuses_before_anything_is_created)
+{
+	struct sift_rotate_opts rotate = { .size = sizeof(rotate), .max_bytes = 1 };
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_sink *sink = NULL;
+	struct ebpf_err err;
+
+	n_opened = 0;
+	opts.snaplen = 0;
+	ck_assert_int_eq(sift_sink_open_rotated("r.tmp", &opts, &rotate, &sink, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "r.tmp: snapshot length 0, but it is 1 to 2147483647");
+	opts = ethernet();
+	rotate.size = 4;
+	ck_assert_int_eq(sift_sink_open_rotated("r.tmp", &opts, &rotate, &sink, &err), -EINVAL);
+	ck_assert_int_eq(n_opened, 0);
+	rotate.size = sizeof(rotate);
+	ck_assert_int_eq(sift_sink_open_rotated("refused", &opts, &rotate, &sink, &err), -EACCES);
+	ck_assert_str_eq(err.text, "refused: Permission denied");
+	ck_assert_int_eq(n_opened, 1);
+	ck_assert_ptr_null(sink);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("filter/sink_rotate");
+	TCase *tc = tcase_create("rotate");
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	tcase_add_loop_test(tc, names_are_made, 0, N_ELEMS(names));
+	tcase_add_test(tc, refuses_names_that_are_none);
+	tcase_add_loop_test(tc, tells_what_becomes_of_files, 0, 2);
+	tcase_add_test(tc, refuses_before_anything_is_created);
+	suite_add_tcase(s, tc);
+	return s;
+}

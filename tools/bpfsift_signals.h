@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What bpfsift does when signals come: it stops, with whole files. */
+#ifndef TOOLS_BPFSIFT_SIGNALS_H
+#define TOOLS_BPFSIFT_SIGNALS_H
+
+#include <bpfsift/filter.h>
+
+#include <stdbool.h>
+
+void bpfsift_signals_catch(void);
+
+/* What is to be stopped, at once if a signal has come before; NULL: nothing, it will be closed. */
+void bpfsift_signals_stop(struct sift_source *source);
+
+/* Stop, as a signal would.  Async-signal-safe. */
+void bpfsift_stop(void);
+bool bpfsift_is_stopping(void);
+
+#endif
