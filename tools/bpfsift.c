@@ -269,6 +269,9 @@ prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf
 		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0)
 			return rc;
 	}
+	if (run->options->write_path != NULL &&
+	    (rc = bpfsift_inputs_check_output(inputs, run->options->write_path, err)) < 0)
+		return rc;
 	if (holds_one_linktype(run->options) &&
 	    (rc = bpfsift_inputs_check_linktypes(inputs, err)) < 0)
 		return rc;

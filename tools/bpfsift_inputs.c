@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/bpfsift_say.h"
 
@@ -234,6 +235,25 @@ bpfsift_input_kind(const struct bpfsift_input *input)
 	return (struct bpfsift_kind){ .dlt = input->info.dlt,
 				      .expr_flags = input->info.expr_flags,
 				      .snaplen = input->info.snaplen };
+}
+
+int
+bpfsift_inputs_check_output(const struct bpfsift_inputs *inputs, const char *path,
+			    struct ebpf_err *err)
+{
+	struct stat out, in;
+
+	if (strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &out) < 0 : stat(path, &out) < 0)
+		return 0;
+	for (size_t i = 0; S_ISREG(out.st_mode) && i < inputs->n; i++) {
+		const char *input = inputs->list[i].path;
+		bool is_there = strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) == 0
+							: stat(input, &in) == 0;
+
+		if (is_there && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return refuse(err, -EINVAL, "%s: the output is an input as well", input);
+	}
+	return 0;
 }
 
 int

@@ -39,6 +39,10 @@ void bpfsift_input_close(struct bpfsift_input *input);
 /* What its packets are compiled for. */
 struct bpfsift_kind bpfsift_input_kind(const struct bpfsift_input *input);
 
+/* 0; -EINVAL: an output at this path would take the place of an input. */
+int bpfsift_inputs_check_output(const struct bpfsift_inputs *inputs, const char *path,
+				struct ebpf_err *err);
+
 /* 0; -EINVAL: packets of several link types, which cannot be merged, nor be in one pcap file. */
 int bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_err *err);
 

@@ -317,6 +317,14 @@ status: 1' --format=erf
 		"$($BPFSIFT -r "$in" -w "$scratch/n.pcapng" --format=pcap 2>/dev/null;
 			cksum <"$scratch/n.pcapng")"
 
+	# An output that is an input.
+	cp "$in" "$scratch/self.pcap"
+	ln -sf self.pcap "$scratch/link.pcap"
+	says "stderr: reading from file $scratch/self.pcap, link-type EN10MB (Ethernet), snapshot length 262144
+stderr: $scratch/self.pcap: the output is an input as well
+status: 1" -r "$scratch/self.pcap" -w "$scratch/link.pcap" arp
+	check 'of which nothing is lost' cmp "$in" "$scratch/self.pcap"
+
 	# A damaged file, and one that grows.
 	{ head -c 40000 "$data/demo.pcap"; head -c 300 /dev/zero; tail -c +40301 "$data/demo.pcap"; } \
 		>"$scratch/hole.pcap"
