@@ -150,7 +150,7 @@ compare_failures(int ours, const struct cursor *a, const char *name, int theirs,
 {
 	const char *our_text = a->err.text + strlen(name), *their_text = b->err.text + strlen(path);
 
-	ck_assert_int_eq(ours, theirs);
+	ck_assert_msg(ours == theirs, "%d %s, not %d %s", ours, a->err.text, theirs, b->err.text);
 	if (ours >= 0)
 		return;
 	ck_assert_mem_eq(a->err.text, name, strlen(name));
