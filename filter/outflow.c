@@ -156,16 +156,19 @@ sift_outflow_write(struct sift_outflow *f, const void *bytes, size_t n, struct e
 	return n > 0 ? step(f, bytes, n, SIFT_ENCODE_MORE, err) : 0;
 }
 
+/* Codecs move their pointer by what they took, which for NULL would be undefined. */
+static const uint8_t nothing[1];
+
 int
 sift_outflow_flush(struct sift_outflow *f, struct ebpf_err *err)
 {
-	return step(f, NULL, 0, SIFT_ENCODE_FLUSH, err);
+	return step(f, nothing, 0, SIFT_ENCODE_FLUSH, err);
 }
 
 int
 sift_outflow_finish(struct sift_outflow *f, struct ebpf_err *err)
 {
-	int rc = step(f, NULL, 0, SIFT_ENCODE_END, err);
+	int rc = step(f, nothing, 0, SIFT_ENCODE_END, err);
 
 	f->is_finished = true;
 	return rc;

@@ -187,13 +187,16 @@ judge(struct worker *w)
 	const struct sift_parallel *job = w->crew->job;
 	enum sift_detail detail = job->sink == NULL || w->gather.is_raw ? SIFT_DETAIL_BARE
 									: SIFT_DETAIL_TIMED;
-	const uint8_t *at = w->block + (w->begin - w->off), *end = w->block + (w->end - w->off);
+	const uint8_t *at, *end;
 	size_t n;
 
 	w->n_seen = w->n_matched = 0;
 	sift_gather_reset(&w->gather);
+	/* then they may be anywhere, as behind a block that one record spans */
 	if (w->begin == w->end)
 		return;
+	at = w->block + (w->begin - w->off);
+	end = w->block + (w->end - w->off);
 	while ((n = sift_record_views(job->format, detail, &at, end, w->views, BATCH)) > 0)
 		judge_batch(w, n);
 	assert(at == end);
