@@ -323,8 +323,19 @@ static const struct sift_sink_ops rotated_pcap_ops = {
 	.close = rotated_close,
 };
 
+/* Of all the capture, so in its last file. */
+static int
+rotated_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
+		  struct ebpf_err *err)
+{
+	struct rotated *r = (struct rotated *)sink;
+
+	return r->file != NULL ? sift_sink_put_stats(r->file, stats, err) : 0;
+}
+
 static const struct sift_sink_ops rotated_pcapng_ops = {
 	.write = rotated_write,
+	.put_stats = rotated_put_stats,
 	.flush = rotated_flush,
 	.close = rotated_close,
 };

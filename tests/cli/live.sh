@@ -117,6 +117,27 @@ captures 9 -s 60
 captures 4 --nano 'udp dst port 54'
 captures 4 -p -y EN10MB 'udp port 54'
 
+# A pcapng file ends with what was counted: a block of 64 bytes, with isb_ifrecv,
+# isb_ifdrop and isb_osdrop of 8 bytes each.
+# shellcheck disable=SC2086
+$BPFSIFT -i receiver -w "$scratch/have.pcapng" 2>"$scratch/have.err" &
+have=$!
+check 'pcapng: bpfsift listens' wait_for grep -q 'listening on receiver' "$scratch/have.err"
+python3 "$scratch/send.py" sender
+sleep 1.5
+kill -TERM $have 2>/dev/null
+wait $have
+check_same 'pcapng: exit status' 0 $?
+check_same 'pcapng: packets' 9 "$(n_of "$scratch/have.pcapng")"
+check_same 'pcapng: statistics at the end' "statistics $(sed -n \
+	's/ packets* received by filter$//p' "$scratch/have.err") 0 0" \
+	"$(python3 -c 'import struct, sys
+d = open(sys.argv[1], "rb").read()[-64:]
+b = struct.unpack("=5I2HQ2HQ2HQ2HI", d)
+ok = b[0] == 5 and b[1] == 64 and b[2] == 0 and b[5:7] == (4, 8) and b[8:10] == (5, 8)
+print("statistics" if ok and b[11:13] == (7, 8) else "something else", b[7], b[10], b[13])' \
+		"$scratch/have.pcapng")"
+
 # What the kernel alone knows of a packet does not reach the filter.
 for expression in inbound outbound 'ifindex 1'; do
 	# shellcheck disable=SC2086
