@@ -123,11 +123,13 @@ opt_has_effects(const struct opt_block *b)
 	return false;
 }
 
-/* ---- order ---- */
-
-static bool
-same_args(const struct opt *o, const struct opt_edge *x, const struct opt_edge *y)
+bool
+opt_same_way(const struct opt *o, uint32_t edge, uint32_t other)
 {
+	const struct opt_edge *x = &o->edges[edge], *y = &o->edges[other];
+
+	if (x->to != y->to)
+		return false;
 	for (uint32_t i = 0; i < o->blocks[x->to].n_phis; i++) {
 		if (opt_real(o, x->args[i]) != opt_real(o, y->args[i]))
 			return false;
@@ -135,12 +137,13 @@ same_args(const struct opt *o, const struct opt_edge *x, const struct opt_edge *
 	return true;
 }
 
+/* ---- order ---- */
+
 /* An IF whose ways are one way, or whose outcome is known, is none. */
 static void
 settle_end(struct opt *o, uint32_t block)
 {
 	struct opt_block *b = &o->blocks[block];
-	const struct opt_edge *yes, *no;
 	int outcome;
 
 	if (b->end == OPT_END_RET || b->end == OPT_END_SWITCH || b->end == OPT_END_IF) {
@@ -149,12 +152,10 @@ settle_end(struct opt *o, uint32_t block)
 	}
 	if (b->end != OPT_END_IF)
 		return;
-	yes = &o->edges[b->edges[0]];
-	no = &o->edges[b->edges[1]];
 	outcome = opt_decide(o, b->test, b->a, b->b);
 	if (outcome >= 0)
 		opt_end_goto(o, block, b->edges[outcome ? 0 : 1]);
-	else if (yes->to == no->to && same_args(o, yes, no))
+	else if (opt_same_way(o, b->edges[0], b->edges[1]))
 		opt_end_goto(o, block, b->edges[0]);
 }
 

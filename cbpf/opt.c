@@ -87,6 +87,7 @@ static const struct {
 	{ "guard", opt_pass_guard, 1 },
 	{ "wide", opt_pass_wide, 2 },
 	{ "chain", opt_pass_chain, 2 },
+	{ "range", opt_pass_range, 2 },
 	{ "swap", opt_pass_swap, 2 },
 };
 

@@ -268,6 +268,9 @@ uint32_t *opt_count_uses(struct opt *o);
 /* A block that returns a constant, made where there is none. */
 uint32_t opt_ret_block(struct opt *o, uint32_t k);
 
+/* Whether two edges lead to one block and bring the same along. */
+bool opt_same_way(const struct opt *o, uint32_t edge, uint32_t other);
+
 /* The arg that an edge brings for a value of its target: v itself if it is no phi there. */
 uint32_t opt_through(const struct opt *o, uint32_t edge, uint32_t v);
 
@@ -277,6 +280,7 @@ int opt_pass_guard(struct opt *o);
 int opt_pass_thread(struct opt *o);
 int opt_pass_wide(struct opt *o);
 int opt_pass_chain(struct opt *o);
+int opt_pass_range(struct opt *o);
 int opt_pass_swap(struct opt *o);
 
 /* ---- dump.c ---- */

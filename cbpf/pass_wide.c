@@ -82,20 +82,6 @@ join(const struct piece *a, const struct piece *b, struct piece *both)
 	return true;
 }
 
-static bool
-goes_the_same_way(const struct opt *o, uint32_t x, uint32_t y)
-{
-	const struct opt_edge *a = &o->edges[x], *b = &o->edges[y];
-
-	if (a->to != b->to)
-		return false;
-	for (uint32_t i = 0; i < o->blocks[a->to].n_phis; i++) {
-		if (opt_real(o, a->args[i]) != opt_real(o, b->args[i]))
-			return false;
-	}
-	return true;
-}
-
 static void
 set_test(struct opt *o, uint32_t block, const struct piece *p)
 {
@@ -117,7 +103,7 @@ widen(struct opt *o, uint32_t block)
 		return false;
 	next = &o->blocks[o->edges[b->edges[0]].to];
 	if (next->n_in != 1 || opt_has_effects(next) || !is_piece(o, next, &its) ||
-	    !goes_the_same_way(o, b->edges[1], next->edges[1]) || !join(&mine, &its, &both))
+	    !opt_same_way(o, b->edges[1], next->edges[1]) || !join(&mine, &its, &both))
 		return false;
 	/* the way on is that of the second test; it is left without a way in */
 	o->edges[b->edges[0]].to = o->edges[next->edges[0]].to;

@@ -5,6 +5,7 @@
  */
 #include "cbpf/insn.h"
 #include "ebpf/insn.h"
+#include "ebpf/prog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -877,6 +878,60 @@ START_TEST(too_long_a_program_is_refused)
 }
 END_TEST
 
+/* ---- level 2: two limits are one test ---- */
+
+enum { LOW = 1000, HIGH = 2000 };
+
+/* A half word of LOW to HIGH gives 1, any other 0: by which tests, and how many remain. */
+static const struct {
+	struct cbpf_insn tests[2];
+	unsigned n_jumps;
+} ranges[] = {
+	{ { CBPF_JUMP(CBPF_JMP | CBPF_JGE, LOW, 0, 2), CBPF_JUMP(CBPF_JMP | CBPF_JGT, HIGH, 1, 0) },
+	  2 },
+	{ { CBPF_JUMP(CBPF_JMP | CBPF_JGT, HIGH, 2, 0), CBPF_JUMP(CBPF_JMP | CBPF_JGE, LOW, 0, 1) },
+	  2 },
+	{ { CBPF_JUMP(CBPF_JMP | CBPF_JGT, LOW - 1, 0, 2),
+	    CBPF_JUMP(CBPF_JMP | CBPF_JGE, HIGH + 1, 1, 0) }, 2 },
+	/* outside of it there are two ways */
+	{ { CBPF_JUMP(CBPF_JMP | CBPF_JGE, LOW, 0, 2), CBPF_JUMP(CBPF_JMP | CBPF_JGT, HIGH, 2, 0) },
+	  3 },
+};
+
+START_TEST(two_limits_are_one_test)
+{
+	const struct cbpf_insn insns[] = {
+		CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, 0), ranges[_i].tests[0], ranges[_i].tests[1],
+		CBPF_STMT(CBPF_RET | CBPF_K, 1), CBPF_STMT(CBPF_RET | CBPF_K, 0),
+		CBPF_STMT(CBPF_RET | CBPF_K, 7),
+	};
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = CBPF_LEVEL_2 };
+	struct cbpf_lowered p;
+	struct cbpf_prog *prog;
+	struct ebpf_prog *ebpf;
+	unsigned n_jumps = 0;
+
+	ck_assert_int_eq(cbpf_check(insns, N_ELEMS(insns), CBPF_DIALECT_PCAP, &prog, NULL), 0);
+	ck_assert_int_eq(cbpf_lower(prog, CBPF_TARGET_BUFFER, &opts, &p, NULL), 0);
+	for (size_t i = 0; i < p.n_insns; i++)
+		n_jumps += ebpf_ops[ebpf_op_of(&p.insns[i])].form == EBPF_FORM_JMP_K;
+	ck_assert_uint_eq(n_jumps, ranges[_i].n_jumps);
+	ck_assert_int_eq(ebpf_prog_load_trusted(ebpf_prog_type_raw(), p.insns, p.n_insns, NULL,
+						&ebpf, NULL), 0);
+	for (unsigned v = 0; v <= UINT16_MAX; v++) {
+		const uint8_t bytes[2] = { (uint8_t)(v >> 8), (uint8_t)v };
+		unsigned outside = ranges[_i].n_jumps == 3 && v > HIGH ? 7 : 0;
+		unsigned expected = v >= LOW && v <= HIGH ? 1 : outside;
+
+		if (ebpf_prog_run(ebpf, (uintptr_t)bytes, sizeof(bytes)) != expected)
+			ck_abort_msg("%u: not %u", v, expected);
+	}
+	ebpf_prog_put(ebpf);
+	cbpf_lowered_free(&p);
+	cbpf_prog_free(prog);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -894,6 +949,7 @@ suite(void)
 	tcase_add_test(tc, refuses_options_without_their_size);
 	tcase_add_test(tc, a_vlan_tag_makes_no_network_layer);
 	tcase_add_test(tc, too_long_a_program_is_refused);
+	tcase_add_loop_test(tc, two_limits_are_one_test, 0, N_ELEMS(ranges));
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -290,7 +290,7 @@ n1=$("$tool" -O 1 tcp | wc -l)
 n2=$("$tool" -O 2 tcp | wc -l)
 check 'each level is shorter than the one before' test "$n0" -gt "$n1" -a "$n1" -gt "$n2"
 "$tool" --trace-passes -O 2 -o /dev/null tcp 2>stderr
-check_same '--trace-passes shows each pass' 'build guard thread guard wide chain swap' \
+check_same '--trace-passes shows each pass' 'build guard thread guard wide chain range swap' \
 	"$(sed -n 's/^pass \([a-z]*\):.*/\1/p' stderr | tr '\n' ' ' | sed 's/ $//')"
 
 # ---- what differs by dialect and target ----
