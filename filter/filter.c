@@ -9,6 +9,7 @@
 #include "filter/filter.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "ebpf/err.h"
@@ -17,11 +18,18 @@
 #include "filter/prog_packet.h"
 
 struct sift_filter {
+	struct ebpf_prog *ebpf; /* first, see struct sift_filter_head */
 	struct cbpf_prog *cbpf;
-	struct ebpf_prog *ebpf;
 	struct sift_packet_env env;
 	bool is_pure;
 };
+
+#if defined(__GNUC__)
+_Static_assert(offsetof(struct sift_filter, ebpf) == offsetof(struct sift_filter_head, prog) &&
+		       offsetof(struct ebpf_prog, run) == 0 &&
+		       sizeof(_Atomic(ebpf_run_fn)) == sizeof(ebpf_run_fn),
+	       "as callers were compiled to find it");
+#endif
 
 /* Keep a copy of a checked program: checked again, by its own dialect. */
 static int
