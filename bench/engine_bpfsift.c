@@ -61,7 +61,10 @@ run_batch(void *state, const struct sift_view *views, size_t n)
 		size_t some = n - i < BATCH ? n - i : BATCH;
 
 		sift_filter_batch(state, &views[i], some, verdicts);
-		for (size_t j = 0; j < some; j++)
+		for (size_t j = some; j < BATCH; j++)
+			verdicts[j] = 0;
+		/* as many each time, for the compiler */
+		for (size_t j = 0; j < BATCH; j++)
 			kept += verdicts[j] != 0;
 	}
 	return kept;

@@ -146,6 +146,104 @@ jit_wide_value(const struct jit *j, const struct ebpf_insn *insn)
 	return ebpf_link_value(&j->prog->aux->link, insn, row, j->pc, j->prog->code);
 }
 
+/* ---- which slots are reached ---- */
+
+/* Slots that lead further back to where nothing has led before are to be looked at again. */
+static void
+mark(struct jit *j, int64_t to, uint8_t how, bool *again)
+{
+	*again |= j->marks[to] == 0 && to <= (int64_t)j->pc;
+	j->marks[to] |= how;
+}
+
+static void
+mark_jump(struct jit *j, int32_t displacement, bool *again)
+{
+	mark(j, (int64_t)j->pc + 1 + displacement, JIT_JUMPED_TO, again);
+}
+
+static void
+mark_ways(struct jit *j, const struct ebpf_insn *insn, bool *again)
+{
+	int row = ebpf_op_of(insn);
+	uint64_t taken, otherwise;
+
+	switch (ebpf_ops[row].form) {
+	case EBPF_FORM_EXIT:
+		return;
+	case EBPF_FORM_JA32:
+		mark_jump(j, insn->imm, again);
+		return;
+	case EBPF_FORM_JA:
+		mark_jump(j, insn->off, again);
+		if (row != EBPF_OP_MAY_GOTO)
+			return;
+		break;
+	case EBPF_FORM_JMP_K:
+	case EBPF_FORM_JMP_X:
+		if (jit_selects(j, insn, &taken, &otherwise)) {
+			j->marks[j->pc] |= JIT_SELECTS;
+			return;
+		}
+		mark_jump(j, insn->off, again);
+		break;
+	default:
+		break;
+	}
+	mark(j, (int64_t)j->pc + 1 + ebpf_code_is_wide(insn->code), JIT_FALLEN_TO, again);
+}
+
+/* Once over a function, in which few jumps lead back to what only they lead to. */
+static bool
+mark_once(struct jit *j)
+{
+	bool again = false;
+
+	for (j->pc = j->func->start; j->pc < j->func->end; j->pc++) {
+		if (j->marks[j->pc] != 0)
+			mark_ways(j, &j->insns[j->pc], &again);
+		j->pc += ebpf_code_is_wide(j->insns[j->pc].code);
+	}
+	return again;
+}
+
+static void
+count_exits(struct jit *j, struct jit_func *f)
+{
+	for (uint32_t pc = f->start; pc < f->end; pc++) {
+		if (j->marks[pc] != 0)
+			f->n_exits += (j->marks[pc] & JIT_SELECTS) != 0 ||
+				      ebpf_op_of(&j->insns[pc]) == EBPF_OP_EXIT;
+		pc += ebpf_code_is_wide(j->insns[pc].code);
+	}
+}
+
+/* What a program has for others, as where both ways of a test were made one, is not emitted. */
+static int
+find_reached(struct jit *j)
+{
+	enum { MAX_TURNS = 4 };
+
+	j->marks = calloc((size_t)j->n_insns + 1, sizeof(*j->marks));
+	if (j->marks == NULL)
+		return -ENOMEM;
+	for (size_t f = 0; f < j->n_funcs; f++) {
+		struct jit_func *func = &j->funcs[f];
+		int turns = 0;
+
+		j->func = func;
+		j->marks[func->start] = JIT_FALLEN_TO;
+		while (mark_once(j)) {
+			if (++turns < MAX_TURNS)
+				continue;
+			for (uint32_t pc = func->start; pc < func->end; pc++)
+				j->marks[pc] |= JIT_FALLEN_TO | JIT_JUMPED_TO;
+		}
+		count_exits(j, func);
+	}
+	return 0;
+}
+
 /* ---- one pass ---- */
 
 static void
@@ -155,7 +253,8 @@ translate_body(struct jit *j)
 		const struct ebpf_insn *insn = &j->insns[j->pc];
 
 		j->copy->now[j->pc] = (uint32_t)j->b.n;
-		j->target->forms[ebpf_ops[ebpf_op_of(insn)].form](j, insn);
+		if (j->marks[j->pc] != 0)
+			j->target->forms[ebpf_ops[ebpf_op_of(insn)].form](j, insn);
 		if (ebpf_code_is_wide(insn->code))
 			j->copy->now[++j->pc] = (uint32_t)j->b.n;
 	}
@@ -271,7 +370,7 @@ ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog
 	if ((rc = find_functions(&j)) < 0)
 		return rc;
 	target->plan(&j);
-	if ((rc = make_room(&j)) == 0) {
+	if ((rc = find_reached(&j)) == 0 && (rc = make_room(&j)) == 0) {
 		uint32_t *all = j.all.prev;
 
 		rc = emit(&j, code, n, entries);
@@ -279,6 +378,7 @@ ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog
 		memcpy(starts, j.all.prev, ((size_t)j.n_insns + 1) * sizeof(*starts));
 		free(all);
 	}
+	free(j.marks);
 	free(j.funcs);
 	return rc;
 }

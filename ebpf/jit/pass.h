@@ -22,8 +22,16 @@ struct jit_func {
 	uint32_t start, end;    /* slots */
 	uint32_t entry;         /* offset that it is called at, as the pass before found it */
 	uint32_t named, written;        /* registers, by number */
+	uint32_t n_exits;
 	bool has_calls;         /* of helpers and functions */
 	bool has_may_goto;
+};
+
+/* How a slot is reached, and what is made of it; 0: not at all, so nothing. */
+enum {
+	JIT_FALLEN_TO = 1,      /* from the slot before */
+	JIT_JUMPED_TO = 2,
+	JIT_SELECTS = 4,        /* see jit_selects() */
 };
 
 /* Offsets of slots, and of the end: as the pass before found them, and as this one does. */
@@ -34,6 +42,7 @@ struct jit_copy {
 /* The batch's loop, and where it has what it keeps. */
 struct jit_turns {
 	size_t head;            /* offset of a turn's first instruction */
+	size_t prev_head;       /* as the pass before found it */
 	uint32_t next;          /* offset that exits lead to */
 	uint8_t ctx, stride, end, result;       /* registers */
 	uint8_t n_pushed;
@@ -47,6 +56,7 @@ struct jit {
 	uint32_t n_insns;
 	struct jit_func *funcs;
 	size_t n_funcs;
+	uint8_t *marks;         /* for each slot */
 	bool has_many;          /* a loop for batches */
 	bool has_run;           /* a run is kept: tail calls, functions that are replaced */
 	bool calls_helpers;

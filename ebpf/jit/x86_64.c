@@ -132,15 +132,43 @@ jcc(struct jit *j, enum x86_cc cc, bool is_short, uint32_t to)
 	displacement(j, is_short, to);
 }
 
+/*
+ * A turn of a batch ends wherever the program does: that is a jump less for each
+ * packet, and from where it ends a processor sees what it was.
+ */
+#define MAX_TURN_ENDS 8
+
+static bool
+ends_turns_apart(const struct jit *j)
+{
+	return j->func->n_exits <= MAX_TURN_ENDS;
+}
+
+/* Keep the result, and go back for the next, if there is one.  end: of the slot, or later. */
+static void
+end_turn(struct jit *j, uint32_t end)
+{
+	bool is_short = x86_is_8((int64_t)j->turns.prev_head - (int64_t)end);
+
+	x86_rm(&j->b, false, 0x89, RAX, j->turns.result, 0);
+	x86_alu_imm(&j->b, true, ALU_ADD, j->turns.result, sizeof(uint32_t));
+	x86_alu(&j->b, true, ALU_ADD, j->turns.ctx, j->turns.stride);
+	x86_alu(&j->b, true, ALU_CMP, j->turns.ctx, j->turns.end);
+	jcc(j, CC_NE, is_short, (uint32_t)j->turns.head);
+}
+
 static void
 leave_function(struct jit *j)
 {
 	if (!j->in_many) {
 		leave(j);
 		jit_byte(&j->b, 0xc3);
-	} else if (jit_distance(j, j->turns.next) != 0) {
-		jump_to(j, j->turns.next);
+		return;
 	}
+	if (ends_turns_apart(j))
+		end_turn(j, j->copy->prev[j->pc + 1]);
+	if (jit_distance(j, j->turns.next) != 0)
+		jump_to(j, j->turns.next);
 }
 
 static enum x86_cc
@@ -193,24 +221,110 @@ compare(struct jit *j, const struct ebpf_insn *insn)
 	}
 }
 
+/* Unsigned comparisons of what was loaded, which the immediate has to have the width of. */
+static bool
+compares_within(const struct ebpf_insn *insn, const struct ebpf_insn *load)
+{
+	static const uint8_t bits[] = { 32, 16, 8, 64 };
+	bool is_wide = EBPF_CLASS(insn->code) == EBPF_JMP;
+	unsigned n = bits[(load->code & 0x18) >> 3];
+
+	switch (insn->code & 0xf0) {
+	case EBPF_JSGT:
+	case EBPF_JSGE:
+	case EBPF_JSLT:
+	case EBPF_JSLE:
+		return false;
+	}
+	if (n == 64)
+		return is_wide;
+	if (n == 32 && !is_wide)
+		return true;
+	return insn->imm >= 0 && (n == 32 || insn->imm < 1 << n);
+}
+
+/* The load that the test in slot pc makes itself, which leaves the function; or NULL. */
+static const struct ebpf_insn *
+folded_load(const struct jit *j, uint32_t pc)
+{
+	const struct ebpf_insn *insn = &j->insns[pc], *load = insn - 1;
+
+	if (pc <= j->func->start || pc >= j->func->end || j->marks[pc - 1] == 0 ||
+	    (j->marks[pc] & (JIT_SELECTS | JIT_JUMPED_TO)) != JIT_SELECTS ||
+	    (load->code & ~0x18) != (EBPF_LDX | EBPF_MEM) || (insn->code & 0x08) == EBPF_X ||
+	    load->dst_reg != insn->dst_reg)
+		return NULL;
+	return compares_within(insn, load) ? load : NULL;
+}
+
+bool
+x86_jit_is_folded(const struct jit *j)
+{
+	return folded_load(j, j->pc + 1) != NULL;
+}
+
+static void
+compare_memory(struct jit *j, const struct ebpf_insn *insn, const struct ebpf_insn *load)
+{
+	uint8_t size = load->code & 0x18;
+	bool is_test = (insn->code & 0xf0) == EBPF_JSET;
+	bool is_8 = size == EBPF_B || (!is_test && x86_is_8(insn->imm));
+	unsigned opcode = is_test ? 0xf6 | (size != EBPF_B) : size == EBPF_B ? 0x80
+							      : is_8 ? 0x83 : 0x81;
+
+	if (size == EBPF_H)
+		jit_byte(&j->b, 0x66);
+	x86_rm(&j->b, size == EBPF_DW, opcode, is_test ? 0 : ALU_CMP, jit_reg(j, load->src_reg),
+	       load->off);
+	jit_le(&j->b, (uint32_t)insn->imm, is_8 ? 1 : size == EBPF_H ? 2 : 4);
+}
+
+/* R0 = the condition holds ? taken : otherwise */
+static void
+select_constant(struct jit *j, const struct ebpf_insn *insn, uint64_t taken, uint64_t otherwise)
+{
+	enum x86_cc cc = condition_of(insn->code & 0xf0);
+	const struct ebpf_insn *load = folded_load(j, j->pc);
+	uint64_t either = taken | otherwise;
+	bool is_bit = (taken == 0 || otherwise == 0) && either <= 1u << 31 &&
+		      (either & (either - 1)) == 0 && either != 0;
+	bool needs_r0 = load != NULL ? load->src_reg == EBPF_R0
+				     : insn->dst_reg == EBPF_R0 ||
+					       ((insn->code & 0x08) == EBPF_X &&
+						insn->src_reg == EBPF_R0);
+
+	is_bit = is_bit && !needs_r0;
+	if (is_bit)
+		x86_rr(&j->b, false, 0x33, RAX, RAX);
+	else
+		x86_mov_imm(&j->b, R11, taken);
+	if (load != NULL)
+		compare_memory(j, insn, load);
+	else
+		compare(j, insn);
+	if (!is_bit) {
+		x86_load_imm(&j->b, RAX, otherwise);
+		x86_0f_rr(&j->b, true, 0x40 | cc, RAX, R11, false);
+		return;
+	}
+	x86_0f_rr(&j->b, false, 0x90 | (taken != 0 ? cc : cc ^ 1), 0, RAX, true);
+	if (either != 1)
+		x86_shift_imm(&j->b, false, SHIFT_SHL, RAX, (unsigned)__builtin_ctzll(either));
+}
+
 static void
 conditional(struct jit *j, const struct ebpf_insn *insn)
 {
-	enum x86_cc cc = condition_of(insn->code & 0xf0);
+	uint32_t to = jit_slot_at(j, insn->off);
 	uint64_t taken, otherwise;
 
-	if (!jit_selects(j, insn, &taken, &otherwise)) {
-		uint32_t to = jit_slot_at(j, insn->off);
-
-		compare(j, insn);
-		jcc(j, cc, x86_is_8(jit_distance(j, to)), to);
+	if ((j->marks[j->pc] & JIT_SELECTS) != 0 && jit_selects(j, insn, &taken, &otherwise)) {
+		select_constant(j, insn, taken, otherwise);
+		leave_function(j);
 		return;
 	}
-	x86_mov_imm(&j->b, R11, taken);
 	compare(j, insn);
-	x86_load_imm(&j->b, RAX, otherwise);
-	x86_0f_rr(&j->b, true, 0x40 | cc, RAX, R11, false);
-	leave_function(j);
+	jcc(j, condition_of(insn->code & 0xf0), x86_is_8(jit_distance(j, to)), to);
 }
 
 static void
@@ -491,21 +605,23 @@ plan(struct jit *j)
 /* As many turns ahead as the interpreter. */
 #define AHEAD_SHIFT 3
 
+/*
+ * Near the end there is none to come, but this one again: a branch would be
+ * guessed wrong once in each batch.
+ */
 static void
 prefetch(struct jit *j)
 {
 	const struct ebpf_prog_type *type = j->prog->aux->type;
-	size_t from;
 
 	if (!type->has_data)
 		return;
 	x86_lea_scaled(&j->b, R9, j->turns.ctx, j->turns.stride, AHEAD_SHIFT);
 	x86_alu(&j->b, true, ALU_CMP, R9, j->turns.end);
-	from = x86_jcc_forward(&j->b, CC_AE);
+	x86_0f_rr(&j->b, true, 0x40 | CC_AE, R9, j->turns.ctx, false);
 	x86_rm(&j->b, true, 0x8b, R9, R9, type->data_off);
 	x86_0f_rm(&j->b, false, 0x18, 1, R9, 0);
 	x86_0f_rm(&j->b, false, 0x18, 1, R9, 63);
-	x86_land(&j->b, from);
 }
 
 /* From the arguments of ebpf_many_fn to the loop's registers, by way of the stack. */
@@ -532,6 +648,7 @@ begin_many(struct jit *j)
 		x86_push(&j->b, j->turns.pushed[i]);
 	push_frame(j);
 	begin_turns(j);
+	j->turns.prev_head = j->turns.head;
 	j->turns.head = j->b.n;
 	begin_frame(j);
 	prefetch(j);
@@ -544,15 +661,10 @@ begin_many(struct jit *j)
 static void
 end_many(struct jit *j)
 {
-	/* the jump back is at most 32 bytes behind the last slot */
-	int64_t distance = (int64_t)j->turns.head - (int64_t)j->copy->prev[j->func->end] - 32;
-
 	j->turns.next = (uint32_t)j->b.n;
-	x86_rm(&j->b, false, 0x89, RAX, j->turns.result, 0);
-	x86_alu_imm(&j->b, true, ALU_ADD, j->turns.result, sizeof(uint32_t));
-	x86_alu(&j->b, true, ALU_ADD, j->turns.ctx, j->turns.stride);
-	x86_alu(&j->b, true, ALU_CMP, j->turns.ctx, j->turns.end);
-	jcc(j, CC_NE, x86_is_8(distance), (uint32_t)j->turns.head);
+	/* the jump back is at most 32 bytes behind the last slot */
+	if (!ends_turns_apart(j))
+		end_turn(j, j->copy->prev[j->func->end] + 32);
 	leave(j);
 	for (unsigned i = j->turns.n_pushed; i-- > 0;)
 		x86_pop(&j->b, j->turns.pushed[i]);

@@ -12,6 +12,11 @@
  */
 #define RUN R12
 
+/* ---- x86_64.c ---- */
+
+/* Whether the load at hand is made by the test behind it, which alone needs what it loads. */
+bool x86_jit_is_folded(const struct jit *j);
+
 /* ---- x86_64_arith.c: one instruction each ---- */
 
 /* Forms ALU_K and ALU_X. */

@@ -11,6 +11,8 @@ x86_jit_load(struct jit *j, const struct ebpf_insn *insn)
 	bool is_signed = (insn->code & 0xe0) == EBPF_MEMSX;
 	int32_t off = insn->off;
 
+	if (x86_jit_is_folded(j))
+		return;
 	switch (insn->code & 0x18) {
 	case EBPF_B:
 		x86_0f_rm(&j->b, is_signed, is_signed ? 0xbe : 0xb6, dst, base, off);

@@ -410,8 +410,8 @@ START_TEST(no_constant_is_left_at_any_byte)
 		ebpf_prog_put(plain);
 	}
 	ck_assert_uint_gt(n_searched, n_programs * 10);
-	/* Dead ends aside, each constant stands in the machine code of what is not blinded. */
-	ck_assert(!EBPF_HAS_JIT || n_in_code > n_searched / 10 * 9);
+	/* What nothing leads to, as functions that nobody calls, is not made; the rest has them. */
+	ck_assert(!EBPF_HAS_JIT || n_in_code > n_searched / 10 * 4);
 }
 END_TEST
 
