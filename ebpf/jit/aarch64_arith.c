@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "ebpf/jit/aarch64.h"
+#include "ebpf/jit/magic.h"
 
 static bool
 is_x(const struct ebpf_insn *insn)
@@ -48,38 +49,80 @@ divide_by_power(struct jit *j, bool wide, bool is_mod, unsigned dst, uint32_t k)
 		a64_shr_imm(&j->b, wide, false, dst, dst, n);
 }
 
+/* From the upper half in X17, of what n is, to the quotient there. */
+static void
+correct_unsigned(struct jit *j, const struct jit_magic *m, unsigned n)
+{
+	unsigned shift = m->shift;
+
+	if (m->adds) {
+		a64_rrr(&j->b, true, A64_SUB, X16, n, X17);
+		a64_shr_imm(&j->b, true, false, X16, X16, 1);
+		a64_rrr(&j->b, true, A64_ADD, X17, X17, X16);
+		shift--;
+	}
+	if (shift > 0)
+		a64_shr_imm(&j->b, true, false, X17, X17, shift);
+}
+
+static void
+correct_signed(struct jit *j, const struct jit_magic *m, unsigned n)
+{
+	if (m->adds || m->subtracts)
+		a64_rrr(&j->b, true, m->adds ? A64_ADD : A64_SUB, X17, X17, n);
+	if (m->shift > 0)
+		a64_shr_imm(&j->b, true, true, X17, X17, m->shift);
+	a64_shr_imm(&j->b, true, false, X16, X17, 63);
+	a64_rrr(&j->b, true, A64_ADD, X17, X17, X16);
+}
+
 /*
- * 32 bits by a constant that is no power of two: the upper half of the product
- * with 2^64 / k, rounded up, which is exact since what rounding adds to it,
- * less than k, stays below one unit when multiplied by 32 bits.
+ * By the upper half of a product in 64 bits, n in X16 where it is widened to that.
+ *
+ * Unsigned 32 bits need no correction: 2^64 / k, rounded up, is exact since what
+ * rounding adds to it, less than k, stays below one unit when multiplied by 32 bits.
  */
 static void
-divide_by_product(struct jit *j, bool is_mod, unsigned dst, uint32_t k)
+divide_by_product(struct jit *j, bool wide, bool is_signed, bool is_mod, unsigned dst, int32_t imm)
 {
-	a64_mov(&j->b, false, X17, dst);
-	a64_mov_imm(&j->b, X16, UINT64_MAX / k + 1);
-	a64_umulh(&j->b, is_mod ? X17 : dst, X17, X16);
-	if (!is_mod)
+	struct jit_magic m = { .factor = UINT64_MAX / (uint32_t)imm + 1 };
+	unsigned n = wide ? dst : X16;
+
+	if (is_signed)
+		m = jit_magic_signed(imm);
+	else if (wide)
+		m = jit_magic_unsigned((uint64_t)(int64_t)imm);
+	if (!wide)
+		a64_bits(&j->b, true, is_signed, X16, dst, 0, 31);
+	a64_mov_imm(&j->b, X17, m.factor);
+	a64_mulh(&j->b, is_signed, X17, n, X17);
+	if (is_signed)
+		correct_signed(j, &m, n);
+	else
+		correct_unsigned(j, &m, n);
+	if (!is_mod) {
+		a64_mov(&j->b, wide, dst, X17);
 		return;
-	a64_mov_imm(&j->b, X16, k);
-	a64_msub(&j->b, false, dst, X17, X16, dst);
+	}
+	a64_mov_imm(&j->b, X16, wide ? (uint64_t)(int64_t)imm : (uint32_t)imm);
+	a64_msub(&j->b, wide, dst, X17, X16, dst);
 }
 
 /* Whether a constant was divided by without the machine's division. */
 static bool
 divide_by_constant(struct jit *j, const struct ebpf_insn *insn, bool wide, bool is_mod)
 {
+	bool is_signed = insn->off == 1;
 	uint32_t k = (uint32_t)insn->imm;
 	unsigned dst = jit_reg(j, insn->dst_reg);
 
-	if (is_x(insn) || insn->off == 1 || k == 0 || (wide && insn->imm < 0))
+	/* by 0 and -1 as the machine does it */
+	if (is_x(insn) || k == 0 || (is_signed && insn->imm == -1))
 		return false;
-	if ((k & (k - 1)) == 0)
+	if ((k & (k - 1)) == 0 && (k == 1 || !is_signed) && (!wide || insn->imm > 0))
 		divide_by_power(j, wide, is_mod, dst, k);
-	else if (!wide)
-		divide_by_product(j, is_mod, dst, k);
 	else
-		return false;
+		divide_by_product(j, wide, is_signed, is_mod, dst, insn->imm);
 	return true;
 }
 

@@ -86,9 +86,9 @@ a64_msub(struct jit_buf *b, bool wide, unsigned dst, unsigned n, unsigned m, uns
 
 /* The upper half of the product. */
 static inline void
-a64_umulh(struct jit_buf *b, unsigned dst, unsigned n, unsigned m)
+a64_mulh(struct jit_buf *b, bool is_signed, unsigned dst, unsigned n, unsigned m)
 {
-	a64_word(b, 0x9bc07c00 | m << 16 | n << 5 | dst);
+	a64_word(b, (is_signed ? 0x9b407c00 : 0x9bc07c00) | m << 16 | n << 5 | dst);
 }
 
 /* Bytes turned around: in each half word, or in the whole. */

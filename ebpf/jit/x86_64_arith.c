@@ -2,6 +2,7 @@
 /* Arithmetic as x86-64 has it, and where it has not: division, shifts by any register. */
 #include "config.h"
 
+#include "ebpf/jit/magic.h"
 #include "ebpf/jit/x86_64.h"
 
 /*
@@ -86,49 +87,101 @@ divide_by_power(struct jit *j, bool wide, bool is_mod, unsigned dst, uint32_t k)
 		x86_mov(&j->b, false, dst, dst);
 }
 
-/*
- * 32 bits by a constant that is no power of two: the upper half of the product
- * with 2^64 / k, rounded up, which is exact since what rounding adds to it,
- * less than k, stays below one unit when multiplied by 32 bits.
- */
+/* R11 = the upper half of RAX's product with R11, RAX being what is divided, in 64 bits. */
 static void
-divide_by_product(struct jit *j, bool is_mod, unsigned dst, uint32_t k)
+upper_half(struct jit *j, bool wide, bool is_signed, unsigned dst, uint64_t factor)
 {
 	x86_mov(&j->b, true, R9, RAX);
 	x86_push(&j->b, RDX);
-	x86_mov(&j->b, false, RAX, dst);
-	x86_mov_imm(&j->b, R11, UINT64_MAX / k + 1);
-	x86_unary(&j->b, true, UNARY_MUL, R11);
-	if (is_mod) {
-		x86_rr(&j->b, false, 0x69, R11, RDX);
-		jit_le(&j->b, k, 4);
-	} else {
-		x86_mov(&j->b, false, R11, RDX);
-	}
+	if (is_signed && !wide)
+		x86_rr(&j->b, true, 0x63, RAX, dst);    /* movsxd */
+	else if (!wide || dst != RAX)
+		x86_mov(&j->b, wide, RAX, dst);
+	x86_mov_imm(&j->b, R11, factor);
+	x86_unary(&j->b, true, is_signed ? UNARY_IMUL : UNARY_MUL, R11);
+	x86_mov(&j->b, true, R11, RDX);
 	x86_pop(&j->b, RDX);
 	x86_mov(&j->b, true, RAX, R9);
-	if (is_mod)
-		x86_alu(&j->b, false, ALU_SUB, dst, R11);
-	else
-		x86_mov(&j->b, false, dst, R11);
 }
 
-/* Whether a constant was divided by without the machine's division. */
-static bool
+/* From the upper half to the quotient, both in R11; dst is what is divided. */
+static void
+correct_unsigned(struct jit *j, const struct jit_magic *m, unsigned dst)
+{
+	unsigned shift = m->shift;
+
+	if (m->adds) {
+		x86_mov(&j->b, true, R9, dst);
+		x86_alu(&j->b, true, ALU_SUB, R9, R11);
+		x86_shift_imm(&j->b, true, SHIFT_SHR, R9, 1);
+		x86_alu(&j->b, true, ALU_ADD, R11, R9);
+		shift--;
+	}
+	if (shift > 0)
+		x86_shift_imm(&j->b, true, SHIFT_SHR, R11, shift);
+}
+
+static void
+correct_signed(struct jit *j, const struct jit_magic *m, bool wide, unsigned dst)
+{
+	unsigned n = dst;
+
+	if ((m->adds || m->subtracts) && !wide) {
+		x86_rr(&j->b, true, 0x63, R9, dst);
+		n = R9;
+	}
+	if (m->adds || m->subtracts)
+		x86_alu(&j->b, true, m->adds ? ALU_ADD : ALU_SUB, R11, n);
+	if (m->shift > 0)
+		x86_shift_imm(&j->b, true, SHIFT_SAR, R11, m->shift);
+	x86_mov(&j->b, true, R9, R11);
+	x86_shift_imm(&j->b, true, SHIFT_SHR, R9, 63);
+	x86_alu(&j->b, true, ALU_ADD, R11, R9);
+}
+
+/*
+ * Unsigned 32 bits need no correction: 2^64 / k, rounded up, is exact since what
+ * rounding adds to it, less than k, stays below one unit when multiplied by 32 bits.
+ */
+static void
+divide_by_product(struct jit *j, bool wide, bool is_signed, bool is_mod, unsigned dst, int32_t imm)
+{
+	struct jit_magic m = { .factor = UINT64_MAX / (uint32_t)imm + 1 };
+
+	if (is_signed)
+		m = jit_magic_signed(imm);
+	else if (wide)
+		m = jit_magic_unsigned((uint64_t)(int64_t)imm);
+	upper_half(j, wide, is_signed, dst, m.factor);
+	if (is_signed)
+		correct_signed(j, &m, wide, dst);
+	else
+		correct_unsigned(j, &m, dst);
+	if (!is_mod) {
+		x86_mov(&j->b, wide, dst, R11);
+		return;
+	}
+	x86_rr(&j->b, wide, 0x69, R11, R11);
+	jit_le(&j->b, (uint32_t)imm, 4);
+	x86_alu(&j->b, wide, ALU_SUB, dst, R11);
+}
+
+/* The machine's own division is the slower one by far. */
+static void
 divide_by_constant(struct jit *j, const struct ebpf_insn *insn, bool wide, bool is_mod)
 {
+	bool is_signed = insn->off == 1;
 	uint32_t k = (uint32_t)insn->imm;
 	unsigned dst = jit_reg(j, insn->dst_reg);
 
-	if ((insn->code & 0x08) == EBPF_X || insn->off == 1 || k == 0 || (wide && insn->imm < 0))
-		return false;
-	if ((k & (k - 1)) == 0)
+	if (k == 0)
+		divide_by_zero(j, wide, is_mod, dst);
+	else if (is_signed && insn->imm == -1)
+		divide_by_minus_one(j, wide, is_mod, dst);
+	else if ((k & (k - 1)) == 0 && (k == 1 || !is_signed) && (!wide || insn->imm > 0))
 		divide_by_power(j, wide, is_mod, dst, k);
-	else if (!wide)
-		divide_by_product(j, is_mod, dst, k);
 	else
-		return false;
-	return true;
+		divide_by_product(j, wide, is_signed, is_mod, dst, insn->imm);
 }
 
 static void
@@ -137,12 +190,11 @@ divide(struct jit *j, const struct ebpf_insn *insn, bool wide)
 	bool is_mod = (insn->code & 0xf0) == EBPF_MOD;
 	unsigned dst = jit_reg(j, insn->dst_reg);
 
-	if (divide_by_constant(j, insn, wide, is_mod))
+	if ((insn->code & 0x08) != EBPF_X) {
+		divide_by_constant(j, insn, wide, is_mod);
 		return;
-	if ((insn->code & 0x08) == EBPF_X)
-		x86_mov(&j->b, true, R11, jit_reg(j, insn->src_reg));
-	else
-		x86_mov_imm(&j->b, R11, (uint64_t)(int64_t)insn->imm);
+	}
+	x86_mov(&j->b, true, R11, jit_reg(j, insn->src_reg));
 	divide_by_any(j, wide, insn->off == 1, is_mod, dst);
 }
 

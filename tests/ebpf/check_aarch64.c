@@ -139,7 +139,8 @@ one_of_each(struct jit_buf *b)
 	a64_mov(b, true, X29, X30);
 	a64_madd(b, false, X0, X1, X2, ZR);
 	a64_msub(b, true, X0, X1, X2, X3);
-	a64_umulh(b, X17, X16, X15);
+	a64_mulh(b, false, X17, X16, X15);
+	a64_mulh(b, true, X17, X16, X15);
 	a64_rev16(b, X1, X2);
 	a64_rev(b, false, X1, X2);
 	a64_rev(b, true, X1, X2);
@@ -199,6 +200,7 @@ static const uint32_t assembled[] = {
 	0x1b027c20,     /* mul w0, w1, w2 */
 	0x9b028c20,     /* msub x0, x1, x2, x3 */
 	0x9bcf7e11,     /* umulh x17, x16, x15 */
+	0x9b4f7e11,     /* smulh x17, x16, x15 */
 	0x5ac00441,     /* rev16 w1, w2 */
 	0x5ac00841,     /* rev w1, w2 */
 	0xdac00c41,     /* rev x1, x2 */

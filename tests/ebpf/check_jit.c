@@ -112,6 +112,79 @@ START_TEST(all_registers_are_those_of_the_interpreter)
 }
 END_TEST
 
+/* ---- constants that are divided by ---- */
+
+static const int32_t divisors[] = {
+	0, 1, -1, 2, -2, 3, -3, 5, 6, 7, -7, 9, 10, -10, 11, 12, 13, 25, 60, 64, -64, 100, 125,
+	127, 255, 256, -256, 641, 1000, -1000, 3600, 6700417, 1000000, 0xffff, 0x10000, 0x10001,
+	999999999, INT32_MAX, INT32_MAX - 1, -INT32_MAX, INT32_MIN, INT32_MIN + 2, 1 << 30,
+};
+enum { N_RANDOM_DIVISORS = 60, N_DIVISORS = N_ELEMS(divisors) + N_RANDOM_DIVISORS };
+
+/* Registers that machines divide in, and others. */
+static const uint8_t divided_in[] = { 0, 2, 4, 7 };
+
+/* Next to multiples of the divisor and to the ends of both widths; any. */
+static uint64_t
+dividend(int32_t by, uint32_t i, uint64_t *rng)
+{
+	static const uint64_t ends[] = { 0, 1u << 31, UINT32_MAX, (uint64_t)1 << 63, UINT64_MAX };
+	uint64_t v = rng_next(rng) >> rng_below(rng, 64);
+
+	if (i % 3 == 0)
+		return v * (uint64_t)(int64_t)by + rng_below(rng, 3) - 1;
+	return i % 3 == 1 ? ends[rng_below(rng, N_ELEMS(ends))] + rng_below(rng, 5) - 2 : v;
+}
+
+/* R0 = R of the first number there, divided, R2 and R4 as before where they are not R. */
+static void
+compare_division(uint8_t class, uint8_t op, bool is_signed, uint8_t reg, int32_t by, uint64_t *rng)
+{
+	const struct ebpf_insn insns[] = {
+		{ .code = EBPF_LDX | EBPF_MEM | EBPF_DW, .dst_reg = 5, .src_reg = 1 },
+		MOV_K(0, 7), MOV_K(2, 8), MOV_K(4, 9),
+		{ .code = EBPF_ALU64 | EBPF_MOV | EBPF_X, .dst_reg = reg & 0xf, .src_reg = 5 },
+		{ .code = class | op, .dst_reg = reg & 0xf, .off = is_signed, .imm = by },
+		{ .code = EBPF_ALU64 | EBPF_MUL, .dst_reg = 2, .imm = 3 },
+		{ .code = EBPF_ALU64 | EBPF_MUL, .dst_reg = 4, .imm = 5 },
+		{ .code = EBPF_ALU64 | EBPF_XOR | EBPF_X, .dst_reg = 2, .src_reg = 4 },
+		{ .code = EBPF_ALU64 | EBPF_XOR | EBPF_X, .dst_reg = 0, .src_reg = 2 },
+		{ .code = EBPF_ALU64 | EBPF_ADD | EBPF_X, .dst_reg = 0, .src_reg = reg & 0xf },
+		EXIT_,
+	};
+	struct ebpf_prog *jit = must_jit(insns, N_ELEMS(insns));
+	struct ebpf_prog *interp = load(insns, N_ELEMS(insns), EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+
+	for (uint32_t i = 0; i < 60; i++) {
+		uint64_t n = dividend(by, i, rng), a = ebpf_prog_run(jit, (uintptr_t)&n, 8),
+			 b = ebpf_prog_run(interp, (uintptr_t)&n, 8);
+
+		if (a != b)
+			ck_abort_msg("%" PRIx64 " by %d, code %x, off %d, r%u: %" PRIx64
+				     ", interpreter %" PRIx64, n, by, class | op, is_signed, reg, a, b);
+	}
+	ebpf_prog_put(interp);
+	ebpf_prog_put(jit);
+}
+
+START_TEST(constants_divide_as_in_the_interpreter)
+{
+	uint64_t rng = suite_seed(0xd117);
+	uint8_t class = _i & 1 ? EBPF_ALU64 : EBPF_ALU, op = _i & 2 ? EBPF_MOD : EBPF_DIV;
+
+	for (size_t i = 0; i < N_DIVISORS; i++) {
+		int32_t by = i < N_ELEMS(divisors)
+				     ? divisors[i]
+				     : (int32_t)(uint32_t)(rng_next(&rng) >> (32 + rng_below(&rng, 32)));
+
+		for (size_t r = 0; r < N_ELEMS(divided_in); r++)
+			compare_division(class, op, (_i & 4) != 0, divided_in[r], by, &rng);
+	}
+}
+END_TEST
+
+/* ---- long ones ---- */
+
 /* n slots in which each ten-thousandth leads past all, and each seventh to the next but one. */
 START_TEST(long_programs_have_their_jumps)
 {
@@ -443,6 +516,7 @@ static void
 add_tests(TCase *tc)
 {
 	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
+	tcase_add_loop_test(tc, constants_divide_as_in_the_interpreter, 0, 8);
 	tcase_add_test(tc, long_programs_have_their_jumps);
 	tcase_add_loop_test(tc, far_branches_lead_where_near_ones_do, 0, 2 * N_ELEMS(far_bodies));
 	tcase_add_test(tc, turns_have_their_context_after_atomics_into_r1);
