@@ -82,10 +82,28 @@ differs(const struct outcome *a, const struct outcome *b, uint64_t program, int 
 		     input, at, a->mem[at], b->mem[at]);
 }
 
+enum { INPUTS = 50 };
+
+/* i: the program's number. */
+static void
+compare_programs(const struct ebpf_prog *jit, const struct ebpf_prog *interp, uint64_t i,
+		 uint64_t *rng)
+{
+	ck_assert_int_eq(ebpf_prog_runtime(interp), EBPF_RUNTIME_INTERP);
+	for (int k = 0; k < INPUTS; k++) {
+		uint64_t seed = rng_next(rng);
+		struct outcome a, b;
+
+		run(jit, seed, &a);
+		run(interp, seed, &b);
+		if (a.r0 != b.r0 || memcmp(a.mem, b.mem, sizeof(a.mem)) != 0)
+			differs(&a, &b, i, k);
+	}
+}
+
 /* Programs end by storing their registers. */
 START_TEST(all_registers_are_those_of_the_interpreter)
 {
-	enum { INPUTS = 50 };
 	static struct random_prog p;
 	uint64_t rng = suite_seed(0x717), n_programs = suite_scaled(4000);
 
@@ -95,19 +113,57 @@ START_TEST(all_registers_are_those_of_the_interpreter)
 		random_prog(&p, 10 + rng_below(&rng, 60), &rng);
 		jit = must_jit(p.insns, p.n);
 		interp = load(p.insns, p.n, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
-		ck_assert_int_eq(ebpf_prog_runtime(interp), EBPF_RUNTIME_INTERP);
-		for (int k = 0; k < INPUTS; k++) {
-			uint64_t seed = rng_next(&rng);
-			struct outcome a, b;
-
-			run(jit, seed, &a);
-			run(interp, seed, &b);
-			if (a.r0 != b.r0 || memcmp(a.mem, b.mem, sizeof(a.mem)) != 0)
-				differs(&a, &b, i, k);
-		}
+		compare_programs(jit, interp, i, &rng);
 		ebpf_prog_put(interp);
 		ebpf_prog_put(jit);
 	}
+	suite_pairs(n_programs * INPUTS);
+}
+END_TEST
+
+/* NULL: the verifier refuses it. */
+static struct ebpf_prog *
+load_verified(const struct random_prog *p, enum ebpf_jit jit, enum ebpf_blinding blinding)
+{
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = jit, .blinding = blinding };
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &policy,
+				       .verify = EBPF_VERIFY_NO_LEAKS,
+				       .mem_size = RANDOM_PROG_MEM };
+	struct ebpf_prog *prog;
+
+	return ebpf_prog_load_opts(&random_prog_type, p->insns, p->n, &opts, &prog, NULL) == 0
+		       ? prog
+		       : NULL;
+}
+
+/*
+ * Of those programs the ones that a user could load: about one in eight, the others
+ * have slots that nothing reaches, or shift by more than the width.
+ */
+START_TEST(verified_programs_end_with_the_registers_of_the_interpreter)
+{
+	static struct random_prog p;
+	uint64_t rng = suite_seed(0x7e41f), n_programs = suite_scaled(2000), n_refused = 0;
+
+	for (uint64_t i = 0; i < n_programs;) {
+		struct ebpf_prog *jit, *interp;
+
+		random_prog(&p, 2 + rng_below(&rng, 40), &rng);
+		if ((jit = load_verified(&p, EBPF_JIT_REQUIRED,
+					 i % 8 == 0 ? EBPF_BLINDING_ALWAYS : EBPF_BLINDING_OFF)) ==
+		    NULL) {
+			n_refused++;
+			continue;
+		}
+		interp = load_verified(&p, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+		ck_assert_ptr_nonnull(interp);
+		ck_assert_int_eq(ebpf_prog_runtime(jit), EBPF_RUNTIME_JIT);
+		compare_programs(jit, interp, i, &rng);
+		ebpf_prog_put(interp);
+		ebpf_prog_put(jit);
+		i++;
+	}
+	ck_assert_uint_lt(n_refused, 30 * (n_programs + 10));
 	suite_pairs(n_programs * INPUTS);
 }
 END_TEST
@@ -516,6 +572,7 @@ static void
 add_tests(TCase *tc)
 {
 	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
+	tcase_add_test(tc, verified_programs_end_with_the_registers_of_the_interpreter);
 	tcase_add_loop_test(tc, constants_divide_as_in_the_interpreter, 0, 8);
 	tcase_add_test(tc, long_programs_have_their_jumps);
 	tcase_add_loop_test(tc, far_branches_lead_where_near_ones_do, 0, 2 * N_ELEMS(far_bodies));
