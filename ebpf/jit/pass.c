@@ -59,33 +59,31 @@ look_at(struct jit *j, struct jit_func *f)
 static int
 find_functions(struct jit *j)
 {
-	bool *starts = calloc(j->n_insns + 1, sizeof(*starts));
-
-	if (starts == NULL)
+	j->func_at = calloc((size_t)j->n_insns + 1, sizeof(*j->func_at));
+	if (j->func_at == NULL)
 		return -ENOMEM;
-	starts[0] = true;
+	j->func_at[0] = 1;
 	for (uint32_t pc = 0; pc < j->n_insns; pc++) {
 		if (ebpf_op_of(&j->insns[pc]) == EBPF_OP_CALL_LOCAL)
-			starts[(int64_t)pc + 1 + j->insns[pc].imm] = true;
+			j->func_at[(int64_t)pc + 1 + j->insns[pc].imm] = 1;
 		pc += ebpf_code_is_wide(j->insns[pc].code);
 	}
 	for (uint32_t pc = 0; pc < j->n_insns; pc++)
-		j->n_funcs += starts[pc];
+		j->n_funcs += j->func_at[pc];
 	j->funcs = calloc(j->n_funcs, sizeof(*j->funcs));
-	if (j->funcs != NULL) {
-		size_t f = 0;
-
-		for (uint32_t pc = 0; pc < j->n_insns; pc++) {
-			if (starts[pc])
-				j->funcs[f++].start = pc;
-		}
-		for (f = 0; f < j->n_funcs; f++) {
-			j->funcs[f].end = f + 1 < j->n_funcs ? j->funcs[f + 1].start : j->n_insns;
-			look_at(j, &j->funcs[f]);
-		}
+	if (j->funcs == NULL)
+		return -ENOMEM;
+	for (uint32_t pc = 0, f = 0; pc < j->n_insns; pc++) {
+		if (j->func_at[pc] == 0)
+			continue;
+		j->func_at[pc] = f;
+		j->funcs[f++].start = pc;
 	}
-	free(starts);
-	return j->funcs != NULL ? 0 : -ENOMEM;
+	for (size_t f = 0; f < j->n_funcs; f++) {
+		j->funcs[f].end = f + 1 < j->n_funcs ? j->funcs[f + 1].start : j->n_insns;
+		look_at(j, &j->funcs[f]);
+	}
+	return 0;
 }
 
 /* ---- what instructions mean here ---- */
@@ -99,12 +97,7 @@ callee_start(const struct jit *j, const struct ebpf_insn *insn)
 const struct jit_func *
 jit_callee(const struct jit *j, const struct ebpf_insn *insn)
 {
-	uint32_t start = callee_start(j, insn);
-	size_t f = 0;
-
-	while (j->funcs[f].start != start)
-		f++;
-	return &j->funcs[f];
+	return &j->funcs[j->func_at[callee_start(j, insn)]];
 }
 
 const struct ebpf_global *
@@ -367,12 +360,11 @@ ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog
 			 .has_run = prog->aux->extension.n_globals > 0 };
 	int rc;
 
-	if ((rc = find_functions(&j)) < 0)
-		return rc;
-	target->plan(&j);
-	if ((rc = find_reached(&j)) == 0 && (rc = make_room(&j)) == 0) {
+	if ((rc = find_functions(&j)) == 0 && (rc = find_reached(&j)) == 0 &&
+	    (rc = make_room(&j)) == 0) {
 		uint32_t *all = j.all.prev;
 
+		target->plan(&j);
 		rc = emit(&j, code, n, entries);
 		/* the last pass is the one before the next that there is not */
 		memcpy(starts, j.all.prev, ((size_t)j.n_insns + 1) * sizeof(*starts));
@@ -380,5 +372,6 @@ ebpf_jit_translate(const struct jit_target *target, const struct ebpf_prog *prog
 	}
 	free(j.marks);
 	free(j.funcs);
+	free(j.func_at);
 	return rc;
 }

@@ -56,6 +56,7 @@ struct jit {
 	uint32_t n_insns;
 	struct jit_func *funcs;
 	size_t n_funcs;
+	uint32_t *func_at;      /* for each slot: the place in funcs of the one that begins there */
 	uint8_t *marks;         /* for each slot */
 	bool has_many;          /* a loop for batches */
 	bool has_run;           /* a run is kept: tail calls, functions that are replaced */
