@@ -563,4 +563,5 @@ const struct jit_target ebpf_jit_aarch64 = {
 	.reach = (size_t)128 * 1024 * 1024 - 4,
 	.align = 4,
 	.breakpoint = { 0x00, 0x00, 0x20, 0xd4 },       /* brk #0 */
+	.nop = { 0x1f, 0x20, 0x03, 0xd5 },
 };

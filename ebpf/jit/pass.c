@@ -239,6 +239,14 @@ find_reached(struct jit *j)
 
 /* ---- one pass ---- */
 
+/* Up to where the pass before had the next slot. */
+static void
+pad(struct jit *j, uint32_t to)
+{
+	while (j->pads && j->b.n < to)
+		jit_byte(&j->b, j->target->nop[j->b.n % 4]);
+}
+
 static void
 translate_body(struct jit *j)
 {
@@ -248,6 +256,7 @@ translate_body(struct jit *j)
 		j->copy->now[j->pc] = (uint32_t)j->b.n;
 		if (j->marks[j->pc] != 0)
 			j->target->forms[ebpf_ops[ebpf_op_of(insn)].form](j, insn);
+		pad(j, j->copy->prev[j->pc + 1]);
 		if (ebpf_code_is_wide(insn->code))
 			j->copy->now[++j->pc] = (uint32_t)j->b.n;
 	}
@@ -320,6 +329,9 @@ pass(struct jit *j, uint8_t *bytes, struct ebpf_jit_entries *entries)
 /* More bytes than any instruction takes: jumps are long at first. */
 #define FAR 256
 
+/* Real programs settle within ten. */
+#define MAX_PASSES 20
+
 static int
 make_room(struct jit *j)
 {
@@ -339,8 +351,14 @@ make_room(struct jit *j)
 static int
 emit(struct jit *j, uint8_t **code, size_t *n, struct ebpf_jit_entries *entries)
 {
+	int n_passes = 1;
+
+	/*
+	 * A chain of jumps of which each gets short once the next one is takes a
+	 * pass for each: at some point all stays where it is.
+	 */
 	while (!pass(j, NULL, entries))
-		;
+		j->pads = n_passes++ >= MAX_PASSES;
 	if (j->b.n > j->target->reach)
 		return -E2BIG;
 	*n = j->b.n;

@@ -70,12 +70,16 @@ struct jit {
 	const struct jit_copy *copy;
 	uint32_t pc;            /* the slot that is emitted */
 	bool in_many;
+	bool pads;              /* a slot is as long as in the pass before */
 };
 
 /* How an instruction is emitted. */
 typedef void (*jit_insn_fn)(struct jit *j, const struct ebpf_insn *insn);
 
-/* A machine.  What its functions emit has the same length or less in each pass. */
+/*
+ * A machine.  What its functions emit has the same length or less in each pass,
+ * and so at most the length that it is padded to.
+ */
 struct jit_target {
 	/* Choose registers, and whether there is a loop for batches, by what functions are like. */
 	void (*plan)(struct jit *j);
@@ -93,6 +97,7 @@ struct jit_target {
 	size_t reach;           /* bytes that a jump and a call get over */
 	size_t align;           /* of instructions */
 	uint8_t breakpoint[4];  /* what lies where no code does, by offset */
+	uint8_t nop[4];         /* what does nothing, by offset */
 	/* Code may come to where other code was: no processor has still that. */
 	bool is_coherent;
 };

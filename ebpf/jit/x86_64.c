@@ -707,5 +707,6 @@ const struct jit_target ebpf_jit_x86_64 = {
 	.reach = INT32_MAX,
 	.align = 1,
 	.breakpoint = { 0xcc, 0xcc, 0xcc, 0xcc },       /* int3 */
+	.nop = { 0x90, 0x90, 0x90, 0x90 },
 	.is_coherent = true,
 };

@@ -275,6 +275,47 @@ START_TEST(long_programs_have_their_jumps)
 END_TEST
 
 /*
+ * Jumps over the next one each, which on x86-64 are short where that one is: the
+ * last first, in as many passes as there are jumps, if it were let to.
+ */
+START_TEST(chains_of_jumps_are_given_up_upon)
+{
+	enum { BODY = 17, N_JUMPS = 2000, N = N_JUMPS * (BODY + 1) + BODY + 3 };
+	struct ebpf_insn *insns = calloc(N, sizeof(*insns));
+	struct ebpf_prog *jit, *interp;
+	struct outcome a, b;
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(insns);
+	insns[n++] = (struct ebpf_insn)MOV_K(0, 0);
+	while (n < N - 2) {
+		bool is_jump = n % (BODY + 1) == 1;
+		bool is_last = n + BODY + 2 > N - 2;
+
+		insns[n] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 1000 + n % 7 };
+		if (is_jump)
+			insns[n] = (struct ebpf_insn){ .code = EBPF_JMP | EBPF_JSGT, .imm = 100,
+						       .off = is_last ? 0 : BODY + 1 };
+		n++;
+	}
+	insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 1 };
+	insns[n++] = (struct ebpf_insn)EXIT_;
+	jit = must_jit(insns, n);
+	interp = load(insns, n, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+	run(jit, 1, &a);
+	run(interp, 1, &b);
+	ck_assert_uint_eq(a.r0, b.r0);
+#if defined(__x86_64__)
+	/* jumps of 6 bytes, twice: what is called, and the batch's loop */
+	ck_assert_uint_gt(jit->aux->jit->n, 2 * N_JUMPS * (BODY * 7 + 4 + 5));
+#endif
+	ebpf_prog_put(jit);
+	ebpf_prog_put(interp);
+	free(insns);
+}
+END_TEST
+
+/*
  * Branches that get 32 KB, or 1 MB, or less on some machine: by a bit, by 0, by
  * a comparison, over so many instructions of 4 bytes or of 36 there.
  */
@@ -575,6 +616,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, verified_programs_end_with_the_registers_of_the_interpreter);
 	tcase_add_loop_test(tc, constants_divide_as_in_the_interpreter, 0, 8);
 	tcase_add_test(tc, long_programs_have_their_jumps);
+	tcase_add_test(tc, chains_of_jumps_are_given_up_upon);
 	tcase_add_loop_test(tc, far_branches_lead_where_near_ones_do, 0, 2 * N_ELEMS(far_bodies));
 	tcase_add_test(tc, turns_have_their_context_after_atomics_into_r1);
 	tcase_add_test(tc, no_page_is_written_and_executed);
