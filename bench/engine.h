@@ -12,11 +12,16 @@ struct engine {
 	/* Judge n packets: how many are kept. */
 	size_t (*run)(void *state, const struct sift_view *views, size_t n);
 	void (*release)(void *state);
+	/* NULL, or nanoseconds a packet, where the engine itself knows them best. */
+	double (*measure)(void *state, const struct sift_view *views, size_t n);
 };
 
 extern const struct engine engine_libpcap, engine_native, engine_native_loop;
 extern const struct engine engine_interp_plain, engine_interp, engine_interp_batch;
 extern const struct engine engine_jit, engine_jit_batch;
+#ifdef __linux__
+extern const struct engine engine_kernel;
+#endif
 #ifdef HAVE_DPDK
 extern const struct engine engine_dpdk, engine_dpdk_jit;
 #endif

@@ -77,8 +77,9 @@ release(void *state)
 }
 
 const struct engine engine_interp_plain = { "interp -O0", prepare_interp_plain, run_single,
-					    release };
-const struct engine engine_interp = { "interp", prepare_interp, run_single, release };
-const struct engine engine_interp_batch = { "interp batch", prepare_interp, run_batch, release };
-const struct engine engine_jit = { "jit", prepare_jit, run_single, release };
-const struct engine engine_jit_batch = { "jit batch", prepare_jit, run_batch, release };
+					    release, NULL };
+const struct engine engine_interp = { "interp", prepare_interp, run_single, release, NULL };
+const struct engine engine_interp_batch = { "interp batch", prepare_interp, run_batch, release,
+					    NULL };
+const struct engine engine_jit = { "jit", prepare_jit, run_single, release, NULL };
+const struct engine engine_jit_batch = { "jit batch", prepare_jit, run_batch, release, NULL };

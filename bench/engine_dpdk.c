@@ -75,5 +75,5 @@ run_jit(void *state, const struct sift_view *views, size_t n)
 	return kept;
 }
 
-const struct engine engine_dpdk = { "rte_bpf", prepare, run, dpdk_free };
-const struct engine engine_dpdk_jit = { "rte_bpf jit", prepare, run_jit, dpdk_free };
+const struct engine engine_dpdk = { "rte_bpf", prepare, run, dpdk_free, NULL };
+const struct engine engine_dpdk_jit = { "rte_bpf jit", prepare, run_jit, dpdk_free, NULL };

@@ -30,4 +30,4 @@ run(void *state, const struct sift_view *views, size_t n)
 	return kept;
 }
 
-const struct engine engine_libpcap = { "libpcap", prepare, run, free };
+const struct engine engine_libpcap = { "libpcap", prepare, run, free, NULL };

@@ -135,5 +135,5 @@ run_inlined(void *state, const struct sift_view *views, size_t n)
 	return ((const struct native *)state)->many(views, n);
 }
 
-const struct engine engine_native = { "native", prepare, run_called, release };
-const struct engine engine_native_loop = { "native loop", prepare, run_inlined, release };
+const struct engine engine_native = { "native", prepare, run_called, release, NULL };
+const struct engine engine_native_loop = { "native loop", prepare, run_inlined, release, NULL };
