@@ -229,9 +229,8 @@ START_TEST(constants_divide_as_in_the_interpreter)
 	uint8_t class = _i & 1 ? EBPF_ALU64 : EBPF_ALU, op = _i & 2 ? EBPF_MOD : EBPF_DIV;
 
 	for (size_t i = 0; i < N_DIVISORS; i++) {
-		int32_t by = i < N_ELEMS(divisors)
-				     ? divisors[i]
-				     : (int32_t)(uint32_t)(rng_next(&rng) >> (32 + rng_below(&rng, 32)));
+		uint32_t any = (uint32_t)(rng_next(&rng) >> 32) >> rng_below(&rng, 32);
+		int32_t by = i < N_ELEMS(divisors) ? divisors[i] : (int32_t)any;
 
 		for (size_t r = 0; r < N_ELEMS(divided_in); r++)
 			compare_division(class, op, (_i & 4) != 0, divided_in[r], by, &rng);
