@@ -247,11 +247,14 @@ compares_within(const struct ebpf_insn *insn, const struct ebpf_insn *load)
 static const struct ebpf_insn *
 folded_load(const struct jit *j, uint32_t pc)
 {
-	const struct ebpf_insn *insn = &j->insns[pc], *load = insn - 1;
+	const struct ebpf_insn *insn, *load;
 
 	if (pc <= j->func->start || pc >= j->func->end || j->marks[pc - 1] == 0 ||
-	    (j->marks[pc] & (JIT_SELECTS | JIT_JUMPED_TO)) != JIT_SELECTS ||
-	    (load->code & ~0x18) != (EBPF_LDX | EBPF_MEM) || (insn->code & 0x08) == EBPF_X ||
+	    (j->marks[pc] & (JIT_SELECTS | JIT_JUMPED_TO)) != JIT_SELECTS)
+		return NULL;
+	insn = &j->insns[pc];
+	load = insn - 1;
+	if ((load->code & ~0x18) != (EBPF_LDX | EBPF_MEM) || (insn->code & 0x08) == EBPF_X ||
 	    load->dst_reg != insn->dst_reg)
 		return NULL;
 	return compares_within(insn, load) ? load : NULL;

@@ -168,6 +168,88 @@ START_TEST(verified_programs_end_with_the_registers_of_the_interpreter)
 }
 END_TEST
 
+/* ---- tests that end the program ---- */
+
+/* What both ways return: a bit and nothing, or not. */
+static const int32_t returned[][2] = {
+	{ 0, 1 }, { 1, 0 }, { 0, 0x40000 }, { 0x40000, 0 }, { 5, 9 }, { 0, INT32_MIN },
+	{ 3, 0 }, { 0, 0 }, { -1, 0 },
+};
+
+/* Numbers at which comparisons of some width turn. */
+static uint64_t
+near_a_bound(uint64_t *rng)
+{
+	static const uint64_t bounds[] = { 0, 0x7f, 0xff, 0x7fff, 0xffff, INT32_MAX, UINT32_MAX,
+					   INT64_MAX, UINT64_MAX };
+
+	return bounds[rng_below(rng, N_ELEMS(bounds))] + rng_below(rng, 3) - 1;
+}
+
+/* R0 = condition(size bytes at R1, in a register, imm) ? one : other; sometimes jumped into. */
+static size_t
+ending_program(struct ebpf_insn *p, uint64_t *rng)
+{
+	static const uint8_t ops[] = { EBPF_JEQ, EBPF_JNE, EBPF_JGT, EBPF_JGE, EBPF_JLT, EBPF_JLE,
+				       EBPF_JSGT, EBPF_JSGE, EBPF_JSLT, EBPF_JSLE, EBPF_JSET };
+	const int32_t *ways = returned[rng_below(rng, N_ELEMS(returned))];
+	uint8_t reg = rng_below(rng, 3) & 0xf, base = rng_below(rng, 2) & 0xf;
+	uint8_t mov = (rng_below(rng, 2) ? EBPF_ALU : EBPF_ALU64) | EBPF_MOV;
+	uint8_t jump = rng_below(rng, 2) ? EBPF_JMP : EBPF_JMP32;
+	uint8_t size = (uint8_t)(rng_below(rng, 4) << 3);
+	size_t n = 0;
+
+	if (base == 0)
+		p[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_MOV | EBPF_X, .src_reg = 1 };
+	if (reg != base && rng_below(rng, 4) == 0) {
+		p[n++] = (struct ebpf_insn)MOV_K(reg, 0x80);
+		p[n++] = (struct ebpf_insn){ .code = EBPF_JMP | EBPF_JGT, .dst_reg = base,
+					     .off = 1, .imm = INT32_MAX };
+	}
+	p[n++] = (struct ebpf_insn){ .code = EBPF_LDX | EBPF_MEM | size, .dst_reg = reg,
+				     .src_reg = base };
+	p[n++] = (struct ebpf_insn){ .code = jump | ops[rng_below(rng, N_ELEMS(ops))],
+				     .dst_reg = reg, .off = 2,
+				     .imm = (int32_t)(uint32_t)near_a_bound(rng) };
+	for (int way = 1; way >= 0; way--) {
+		p[n++] = (struct ebpf_insn){ .code = mov, .imm = ways[way] };
+		p[n++] = (struct ebpf_insn)EXIT_;
+	}
+	return n;
+}
+
+START_TEST(tests_that_end_the_program_end_it_as_in_the_interpreter)
+{
+	enum { N_VALUES = 16 };
+	uint64_t rng = suite_seed(0xe4d), n_programs = suite_scaled(8000);
+
+	for (uint64_t i = 0; i < n_programs; i++) {
+		struct ebpf_insn insns[16];
+		size_t n = ending_program(insns, &rng);
+		struct ebpf_prog *jit = must_jit(insns, n);
+		struct ebpf_prog *interp = load(insns, n, EBPF_JIT_OFF, EBPF_BLINDING_OFF);
+		uint64_t values[N_VALUES];
+		uint32_t many[N_VALUES];
+
+		for (size_t k = 0; k < N_VALUES; k++)
+			values[k] = near_a_bound(&rng);
+		ebpf_prog_run_many(jit, values, sizeof(values[0]), N_VALUES, many);
+		for (size_t k = 0; k < N_VALUES; k++) {
+			uint64_t a = ebpf_prog_run(jit, (uintptr_t)&values[k], 8),
+				 b = ebpf_prog_run(interp, (uintptr_t)&values[k], 8);
+
+			if (a != b || many[k] != (uint32_t)b)
+				ck_abort_msg("program %" PRIu64 ", %" PRIx64 ": %" PRIx64
+					     ", in a batch %" PRIx32 ", interpreter %" PRIx64, i,
+					     values[k], a, many[k], b);
+		}
+		ebpf_prog_put(interp);
+		ebpf_prog_put(jit);
+	}
+	suite_pairs(n_programs * N_VALUES);
+}
+END_TEST
+
 /* ---- constants that are divided by ---- */
 
 static const int32_t divisors[] = {
@@ -613,6 +695,7 @@ add_tests(TCase *tc)
 {
 	tcase_add_test(tc, all_registers_are_those_of_the_interpreter);
 	tcase_add_test(tc, verified_programs_end_with_the_registers_of_the_interpreter);
+	tcase_add_test(tc, tests_that_end_the_program_end_it_as_in_the_interpreter);
 	tcase_add_loop_test(tc, constants_divide_as_in_the_interpreter, 0, 8);
 	tcase_add_test(tc, long_programs_have_their_jumps);
 	tcase_add_test(tc, chains_of_jumps_are_given_up_upon);
