@@ -20,6 +20,7 @@
 #include "tools/bpfsift_live.h"
 #include "tools/bpfsift_options.h"
 #include "tools/bpfsift_output.h"
+#include "tools/bpfsift_printer.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 #include "tools/native.h"
@@ -32,7 +33,11 @@ struct run {
 	const struct bpfsift_options *options;
 	struct bpfsift_filters filters;
 	struct bpfsift_output output;
+	struct bpfsift_printer printer;
 	struct sift_sink *sink; /* NULL: none, or not yet */
+	int shown_dlt;          /* of the packets that are printed, */
+	uint32_t shown_ext;     /* and what a savefile's header says beside it */
+	int status;             /* EXIT_FAILURE: a printer failed */
 	uint64_t seen, matched;
 };
 
@@ -61,12 +66,57 @@ snaplen_to_cut(const struct bpfsift_options *options)
 	return options->n_inputs != 0 ? options->snaplen : 0;
 }
 
-/* The savefile to write, if any. */
+static enum sift_precision
+precision_of(const struct bpfsift_options *options, const struct sift_source_info *info)
+{
+	return options->has_precision ? options->precision : info->precision;
+}
+
+/* Lines on standard output, for packets of one link type. */
+static int
+open_printer(struct run *run, const struct sift_source_info *info, struct sift_sink **sink,
+	     struct ebpf_err *err)
+{
+	uint32_t cut = snaplen_to_cut(run->options);
+
+	run->shown_dlt = info->dlt;
+	run->shown_ext = info->linktype_ext;
+	return bpfsift_printer_open(&run->printer, info, precision_of(run->options, info),
+				    cut != 0 && cut < info->snaplen ? cut : info->snaplen, sink,
+				    err);
+}
+
+/* Both the savefile and the lines. */
+static int
+open_both(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
+{
+	struct sift_sink *file, *lines;
+	int rc = bpfsift_output_open(&run->output, info, snaplen_to_cut(run->options), &file, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = open_printer(run, info, &lines, err)) < 0)
+		goto fail_lines;
+	if ((rc = sift_sink_open_tee(file, lines, &run->sink, err)) < 0)
+		goto fail_tee;
+	return 0;
+fail_tee:
+	sift_sink_close(lines, NULL);
+fail_lines:
+	sift_sink_close(file, NULL);
+	return rc;
+}
+
+/* Where packets go, if anywhere. */
 static int
 open_output(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
 {
+	bool is_printed = bpfsift_printer_is_wanted(run->options);
+
 	if (run->options->write_path == NULL)
-		return 0;
+		return is_printed ? open_printer(run, info, &run->sink, err) : 0;
+	if (is_printed)
+		return open_both(run, info, err);
 	return bpfsift_output_open(&run->output, info, snaplen_to_cut(run->options), &run->sink,
 				   err);
 }
@@ -75,28 +125,50 @@ static int
 close_output(struct run *run, struct ebpf_err *err)
 {
 	struct sift_sink *sink = run->sink;
+	int rc;
 
 	run->sink = NULL;
 	/* What came in the batch after the last packet that was wanted does not count. */
 	if (run->output.is_full)
 		run->matched = run->output.n_packets + 1;
-	return sift_sink_close(sink, err);
+	bpfsift_printer_finish(&run->printer);
+	rc = sift_sink_close(sink, err);
+	if (rc < 0 && bpfsift_printer_has_failed(&run->printer, err))
+		rc = 0;
+	if (bpfsift_printer_wait(&run->printer) != EXIT_SUCCESS)
+		run->status = EXIT_FAILURE;
+	return rc;
 }
 
-/* Lines on standard output, for packets of one link type. */
+/* One printer after the other: for packets of another link type it takes another one. */
 static int
-open_summary(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
+turn_to_input(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
 {
-	const struct bpfsift_options *options = run->options;
-	struct sift_summary_opts opts = {
-		.size = sizeof(opts),
-		.dlt = info->dlt,
-		.precision = options->has_precision ? options->precision : info->precision,
-	};
+	int rc;
 
-	if (options->write_path != NULL || options->count)
+	if (run->sink != NULL &&
+	    (run->options->write_path != NULL ||
+	     (run->shown_dlt == info->dlt && run->shown_ext == info->linktype_ext)))
 		return 0;
-	return sift_sink_open_summary("-", &opts, &run->sink, err);
+	if ((rc = close_output(run, err)) < 0)
+		return rc;
+	return run->options->write_path == NULL ? open_output(run, info, err) : 0;
+}
+
+/* Say what failed, unless it is the printer: that has spoken, or will. */
+static int
+fail(const struct run *run, const struct ebpf_err *err)
+{
+	return bpfsift_printer_has_failed(&run->printer, err) ? EXIT_SUCCESS : complain(err);
+}
+
+static bool
+is_flushed(const struct bpfsift_options *options)
+{
+	return options->packet_buffered || options->line_buffered ||
+	       options->reader_flags & SIFT_READER_FOLLOW ||
+	       (bpfsift_printer_is_wanted(options) &&
+		(options->n_inputs == 0 || isatty(STDOUT_FILENO)));
 }
 
 /* For packets of a link type, which a file's later interfaces may have for the first time. */
@@ -137,8 +209,7 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	struct sift_pipeline *pipeline;
 	int rc;
 
-	if (options->packet_buffered || options->reader_flags & SIFT_READER_FOLLOW ||
-	    (options->write_path == NULL && isatty(STDOUT_FILENO)))
+	if (is_flushed(options))
 		opts.flags |= SIFT_PIPELINE_FLUSH;
 	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) < 0)
 		return rc;
@@ -201,21 +272,23 @@ move_inputs(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 		struct bpfsift_input *input = &inputs->list[i];
 		struct bpfsift_kind kind = bpfsift_input_kind(input);
 		const struct bpfsift_filter *filter;
+		struct sift_source_info info;
 
 		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0 ||
-		    (rc = bpfsift_input_open(inputs, input, err)) < 0 ||
-		    (rc = open_summary(run, &input->info, err)) < 0)
+		    (rc = bpfsift_input_open(inputs, input, err)) < 0)
+			break;
+		info = input->info;
+		info.snaplen = inputs->snaplen; /* a printer may be for those behind it too */
+		if ((rc = turn_to_input(run, &info, err)) < 0)
 			break;
 		if (run_pipeline(run, input->source, err) < 0) {
-			status = complain(err);
+			status = fail(run, err);
 			if (run->sink != NULL && sift_sink_flush(run->sink, NULL) < 0)
 				return status; /* that was what failed */
 		}
 		bpfsift_input_close(input);
-		if (run->options->write_path == NULL && run->sink != NULL)
-			rc = close_output(run, err);
 	}
-	return rc < 0 ? complain(err) : status;
+	return rc < 0 ? fail(run, err) : status;
 }
 
 static int
@@ -241,10 +314,10 @@ move_merged(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 		inputs->list[i].source = NULL; /* the merged one's now */
 	if ((rc = sift_source_info(merged, &info, err)) == 0 &&
 	    (rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) == 0 &&
-	    (rc = open_summary(run, &info, err)) == 0)
+	    (rc = turn_to_input(run, &info, err)) == 0)
 		rc = run_pipeline(run, merged, err);
 	sift_source_close(merged);
-	return rc < 0 ? complain(err) : EXIT_SUCCESS;
+	return rc < 0 ? fail(run, err) : EXIT_SUCCESS;
 }
 
 static bool
@@ -277,7 +350,7 @@ prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf
 		return rc;
 	info.snaplen = inputs->snaplen;
 	info.precision = inputs->precision;
-	return open_output(run, &info, err);
+	return run->options->write_path != NULL ? open_output(run, &info, err) : 0;
 }
 
 static int
@@ -289,7 +362,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 
 	bpfsift_signals_catch();
 	if (prepare_inputs(run, inputs, &err) < 0)
-		return complain(&err);
+		return fail(run, &err);
 	status = options->merge && inputs->n > 1 ? move_merged(run, inputs, &err)
 						 : move_inputs(run, inputs, &err);
 	if (close_output(run, &err) < 0)
@@ -315,11 +388,13 @@ filter_live(struct run *run, struct bpfsift_live *live)
 
 	bpfsift_signals_catch();
 	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0 ||
-	    open_output(run, &live->info, &err) < 0 || open_summary(run, &live->info, &err) < 0)
-		return complain(&err);
+	    open_output(run, &live->info, &err) < 0)
+		return fail(run, &err);
+	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
+		warn("-f has no effect: the printer does not know the networks");
 	bpfsift_live_print_opening(live);
 	if (run_pipeline(run, live->source, &err) < 0)
-		status = complain(&err);
+		status = fail(run, &err);
 	if (close_output(run, &err) < 0)
 		status = complain(&err);
 	bpfsift_live_print_counts(live, run->matched);
@@ -439,7 +514,10 @@ run_dump(struct run *run)
 static int
 run_options(const struct bpfsift_options *options)
 {
-	struct run run = { .options = options, .output.options = options };
+	struct run run = { .options = options,
+			   .output.options = options,
+			   .printer.options = options };
+	struct ebpf_err err;
 	int status;
 
 	if (options->n_inputs != 0)
@@ -448,10 +526,10 @@ run_options(const struct bpfsift_options *options)
 		status = run_live(&run);
 	else
 		status = run_dump(&run);
-	sift_sink_close(run.sink, NULL);
+	close_output(&run, &err);
 	bpfsift_children_wait();
 	bpfsift_filters_destroy(&run.filters);
-	return status;
+	return status == EXIT_SUCCESS ? run.status : status;
 }
 
 static int

@@ -94,7 +94,9 @@ join(char *const *argv)
 static void
 move_fd(int fd, int to)
 {
-	if (fd >= 0)
+	if (fd == to)
+		fcntl(fd, F_SETFD, 0);
+	else if (fd >= 0)
 		dup2(fd, to);
 }
 
@@ -197,6 +199,16 @@ bpfsift_child_start(const struct bpfsift_child_spec *spec, size_t *id, struct eb
 	return rc;
 }
 
+void
+bpfsift_child_relax(size_t id)
+{
+	sigset_t old;
+
+	block(true, &old);
+	children[id].is_vital = false;
+	block(false, &old);
+}
+
 int
 bpfsift_child_wait(size_t id)
 {
@@ -212,12 +224,6 @@ bpfsift_child_wait(size_t id)
 	status = child->status;
 	block(false, &old);
 	return status;
-}
-
-bool
-bpfsift_child_has_ended(size_t id)
-{
-	return children[id].has_ended;
 }
 
 static void

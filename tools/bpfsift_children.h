@@ -23,9 +23,11 @@ struct bpfsift_child_spec {
  */
 int bpfsift_child_start(const struct bpfsift_child_spec *spec, size_t *id, struct ebpf_err *err);
 
+/* It is not vital any more. */
+void bpfsift_child_relax(size_t id);
+
 /* Wait for it to end.  Its status as of waitpid(). */
 int bpfsift_child_wait(size_t id);
-bool bpfsift_child_has_ended(size_t id);
 
 /* Tell of those that failed and have not been told of or waited for. */
 void bpfsift_children_report(void);

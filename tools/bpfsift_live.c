@@ -142,7 +142,7 @@ choose_interface(struct bpfsift_live *live, struct ebpf_err *err)
 	if (rc != -ENODEV || end == wanted || *end != '\0') {
 		live->interface = strdup(wanted);
 		return rc == 0 && live->interface == NULL ? refuse(err, -ENOMEM, "out of memory")
-							 : rc;
+							  : rc;
 	}
 	if ((rc = find_interface(number, &live->interface, err)) < 0)
 		return rc;
@@ -192,7 +192,15 @@ bpfsift_live_open(struct bpfsift_live *live, struct ebpf_err *err)
 void
 bpfsift_live_print_opening(const struct bpfsift_live *live)
 {
-	fprintf(stderr, "bpfsift: listening on %s", live->interface);
+	const struct bpfsift_options *options = live->options;
+
+	/* As tcpdump has it. */
+	if (options->write_path == NULL && options->verbosity == 0)
+		fprintf(stderr, "bpfsift: verbose output suppressed, use -v[v]... for full "
+				"protocol decode\n");
+	else
+		fprintf(stderr, "bpfsift: ");
+	fprintf(stderr, "listening on %s", live->interface);
 	print_linktype(stderr, live->info.dlt);
 	fprintf(stderr, ", snapshot length %" PRIu32 " bytes\n", live->info.snaplen);
 	fflush(stderr);

@@ -15,10 +15,13 @@
 enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
 
 const char bpfsift_usage[] =
-	"Usage: bpfsift [-dDhLnOpU] [-c count] [--count] [-C file_size] [-F file]\n"
-	"\t\t[-G seconds] [-i interface] [-r file] [-s snaplen] [-V file]\n"
-	"\t\t[-w file] [-W filecount] [-y datalinktype] [-z postrotate-command]\n"
-	"\t\t[--postrotate-last] [--rotate-align] [--rotate-clock packet|wall]\n"
+	"Usage: bpfsift [-AbdDefhHKlLnNOpqStuUvxX#] [-c count] [--count]\n"
+	"\t\t[-C file_size] [-E algo:secret] [-F file] [-G seconds]\n"
+	"\t\t[-i interface] [-m module] [-M secret] [--number] [--print]\n"
+	"\t\t[-r file] [-s snaplen] [-T type] [-V file] [-w file]\n"
+	"\t\t[-W filecount] [-y datalinktype] [-z postrotate-command]\n"
+	"\t\t[--printer program] [--postrotate-last]\n"
+	"\t\t[--rotate-align] [--rotate-clock packet|wall]\n"
 	"\t\t[--merge] [--recursive] [--memlimit size] [--follow] [--salvage]\n"
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
@@ -48,12 +51,18 @@ enum {
 	OPTION_COMMAND_LAST,
 	OPTION_ROTATE_CLOCK,
 	OPTION_ROTATE_ALIGN,
+	OPTION_PRINT,
+	OPTION_PRINTER,
 };
 
-static const char short_options[] = "c:C:dDF:G:hi:Lnr:Ops:UV:w:W:y:z:";
+static const char short_options[] = "#Abc:C:dDeE:fF:G:hHi:KlLm:M:nNr:Opqs:StT:uUvV:w:W:xXy:z:";
+/* Those of them that the printer is given; it understands -l and -v as we do. */
+static const char print_options[] = "#AbeEHKlmMnNqStTuvxX";
 static const struct option long_options[] = {
+	{ "absolute-tcp-sequence-numbers", no_argument, NULL, 'S' },
 	{ "compress", required_argument, NULL, OPTION_COMPRESS },
 	{ "count", no_argument, NULL, OPTION_COUNT },
+	{ "dont-verify-checksums", no_argument, NULL, 'K' },
 	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
 	{ "follow", no_argument, NULL, OPTION_FOLLOW },
@@ -70,9 +79,12 @@ static const struct option long_options[] = {
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "number", no_argument, NULL, '#' },
 	{ "packet-buffered", no_argument, NULL, 'U' },
 	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
 	{ "postrotate-last", no_argument, NULL, OPTION_COMMAND_LAST },
+	{ "print", no_argument, NULL, OPTION_PRINT },
+	{ "printer", required_argument, NULL, OPTION_PRINTER },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
 	{ "rotate-align", no_argument, NULL, OPTION_ROTATE_ALIGN },
@@ -297,6 +309,41 @@ next_dump_form(enum cbpf_form form)
 	return form == CBPF_FORM_D ? CBPF_FORM_DD : CBPF_FORM_DDD;
 }
 
+static bool
+is_print_option(int option)
+{
+	return option < OPTION_VERSION && strchr(print_options, option) != NULL;
+}
+
+/* An option that says how packets are printed: for the printer, as it is. */
+static int
+keep_print_arg(int option, const char *argument, struct bpfsift_options *options,
+	       struct ebpf_err *err)
+{
+	char **larger = reallocarray(options->print_args, options->n_print_args + 1,
+				     sizeof(*options->print_args));
+	char *text = NULL;
+
+	if (larger == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	options->print_args = larger;
+	if (asprintf(&text, "-%c%s", option, argument != NULL ? argument : "") < 0)
+		return refuse(err, -ENOMEM, "out of memory");
+	larger[options->n_print_args++] = text;
+	return 0;
+}
+
+/* "--nano" in the printer's words; of several the last one counts. */
+static int
+keep_precision(struct bpfsift_options *options, struct ebpf_err *err)
+{
+	return !options->has_precision
+		       ? 0
+		       : keep_print_arg(
+				 '-', options->precision == SIFT_PRECISION_NANO ? "nano" : "micro",
+				 options, err);
+}
+
 static int
 read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 {
@@ -311,6 +358,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'D':
 		options->action = BPFSIFT_LIST_INTERFACES;
 		return 0;
+	case 'f':
+		options->foreign = true;
+		return 0;
 	case 'F':
 		options->filter_path = optarg;
 		return 0;
@@ -322,8 +372,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'L':
 		options->list_linktypes = true;
 		return 0;
-	case 'n':
-		return 0; /* names are never looked up */
+	case 'l':
+		options->line_buffered = true;
+		return 0;
+	case 'v':
+		options->verbosity++;
+		return 0;
 	case 'r':
 	case 'V':
 		options->inputs[options->n_inputs++] =
@@ -382,6 +436,12 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case OPTION_RECURSIVE:
 		options->recursive = true;
 		return 0;
+	case OPTION_PRINT:
+		options->print = true;
+		return 0;
+	case OPTION_PRINTER:
+		options->printer = optarg;
+		return 0;
 	case OPTION_COUNT:
 		options->count = true;
 		return 0;
@@ -404,7 +464,7 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case OPTION_THREADS:
 		return read_threads(optarg, &options->threads, err);
 	default:
-		return refuse(err, -EINVAL, "%s", "");
+		return is_print_option(option) ? 0 : refuse(err, -EINVAL, "%s", "");
 	}
 }
 
@@ -426,6 +486,15 @@ judge_by_suffix(struct bpfsift_options *options)
 	if (len > sizeof(pcapng) - 1 &&
 	    memcmp(path + len - (sizeof(pcapng) - 1), pcapng, sizeof(pcapng) - 1) == 0)
 		options->format = SIFT_FORMAT_PCAPNG;
+}
+
+/* No file says which network is at hand. */
+static int
+check_foreign(const struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (!options->foreign || options->n_inputs == 0)
+		return 0;
+	return refuse(err, -EINVAL, "-f can not be used with -V or -r");
 }
 
 /* Standard output is one file: what is asked to follow it has to have a name. */
@@ -450,7 +519,7 @@ count_processors(void)
 int
 bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, struct ebpf_err *err)
 {
-	int option, rc;
+	int option, rc = 0;
 
 	*options = (struct bpfsift_options){
 		.action = BPFSIFT_RUN,
@@ -460,26 +529,38 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 	};
 	if (options->inputs == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
-	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+	while (rc == 0 &&
+	       (option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		/* These two are obeyed at once, whatever stands behind them. */
 		if (option == 'h' || option == OPTION_VERSION) {
 			options->action = option == 'h' ? BPFSIFT_HELP : BPFSIFT_VERSION;
 			return 0;
 		}
-		if ((rc = read_option(option, options, err)) < 0)
-			return rc;
+		rc = read_option(option, options, err);
+		if (rc == 0 && is_print_option(option))
+			rc = keep_print_arg(option, optarg, options, err);
 	}
+	/* Of a printer that reads a file, -U alone leaves lines in a buffer. */
+	if (rc == 0 && options->packet_buffered)
+		rc = keep_print_arg('l', NULL, options, err);
+	if (rc < 0 || (rc = keep_precision(options, err)) < 0)
+		return rc;
 	options->expression = argv + optind;
 	/* What a file says of its packets' time is what happened. */
 	if (!options->has_clock)
 		options->packet_clock = options->n_inputs != 0;
 	if (options->write_path != NULL)
 		judge_by_suffix(options);
+	if ((rc = check_foreign(options, err)) < 0)
+		return rc;
 	return check_rotation(options, err);
 }
 
 void
 bpfsift_options_free(struct bpfsift_options *options)
 {
+	for (size_t i = 0; i < options->n_print_args; i++)
+		free(options->print_args[i]);
+	free(options->print_args);
 	free(options->inputs);
 }

@@ -54,6 +54,13 @@ struct bpfsift_options {
 	bool no_optimize;   /* -O */
 	bool no_promisc;    /* -p */
 	bool packet_buffered; /* -U */
+	bool line_buffered; /* -l */
+	bool foreign;       /* -f; a printer that reads a file knows no networks */
+	bool print;         /* --print */
+	const char *printer; /* --printer; NULL: tcpdump */
+	char **print_args;  /* the options that are the printer's */
+	size_t n_print_args;
+	unsigned verbosity; /* -v */
 	bool count;         /* --count */
 	bool stats;         /* --stats */
 	bool dump_native;   /* --dump-native */

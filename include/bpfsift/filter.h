@@ -678,6 +678,19 @@ BPFSIFT_API int sift_sink_open_rotated(const char *pattern, const struct sift_sa
 				       const struct sift_rotate_opts *rotate,
 				       struct sift_sink **out, struct ebpf_err *err);
 
+/**
+ * Make one sink of two: both get what it is given, and are flushed and closed with it.
+ *
+ * @param first   gets packets first; both are the new sink's on success.
+ * @param second  likewise.
+ * @param out     on success receives the sink, to be closed with
+ *                sift_sink_close(); on failure left as it was.
+ * @param err     receives one line; may be NULL.
+ * @return 0; -ENOMEM.
+ */
+BPFSIFT_API int sift_sink_open_tee(struct sift_sink *first, struct sift_sink *second,
+				   struct sift_sink **out, struct ebpf_err *err);
+
 /** What a summary needs to know of the packets. */
 struct sift_summary_opts {
 	size_t size;            /**< sizeof(struct sift_summary_opts) */

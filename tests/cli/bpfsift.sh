@@ -189,10 +189,10 @@ $reading
 status: 0" --engine=interp --reader=libpcap --threads=1 -r "$in" -c 1 --count
 says "stdout: 22:13:20.000000 02:00:5e:10:00:0a > ff:ff:ff:ff:ff:ff protocol 0x0806, length 60
 $reading
-status: 0" -r "$in" -c 1 arp
+status: 0" --printer=none -r "$in" -c 1 arp
 says "stdout: 22:13:20.000000000 02:00:5e:10:00:0a > ff:ff:ff:ff:ff:ff protocol 0x0806, length 60
 $reading
-status: 0" -r "$in" -c 1 --nano arp
+status: 0" --printer=none -r "$in" -c 1 --nano arp
 run_by='the interpreter'
 ! has_jit || run_by='machine code'
 says "stdout: 2 packets

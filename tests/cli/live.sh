@@ -138,6 +138,37 @@ ok = b[0] == 5 and b[1] == 64 and b[2] == 0 and b[5:7] == (4, 8) and b[8:10] == 
 print("statistics" if ok and b[11:13] == (7, 8) else "something else", b[7], b[10], b[13])' \
 		"$scratch/have.pcapng")"
 
+# prints OPTION...: the lines that tcpdump prints of the same packets, as they come, and the
+# same messages, but for the number of those that the kernel filtered out.
+prints()
+{
+	rm -f "$scratch"/*.out
+	$peer -i receiver "$@" >"$scratch/want.out" 2>"$scratch/want.err" &
+	want=$!
+	# shellcheck disable=SC2086
+	$BPFSIFT -i receiver "$@" >"$scratch/have.out" 2>"$scratch/have.err" &
+	have=$!
+	check "print $*: tcpdump listens" wait_for grep -q 'listening on receiver' "$scratch/want.err"
+	check "print $*: bpfsift listens" wait_for grep -q 'listening on receiver' "$scratch/have.err"
+	python3 "$scratch/send.py" sender
+	check "print $*: lines come at once" wait_for test -s "$scratch/have.out"
+	sleep 1.5
+	kill -TERM $want $have 2>/dev/null
+	wait $want
+	wait $have
+	check_same "print $*: exit status" 0 $?
+	check_same "print $*: lines" "$(cat "$scratch/want.out")" "$(cat "$scratch/have.out")"
+	check_same "print $*: messages" \
+		"$(grep -v 'received by filter' "$scratch/want.err" | sed 's/^tcpdump: //')" \
+		"$(grep -v 'received by filter' "$scratch/have.err" | sed 's/^bpfsift: //')"
+}
+
+prints -t -n -l
+prints -t -n -l -e vlan
+prints -t -n -U -v -xx arp
+prints -t -n --print -w "$scratch/both.pcap" -U
+check 'packets were written too' test "$(n_of "$scratch/both.pcap")" -eq 9
+
 # What the kernel alone knows of a packet does not reach the filter.
 for expression in inbound outbound 'ifindex 1'; do
 	# shellcheck disable=SC2086
