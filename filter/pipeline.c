@@ -379,6 +379,9 @@ run_batches(struct sift_pipeline *p, struct ebpf_err *err)
 			return rc;
 		if ((rc = run_batch(p, views, n, err)) < 0)
 			return rc;
+		if (p->opts.between != NULL &&
+		    (rc = p->opts.between(p->opts.between_arg, err)) != 0)
+			return rc < 0 ? rc : 0;
 	}
 	return 0;
 }

@@ -32,6 +32,13 @@ sift_source_stop(struct sift_source *source)
 }
 
 void
+sift_source_wake(struct sift_source *source)
+{
+	if (source->ops->wake != NULL)
+		source->ops->wake(source);
+}
+
+void
 sift_source_close(struct sift_source *source)
 {
 	if (source != NULL)

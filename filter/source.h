@@ -27,7 +27,8 @@ struct sift_source_ops {
 		    struct ebpf_err *err);
 	/* End a wait inside next(); async-signal-safe.  NULL: waits end by EINTR. */
 	void (*stop)(struct sift_source *source);
-	/* Live sources only, else NULL. */
+	/* Live sources only, else NULL.  wake() is async-signal-safe. */
+	void (*wake)(struct sift_source *source);
 	int (*set_linktype)(struct sift_source *source, int dlt, struct ebpf_err *err);
 	int (*linktypes)(struct sift_source *source, int **dlts, size_t *n, struct ebpf_err *err);
 	int (*stats)(struct sift_source *source, struct sift_source_stats *stats,

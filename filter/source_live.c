@@ -50,6 +50,8 @@ rc_of_status(int status)
 		return -EPERM;
 	case PCAP_ERROR_IFACE_NOT_UP:
 		return -ENETDOWN;
+	case PCAP_ERROR_RFMON_NOTSUP:
+		return -ENOTSUP;
 	default:
 		return -EIO;
 	}
@@ -109,7 +111,8 @@ live_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	}
 	if (s->batch.n == 0 && s->failed != 0)
 		return ebpf_err_set(err, s->failed, "%s", s->failure.text);
-	if (s->batch.n == 0 && got == PCAP_ERROR_BREAK)
+	/* Woken, not stopped: there is a reason to come back. */
+	if (s->batch.n == 0 && got == PCAP_ERROR_BREAK && atomic_load(&source->is_stopped))
 		return 0;
 	*views = s->batch.views;
 	*n = s->batch.n;
@@ -186,6 +189,7 @@ live_close(struct sift_source *source)
 static const struct sift_source_ops live_ops = {
 	.next = live_next,
 	.stop = live_stop,
+	.wake = live_stop,
 	.set_linktype = live_set_linktype,
 	.linktypes = live_linktypes,
 	.stats = live_stats,
@@ -205,9 +209,57 @@ set_options(struct live *s, const struct sift_live_opts *opts)
 		return status;
 	if ((status = pcap_set_timeout(s->pcap, (int)timeout_ms)) != 0)
 		return status;
+	if (opts->flags & SIFT_LIVE_IMMEDIATE &&
+	    (status = pcap_set_immediate_mode(s->pcap, 1)) != 0)
+		return status;
+	if (opts->flags & SIFT_LIVE_MONITOR && (status = pcap_set_rfmon(s->pcap, 1)) != 0)
+		return status;
+	if (opts->buffer_kib != 0 &&
+	    (status = pcap_set_buffer_size(s->pcap, (int)(opts->buffer_kib * 1024))) != 0)
+		return status;
 	return pcap_set_tstamp_precision(s->pcap, opts->flags & SIFT_LIVE_NANO
 							  ? PCAP_TSTAMP_PRECISION_NANO
 							  : PCAP_TSTAMP_PRECISION_MICRO);
+}
+
+/* One that the interface has not is a warning, and the kernel's are taken. */
+static int
+set_tstamp_type(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
+{
+	int type, status;
+
+	if (opts->tstamp_type == NULL)
+		return 0;
+	type = pcap_tstamp_type_name_to_val(opts->tstamp_type);
+	if (type < 0)
+		return ebpf_err_set(err, -EINVAL, "invalid time stamp type %s", opts->tstamp_type);
+	status = pcap_set_tstamp_type(s->pcap, type);
+	if (status < 0) {
+		ebpf_err_set(err, 0, "%s: Can't set time stamp type: %s", s->name,
+			     pcap_statustostr(status));
+		return rc_of_status(status);
+	}
+	if (status > 0) {
+		ebpf_err_set(&s->warning, 0, "When trying to set timestamp type '%s' on %s: %s",
+			     opts->tstamp_type, s->name, pcap_statustostr(status));
+		s->source.info.warning = s->warning.text;
+	}
+	return 0;
+}
+
+static int
+set_direction(struct live *s, enum sift_direction direction, struct ebpf_err *err)
+{
+	static const pcap_direction_t directions[] = {
+		[SIFT_DIRECTION_IN] = PCAP_D_IN,
+		[SIFT_DIRECTION_OUT] = PCAP_D_OUT,
+	};
+
+	if (direction == SIFT_DIRECTION_BOTH ||
+	    pcap_setdirection(s->pcap, directions[direction]) == 0)
+		return 0;
+	return ebpf_err_set(err, -EIO, "%s: pcap_setdirection() failed: %s", s->name,
+			    pcap_geterr(s->pcap));
 }
 
 static int
@@ -215,12 +267,14 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 {
 	struct sift_source_info *info = &s->source.info;
 	char text[PCAP_ERRBUF_SIZE];
-	int status;
+	int status, rc;
 
 	s->pcap = pcap_create(s->name, text);
 	if (s->pcap == NULL)
 		return ebpf_err_set(err, strstr(text, "No such device") != NULL ? -ENODEV : -EIO,
 				    "%s: %s", s->name, text);
+	if ((rc = set_tstamp_type(s, opts, err)) < 0)
+		return rc;
 	if ((status = set_options(s, opts)) == 0)
 		status = pcap_activate(s->pcap);
 	if (status < 0) {
@@ -231,6 +285,8 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 		describe_status(s, status, &s->warning);
 		info->warning = s->warning.text;
 	}
+	if ((rc = set_direction(s, opts->direction, err)) < 0)
+		return rc;
 	info->dlt = pcap_datalink(s->pcap);
 	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
 	/* As for a file: libpcap does not tell what the kernel knows of a packet. */
@@ -246,9 +302,52 @@ check_opts(const struct sift_live_opts *opts, struct ebpf_err *err)
 {
 	if (opts->snaplen > INT_MAX || opts->timeout_ms > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length or timeout over %d", INT_MAX);
-	if (opts->flags & ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO))
+	if (opts->flags &
+	    ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO | SIFT_LIVE_IMMEDIATE | SIFT_LIVE_MONITOR))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", opts->flags);
+	if (opts->buffer_kib > INT_MAX / 1024)
+		return ebpf_err_set(err, -EINVAL, "a buffer of %lu KiB, but the limit is %d",
+				    (unsigned long)opts->buffer_kib, INT_MAX / 1024);
+	if (opts->direction != SIFT_DIRECTION_BOTH && opts->direction != SIFT_DIRECTION_IN &&
+	    opts->direction != SIFT_DIRECTION_OUT)
+		return ebpf_err_set(err, -EINVAL, "unknown direction %d", (int)opts->direction);
 	return 0;
+}
+
+int
+sift_tstamp_type_exists(const char *name)
+{
+	return pcap_tstamp_type_name_to_val(name) >= 0;
+}
+
+int
+sift_tstamp_types_list(const char *interface,
+		       void (*each)(void *arg, const char *name, const char *description),
+		       void *arg, struct ebpf_err *err)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap = pcap_create(interface, text);
+	int *types, n;
+
+	if (pcap == NULL)
+		return ebpf_err_set(err, strstr(text, "No such device") != NULL ? -ENODEV : -EIO,
+				    "%s: %s", interface, text);
+	n = pcap_list_tstamp_types(pcap, &types);
+	if (n < 0) {
+		ebpf_err_set(err, 0, "%s: %s", interface, pcap_geterr(pcap));
+		pcap_close(pcap);
+		return -EIO;
+	}
+	for (int i = 0; i < n; i++) {
+		const char *name = pcap_tstamp_type_val_to_name(types[i]);
+
+		if (name != NULL)
+			each(arg, name, pcap_tstamp_type_val_to_description(types[i]));
+	}
+	if (n > 0)
+		pcap_free_tstamp_types(types);
+	pcap_close(pcap);
+	return n;
 }
 
 int

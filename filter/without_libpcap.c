@@ -151,3 +151,19 @@ sift_interfaces_free(struct sift_interface *list, size_t n)
 {
 	(void)list, (void)n;
 }
+
+int
+sift_tstamp_type_exists(const char *name)
+{
+	(void)name;
+	return 0;
+}
+
+int
+sift_tstamp_types_list(const char *interface,
+		       void (*each)(void *arg, const char *name, const char *description),
+		       void *arg, struct ebpf_err *err)
+{
+	(void)each, (void)arg;
+	return ebpf_err_set(err, -ENOTSUP, "%s: built without libpcap", interface);
+}

@@ -171,6 +171,17 @@ is_flushed(const struct bpfsift_options *options)
 		(options->n_inputs == 0 || isatty(STDOUT_FILENO)));
 }
 
+/* SIGUSR2: what was written is in the file. */
+static int
+flush_if_asked(void *arg, struct ebpf_err *err)
+{
+	struct run *run = arg;
+
+	if (!bpfsift_signals_take_flush() || run->sink == NULL)
+		return 0;
+	return sift_sink_flush(run->sink, err);
+}
+
 /* For packets of a link type, which a file's later interfaces may have for the first time. */
 static int
 filter_for(void *arg, int dlt, unsigned expr_flags, const struct sift_filter **filter,
@@ -204,8 +215,13 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 		.max_matched = options->max_matched != 0 ? options->max_matched - run->matched : 0,
 		.snaplen = snaplen_to_cut(options),
 		.threads = options->threads,
+		.between = flush_if_asked,
+		.between_arg = run,
 	};
 	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct bpfsift_counted counted = { .source = source,
+					   .seen = run->seen,
+					   .matched = run->matched };
 	struct sift_pipeline *pipeline;
 	int rc;
 
@@ -213,9 +229,12 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 		opts.flags |= SIFT_PIPELINE_FLUSH;
 	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) < 0)
 		return rc;
+	counted.pipeline = pipeline;
+	bpfsift_signals_tell_of(&counted);
 	bpfsift_signals_stop(source);
 	rc = sift_pipeline_run(pipeline, err);
 	bpfsift_signals_stop(NULL);
+	bpfsift_signals_tell_of(NULL);
 	sift_pipeline_counters(pipeline, &counters, NULL);
 	run->seen += counters.seen;
 	run->matched += counters.matched;
@@ -553,6 +572,8 @@ act(const struct bpfsift_options *options)
 		return EXIT_SUCCESS;
 	case BPFSIFT_LIST_INTERFACES:
 		return bpfsift_list_interfaces(&err) < 0 ? complain(&err) : EXIT_SUCCESS;
+	case BPFSIFT_LIST_TSTAMP_TYPES:
+		return bpfsift_list_tstamp_types(options, &err) < 0 ? complain(&err) : EXIT_SUCCESS;
 	case BPFSIFT_RUN:
 		break;
 	}

@@ -12,8 +12,6 @@
 
 #include "tools/bpfsift_say.h"
 
-enum { TERMINAL_TIMEOUT_MS = 100 };
-
 static void
 print_interface(size_t number, const struct sift_interface *interface)
 {
@@ -105,6 +103,38 @@ bpfsift_live_list_linktypes(struct bpfsift_live *live, struct ebpf_err *err)
 	return 0;
 }
 
+static void
+print_tstamp_type(void *arg, const char *name, const char *description)
+{
+	const char **interface = arg;
+
+	if (*interface != NULL)
+		fprintf(stderr, "Time stamp types for %s (use option -j to set):\n", *interface);
+	*interface = NULL;
+	fprintf(stderr, "  %s (%s)\n", name, description);
+}
+
+int
+bpfsift_list_tstamp_types(const struct bpfsift_options *options, struct ebpf_err *err)
+{
+	char *interface = NULL;
+	const char *unsaid;
+	int rc;
+
+	if (options->interface != NULL)
+		interface = strdup(options->interface);
+	else if ((rc = find_interface(1, &interface, err)) < 0)
+		return rc;
+	if (interface == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	unsaid = interface;
+	rc = sift_tstamp_types_list(interface, print_tstamp_type, &unsaid, err);
+	if (rc == 0)
+		fprintf(stderr, "Time stamp type cannot be set for %s\n", interface);
+	free(interface);
+	return rc;
+}
+
 static int
 open_interface(struct bpfsift_live *live, const char *interface, struct ebpf_err *err)
 {
@@ -113,13 +143,19 @@ open_interface(struct bpfsift_live *live, const char *interface, struct ebpf_err
 		.size = sizeof(opts),
 		.snaplen = options->snaplen,
 		.flags = options->no_promisc ? SIFT_LIVE_NO_PROMISC : 0,
+		.tstamp_type = options->tstamp_type,
+		.buffer_kib = options->buffer_kib,
+		.direction = options->direction,
 	};
 
 	if (options->has_precision && options->precision == SIFT_PRECISION_NANO)
 		opts.flags |= SIFT_LIVE_NANO;
-	/* Somebody is looking. */
-	if (options->write_path == NULL && isatty(STDOUT_FILENO))
-		opts.timeout_ms = TERMINAL_TIMEOUT_MS;
+	if (options->monitor)
+		opts.flags |= SIFT_LIVE_MONITOR;
+	/* Or somebody is looking. */
+	if (options->immediate || options->line_buffered ||
+	    (options->write_path == NULL && isatty(STDOUT_FILENO)))
+		opts.flags |= SIFT_LIVE_IMMEDIATE;
 	return sift_source_open_live(interface, &opts, &live->source, err);
 }
 

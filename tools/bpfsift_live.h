@@ -8,6 +8,9 @@
 /* Print what can be captured from. */
 int bpfsift_list_interfaces(struct ebpf_err *err);
 
+/* Print the time stamp types of -i, or of the first interface. */
+int bpfsift_list_tstamp_types(const struct bpfsift_options *options, struct ebpf_err *err);
+
 /* A capture.  interface and source are NULL until they are found, and the caller's to free. */
 struct bpfsift_live {
 	const struct bpfsift_options *options;

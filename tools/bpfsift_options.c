@@ -9,15 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tools/bpfsift_say.h"
 
 enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
 
 const char bpfsift_usage[] =
-	"Usage: bpfsift [-AbdDefhHKlLnNOpqStuUvxX#] [-c count] [--count]\n"
+	"Usage: bpfsift [-AbdDefhHIJKlLnNOpqStuUvxX#] [-B size] [-c count] [--count]\n"
 	"\t\t[-C file_size] [-E algo:secret] [-F file] [-G seconds]\n"
-	"\t\t[-i interface] [-m module] [-M secret] [--number] [--print]\n"
+	"\t\t[-i interface] [--immediate-mode] [-j tstamptype] [-m module]\n"
+	"\t\t[-M secret] [--number] [--print] [-Q in|out|inout]\n"
 	"\t\t[-r file] [-s snaplen] [-T type] [-V file] [-w file]\n"
 	"\t\t[-W filecount] [-y datalinktype] [-z postrotate-command]\n"
 	"\t\t[--printer program] [--postrotate-last]\n"
@@ -53,15 +55,19 @@ enum {
 	OPTION_ROTATE_ALIGN,
 	OPTION_PRINT,
 	OPTION_PRINTER,
+	OPTION_IMMEDIATE,
 };
 
-static const char short_options[] = "#Abc:C:dDeE:fF:G:hHi:KlLm:M:nNr:Opqs:StT:uUvV:w:W:xXy:z:";
+static const char short_options[] =
+	"#AbB:c:C:dDeE:fF:G:hHi:Ij:JKlLm:M:nNr:OpqQ:s:StT:uUvV:w:W:xXy:z:";
 /* Those of them that the printer is given; it understands -l and -v as we do. */
 static const char print_options[] = "#AbeEHKlmMnNqStTuvxX";
 static const struct option long_options[] = {
 	{ "absolute-tcp-sequence-numbers", no_argument, NULL, 'S' },
+	{ "buffer-size", required_argument, NULL, 'B' },
 	{ "compress", required_argument, NULL, OPTION_COMPRESS },
 	{ "count", no_argument, NULL, OPTION_COUNT },
+	{ "direction", required_argument, NULL, 'Q' },
 	{ "dont-verify-checksums", no_argument, NULL, 'K' },
 	{ "dump-native", no_argument, NULL, OPTION_DUMP_NATIVE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
@@ -69,13 +75,16 @@ static const struct option long_options[] = {
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "gdb", no_argument, NULL, OPTION_GDB },
 	{ "help", no_argument, NULL, 'h' },
+	{ "immediate-mode", no_argument, NULL, OPTION_IMMEDIATE },
 	{ "interface", required_argument, NULL, 'i' },
 	{ "linktype", required_argument, NULL, 'y' },
 	{ "list-data-link-types", no_argument, NULL, 'L' },
 	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "list-time-stamp-types", no_argument, NULL, 'J' },
 	{ "memlimit", required_argument, NULL, OPTION_MEMLIMIT },
 	{ "merge", no_argument, NULL, OPTION_MERGE },
 	{ "micro", no_argument, NULL, OPTION_MICRO },
+	{ "monitor-mode", no_argument, NULL, 'I' },
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
@@ -94,6 +103,7 @@ static const struct option long_options[] = {
 	{ "stats", no_argument, NULL, OPTION_STATS },
 	{ "threads", required_argument, NULL, OPTION_THREADS },
 	{ "time-stamp-precision", required_argument, NULL, OPTION_PRECISION },
+	{ "time-stamp-type", required_argument, NULL, 'j' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
@@ -148,6 +158,29 @@ read_number(const char *text, int least, const char *what, uint32_t *number, str
 	if (end == text || *end != '\0' || errno != 0 || n < least || n > INT32_MAX)
 		return refuse(err, -EINVAL, "invalid %s %s", what, text);
 	*number = (uint32_t)n;
+	return 0;
+}
+
+static int
+read_direction(const char *text, enum sift_direction *direction, struct ebpf_err *err)
+{
+	if (strcasecmp(text, "in") == 0)
+		*direction = SIFT_DIRECTION_IN;
+	else if (strcasecmp(text, "out") == 0)
+		*direction = SIFT_DIRECTION_OUT;
+	else if (strcasecmp(text, "inout") == 0)
+		*direction = SIFT_DIRECTION_BOTH;
+	else
+		return refuse(err, -EINVAL, "unknown capture direction `%s'", text);
+	return 0;
+}
+
+static int
+read_tstamp_type(const char *text, const char **type, struct ebpf_err *err)
+{
+	if (!sift_tstamp_type_exists(text))
+		return refuse(err, -EINVAL, "invalid time stamp type %s", text);
+	*type = text;
 	return 0;
 }
 
@@ -348,6 +381,8 @@ static int
 read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 {
 	switch (option) {
+	case 'B':
+		return read_number(optarg, 1, "packet buffer size", &options->buffer_kib, err);
 	case 'c':
 		return read_count(optarg, &options->max_matched, err);
 	case 'C':
@@ -369,6 +404,14 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'i':
 		options->interface = optarg;
 		return 0;
+	case 'I':
+		options->monitor = true;
+		return 0;
+	case 'j':
+		return read_tstamp_type(optarg, &options->tstamp_type, err);
+	case 'J':
+		options->action = BPFSIFT_LIST_TSTAMP_TYPES;
+		return 0;
 	case 'L':
 		options->list_linktypes = true;
 		return 0;
@@ -389,6 +432,8 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 	case 'p':
 		options->no_promisc = true;
 		return 0;
+	case 'Q':
+		return read_direction(optarg, &options->direction, err);
 	case 's':
 		return read_snaplen(optarg, &options->snaplen, err);
 	case 'U':
@@ -435,6 +480,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return 0;
 	case OPTION_RECURSIVE:
 		options->recursive = true;
+		return 0;
+	case OPTION_IMMEDIATE:
+		options->immediate = true;
 		return 0;
 	case OPTION_PRINT:
 		options->print = true;

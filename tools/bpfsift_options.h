@@ -12,6 +12,7 @@ enum bpfsift_action {
 	BPFSIFT_HELP,
 	BPFSIFT_VERSION,
 	BPFSIFT_LIST_INTERFACES, /* -D */
+	BPFSIFT_LIST_TSTAMP_TYPES, /* -J */
 };
 
 /* What is to be read: a file, or the files that one lists. */
@@ -53,6 +54,11 @@ struct bpfsift_options {
 	int dlt;
 	bool no_optimize;   /* -O */
 	bool no_promisc;    /* -p */
+	bool monitor;       /* -I */
+	bool immediate;     /* --immediate-mode */
+	uint32_t buffer_kib; /* -B; 0: not asked for */
+	const char *tstamp_type; /* -j */
+	enum sift_direction direction; /* -Q */
 	bool packet_buffered; /* -U */
 	bool line_buffered; /* -l */
 	bool foreign;       /* -f; a printer that reads a file knows no networks */

@@ -12,6 +12,17 @@ void bpfsift_signals_catch(void);
 /* What is to be stopped, at once if a signal has come before; NULL: nothing, it will be closed. */
 void bpfsift_signals_stop(struct sift_source *source);
 
+/* What SIGUSR1 tells of: a run of these, after packets of others; NULL: none. */
+struct bpfsift_counted {
+	const struct sift_pipeline *pipeline;
+	struct sift_source *source;
+	uint64_t seen, matched; /* before */
+};
+void bpfsift_signals_tell_of(const struct bpfsift_counted *counted);
+
+/* Whether SIGUSR2 has asked to flush since this was called last. */
+bool bpfsift_signals_take_flush(void);
+
 /* Stop, as a signal would.  Async-signal-safe. */
 void bpfsift_stop(void);
 bool bpfsift_is_stopping(void);

@@ -8,7 +8,7 @@
  * A library that was configured --without-pcap has the same functions.  Those
  * that take libpcap return -ENOTSUP and say so: sift_expr_compile(),
  * sift_source_open_savefile(), sift_source_open_savefile_opts(),
- * sift_source_open_live(), sift_interfaces_list().
+ * sift_source_open_live(), sift_interfaces_list(), sift_tstamp_types_list().
  * Link types have names and numbers in savefiles, but no descriptions.
  */
 #ifndef BPFSIFT_FILTER_H
@@ -397,6 +397,15 @@ BPFSIFT_API int sift_source_open_savefile_opts(const char *path,
 /* Flags of struct sift_live_opts. */
 #define SIFT_LIVE_NO_PROMISC 0x1u       /**< leave the interface's mode as it is */
 #define SIFT_LIVE_NANO       0x2u       /**< time stamps in nanoseconds */
+#define SIFT_LIVE_IMMEDIATE  0x4u       /**< packets are delivered as they arrive */
+#define SIFT_LIVE_MONITOR    0x8u       /**< monitor mode, of wireless interfaces */
+
+/** Which packets of an interface are captured. */
+enum sift_direction {
+	SIFT_DIRECTION_BOTH = 0,
+	SIFT_DIRECTION_IN = 1,
+	SIFT_DIRECTION_OUT = 2,
+};
 
 /** Options of sift_source_open_live(); zero is the default of each. */
 struct sift_live_opts {
@@ -405,6 +414,10 @@ struct sift_live_opts {
 	/** How long packets may wait to be delivered together; 0: 1000. */
 	uint32_t timeout_ms;
 	unsigned flags;         /**< SIFT_LIVE_* */
+	/** Who makes the time stamps, by libpcap's name, as "adapter"; NULL: the kernel. */
+	const char *tstamp_type;
+	uint32_t buffer_kib;    /**< the kernel's buffer in units of 1024 bytes; 0: libpcap's */
+	enum sift_direction direction;
 };
 
 /**
@@ -418,7 +431,8 @@ struct sift_live_opts {
  *                   closed with sift_source_close(); on failure left as it was.
  * @param err        receives one line that names the interface; may be NULL.
  * @return 0; -ENODEV: no such interface; -EPERM: not allowed; -ENETDOWN: not
- *         up; -EINVAL: opts; -EIO: libpcap failed otherwise; -ENOMEM.
+ *         up; -EINVAL: opts, or no such time stamp type; -ENOTSUP: no monitor mode;
+ *         -EIO: libpcap failed otherwise; -ENOMEM.
  */
 BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
 				      struct sift_source **out, struct ebpf_err *err);
@@ -440,6 +454,21 @@ BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_l
  */
 BPFSIFT_API int sift_source_open_merged(struct sift_source *const *sources, size_t n,
 					struct sift_source **out, struct ebpf_err *err);
+
+/** Whether there is a time stamp type of that name, be it that no interface has it. */
+BPFSIFT_API int sift_tstamp_type_exists(const char *name);
+
+/**
+ * The time stamp types that an interface can have.
+ *
+ * @param each  called for each, with its name and description, both constants.
+ * @param arg   its first argument.
+ * @return how many; -ENODEV, -EPERM, -EIO.
+ */
+BPFSIFT_API int sift_tstamp_types_list(const char *interface,
+				       void (*each)(void *arg, const char *name,
+						    const char *description),
+				       void *arg, struct ebpf_err *err);
 
 /** Close a source and free it, views included.  NULL is fine. */
 BPFSIFT_API void sift_source_close(struct sift_source *source);
@@ -479,6 +508,12 @@ BPFSIFT_API int sift_source_next(struct sift_source *source, const struct sift_v
  * a pipe is woken by a signal whose handler was installed without SA_RESTART.
  */
 BPFSIFT_API void sift_source_stop(struct sift_source *source);
+
+/**
+ * Make a live source's sift_source_next() return soon, be it with no packets, where it
+ * is waiting.  Other sources go on as they are.  Async-signal-safe.
+ */
+BPFSIFT_API void sift_source_wake(struct sift_source *source);
 
 /**
  * Choose the link type of a live source that has several.
@@ -776,6 +811,13 @@ struct sift_pipeline_opts {
 	int (*filter_for)(void *arg, int dlt, unsigned expr_flags,
 			  const struct sift_filter **filter, struct ebpf_err *err);
 	void *filter_arg;       /**< its first argument */
+	/**
+	 * Called between batches, and after a live source was woken by
+	 * sift_source_wake(): 0 goes on, 1 ends the run, a negative errno fails it, with
+	 * err filled.  NULL: nothing is.
+	 */
+	int (*between)(void *arg, struct ebpf_err *err);
+	void *between_arg;      /**< its first argument */
 };
 
 /** What went through a pipeline. */
@@ -816,7 +858,8 @@ BPFSIFT_API void sift_pipeline_free(struct sift_pipeline *pipeline);
 BPFSIFT_API int sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err);
 
 /**
- * Read the counters, while or after the pipeline runs in the same thread.
+ * Read the counters, while or after the pipeline runs in the same thread, also in a
+ * signal handler there.
  *
  * @param counters  counters->size set by the caller; the rest is filled.
  * @param err       receives one line; may be NULL.

@@ -90,6 +90,12 @@ if command -v tcpdump >/dev/null 2>&1; then
 	alike -s 262145 -d
 	alike -s 1x -d
 	alike --time-stamp-precision=milli -d
+	alike -B 0 -d
+	alike -B x -d
+	alike -Q foo -d
+	alike -Q IN -d ip
+	alike -j foo -d
+	alike -j host -I --immediate-mode -B 4096 -U -l -d ip
 	alike -r "$scratch/none.pcap"
 	alike -r "$in" -w "$scratch/none/out.pcap"
 	alike -r "$in" 'host and'
@@ -135,6 +141,9 @@ if command -v tcpdump >/dev/null 2>&1; then
 		alike -d -i lo ip
 		alike -i lo -w "$scratch/none/out.pcap"
 		alike -i lo -y RAW -w "$scratch/out.pcap"
+		alike -J -i lo
+		alike --list-time-stamp-types -i any
+		alike -I -i lo -w "$scratch/out.pcap"
 	else
 		skip 'not allowed to capture: interfaces not compared'
 	fi
@@ -469,6 +478,36 @@ status: 1" -r "$in" -w /dev/full
 	check 'a file size limit: some packets, all of them whole' test "${n%% *}" -gt 0
 	$BPFSIFT -r "$data/demo.pcap" -w "$scratch/first.pcap" -c "${n%% *}" 2>/dev/null
 	check 'a file size limit: the packets before it' cmp "$scratch/first.pcap" "$scratch/limit.pcap"
+
+	# Counts and flushing, while an input does not end.
+	rm -f "$scratch/out.pcap"
+	mkfifo "$scratch/counts"
+	exec 9<>"$scratch/counts"
+	$BPFSIFT -r "$scratch/counts" -w "$scratch/out.pcap" arp 2>"$scratch/err" 9>&- &
+	pid=$!
+	head -c 60000 "$data/demo.pcap" >&9 # what a pipe holds
+	tries=0
+	until grep -q captured "$scratch/err" || [ $tries -ge 100 ]; do
+		# not before the signals are caught: with the header of the file
+		[ ! -s "$scratch/out.pcap" ] || kill -USR1 $pid
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	check 'SIGUSR1: counts of a file' grep -qE \
+'^bpfsift: [0-9]+ packets? captured, [0-9]+ packets received by filter, 0 packets dropped by kernel$' \
+		"$scratch/err"
+	kill -USR2 $pid
+	head -c 64000 "$data/demo.pcap" | tail -c 4000 >&9
+	tries=0
+	until [ "$(wc -c <"$scratch/out.pcap")" -gt 24 ] || [ $tries -ge 100 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	check 'SIGUSR2: packets are in the file' test "$(wc -c <"$scratch/out.pcap")" -gt 24
+	check 'and it runs on' kill -TERM $pid
+	wait $pid
+	check_same 'and ends well' 0 $?
+	exec 9>&-
 
 	# Signals, while an input does not end: whole packets, from the first on.
 	# The header is there once the signals are caught.

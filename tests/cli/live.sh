@@ -84,7 +84,6 @@ captures()
 	n=$1 what="-i receiver $*"
 	shift
 	rm -f "$scratch"/*.pcap
-	# --immediate-mode is not ours: both wait for the kernel's timer.
 	$peer -i receiver -w "$scratch/want.pcap" "$@" 2>"$scratch/want.err" &
 	want=$!
 	# shellcheck disable=SC2086
@@ -116,6 +115,38 @@ captures 2 -c 2 udp
 captures 9 -s 60
 captures 4 --nano 'udp dst port 54'
 captures 4 -p -y EN10MB 'udp port 54'
+captures 9 -Q in -B 512
+captures 0 -Q out
+captures 9 -j host --immediate-mode -U
+
+has_nine()
+{
+	[ "$(n_of "$1")" = 9 ]
+}
+
+# Signals: the same counts on one line, and packets in the file, where none comes to wake it.
+rm -f "$scratch"/*.pcap
+$peer -i receiver --immediate-mode -w "$scratch/want.pcap" 2>"$scratch/want.err" &
+want=$!
+# shellcheck disable=SC2086
+$BPFSIFT -i receiver --immediate-mode -w "$scratch/have.pcap" 2>"$scratch/have.err" &
+have=$!
+for name in want have; do
+	check "signals: $name listens" wait_for grep -q 'listening on receiver' "$scratch/$name.err"
+done
+python3 "$scratch/send.py" sender
+sleep 1
+check_same 'nothing is in the file yet' 24 "$(wc -c <"$scratch/have.pcap" | tr -d ' ')"
+kill -USR2 $want $have
+check 'SIGUSR2: packets are in the file' wait_for has_nine "$scratch/have.pcap"
+kill -USR1 $want $have
+check 'SIGUSR1: counts' wait_for grep -q captured "$scratch/have.err"
+kill -TERM $want $have
+wait $want
+wait $have
+check_same 'signals: exit status' 0 $?
+check_same 'signals: messages as tcpdump' "$(sed 's/^tcpdump: //' "$scratch/want.err")" \
+	"$(sed 's/^bpfsift: //' "$scratch/have.err")"
 
 # A pcapng file ends with what was counted: a block of 64 bytes, with isb_ifrecv,
 # isb_ifdrop and isb_osdrop of 8 bytes each.
