@@ -34,6 +34,7 @@ struct rotated {
 	int64_t begun_at;           /* the interval */
 	uint32_t n_intervals;       /* that are over */
 	uint32_t number;            /* of the file in its interval */
+	int64_t named_by;           /* the time in its name */
 	uint64_t n_here, n_packets; /* in this file, and in those before it */
 	char path[SIFT_ROTATE_NAME_MAX];
 	char pattern[];
@@ -137,11 +138,21 @@ aligned(const struct rotated *r, int64_t t)
 	return t - (past < 0 ? past + interval : past);
 }
 
+/* Of struct sift_savefile_opts, where the caller wants to know more. */
+static int
+open_named(void *arg, const char *path)
+{
+	const struct rotated *r = arg;
+
+	return r->rotate.open_file(r->rotate.open_arg, path, r->named_by, r->number);
+}
+
 static int
 open_file(struct rotated *r, int64_t named_by, struct ebpf_err *err)
 {
 	int rc = sift_rotate_name(r->pattern, &r->rotate, named_by, r->number, r->path, err);
 
+	r->named_by = named_by;
 	return rc < 0 ? rc : sift_sink_open_savefile(r->path, &r->savefile, &r->file, err);
 }
 
@@ -364,6 +375,10 @@ sift_sink_open_rotated(const char *pattern, const struct sift_savefile_opts *opt
 	if (r->savefile.flags & SIFT_SAVEFILE_SECTIONS) {
 		rc = ebpf_err_set(err, -EINVAL, "%s: sections are not kept from file to file", pattern);
 		goto fail;
+	}
+	if (known.open_file != NULL) {
+		r->savefile.open_file = open_named;
+		r->savefile.open_arg = r;
 	}
 	r->sink.ops =
 		r->savefile.format == SIFT_FORMAT_PCAPNG ? &rotated_pcapng_ops : &rotated_pcap_ops;

@@ -56,9 +56,9 @@ struct feed {
 	int fd;
 	bool owns_fd;
 	struct sift_inflow *flow;
-	int failed; /* a negative errno, or 0, */
+	int failed;              /* a negative errno, or 0, */
 	struct ebpf_err failure; /* and its message */
-	uint64_t off; /* in what is handed out, of the next byte */
+	uint64_t off;            /* in what is handed out, of the next byte */
 	bool is_pcapng;
 	bool is_swapped; /* pcapng: fields are big-endian */
 	size_t head_len;
@@ -522,15 +522,19 @@ read_header(struct savefile *s, struct ebpf_err *err)
 }
 
 static int
-open_fd(struct savefile *s, const char *path, struct ebpf_err *err)
+open_fd(struct savefile *s, const char *path, const struct sift_reader_opts *opts,
+	struct ebpf_err *err)
 {
 	if (strcmp(path, "-") == 0) {
 		s->feed.fd = STDIN_FILENO;
 		return 0;
 	}
-	s->feed.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (opts->open_file != NULL)
+		s->feed.fd = opts->open_file(opts->open_arg, path);
+	else if ((s->feed.fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		s->feed.fd = -errno;
 	if (s->feed.fd < 0)
-		return ebpf_err_set(err, -errno, "%s: %s", path, strerror(errno));
+		return ebpf_err_set(err, s->feed.fd, "%s: %s", path, strerror(-s->feed.fd));
 	s->feed.owns_fd = true;
 	return 0;
 }
@@ -595,8 +599,9 @@ sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *
 	s->source.ops = &savefile_ops;
 	s->source.info.name = s->name;
 	atomic_init(&s->source.is_stopped, false);
-	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = open_fd(s, path, err)) < 0 ||
-	    (rc = open_flow(s, err)) < 0 || (rc = read_header(s, err)) < 0) {
+	if ((rc = sift_batch_init(&s->batch, err)) < 0 ||
+	    (rc = open_fd(s, path, &known, err)) < 0 || (rc = open_flow(s, err)) < 0 ||
+	    (rc = read_header(s, err)) < 0) {
 		savefile_close(&s->source);
 		return rc;
 	}

@@ -21,6 +21,7 @@
 #include "tools/bpfsift_options.h"
 #include "tools/bpfsift_output.h"
 #include "tools/bpfsift_printer.h"
+#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 #include "tools/native.h"
@@ -380,7 +381,8 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	int status;
 
 	bpfsift_signals_catch();
-	if (prepare_inputs(run, inputs, &err) < 0)
+	if (prepare_inputs(run, inputs, &err) < 0 ||
+	    bpfsift_privileges_drop(options, inputs, &err) < 0)
 		return fail(run, &err);
 	status = options->merge && inputs->n > 1 ? move_merged(run, inputs, &err)
 						 : move_inputs(run, inputs, &err);
@@ -407,7 +409,8 @@ filter_live(struct run *run, struct bpfsift_live *live)
 
 	bpfsift_signals_catch();
 	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0 ||
-	    open_output(run, &live->info, &err) < 0)
+	    open_output(run, &live->info, &err) < 0 ||
+	    bpfsift_privileges_drop(run->options, NULL, &err) < 0)
 		return fail(run, &err);
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
 		warn("-f has no effect: the printer does not know the networks");
@@ -577,6 +580,8 @@ act(const struct bpfsift_options *options)
 	case BPFSIFT_RUN:
 		break;
 	}
+	if (bpfsift_privileges_find_user(options, &err) < 0)
+		return complain(&err);
 	return run_options(options);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 
@@ -121,6 +122,8 @@ become(const struct bpfsift_child_spec *spec, int report_fd, const sigset_t *mas
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 	if (spec->is_background)
 		setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
+	if (bpfsift_privileges_become_user() < 0)
+		_exit(126);
 	move_fd(spec->stdin_fd, STDIN_FILENO);
 	move_fd(spec->stderr_fd, STDERR_FILENO);
 	execvp(spec->argv[0], spec->argv);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 
 static int
@@ -123,7 +124,8 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 					       .flags = flags | (is_mixed ? SIFT_READER_MIXED : 0),
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
-					       .on_skip = tell_skipped };
+					       .on_skip = tell_skipped,
+					       .open_file = bpfsift_privileges_open_input };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);
@@ -134,8 +136,7 @@ forget(struct bpfsift_inputs *inputs, size_t i)
 {
 	free(inputs->list[i].path);
 	inputs->n--;
-	memmove(&inputs->list[i], &inputs->list[i + 1],
-		(inputs->n - i) * sizeof(*inputs->list));
+	memmove(&inputs->list[i], &inputs->list[i + 1], (inputs->n - i) * sizeof(*inputs->list));
 }
 
 static void

@@ -22,7 +22,7 @@ const char bpfsift_usage[] =
 	"\t\t[-M secret] [--number] [--print] [-Q in|out|inout]\n"
 	"\t\t[-r file] [-s snaplen] [-T type] [-V file] [-w file]\n"
 	"\t\t[-W filecount] [-y datalinktype] [-z postrotate-command]\n"
-	"\t\t[--printer program] [--postrotate-last]\n"
+	"\t\t[-Z user] [--printer program] [--postrotate-last]\n"
 	"\t\t[--rotate-align] [--rotate-clock packet|wall]\n"
 	"\t\t[--merge] [--recursive] [--memlimit size] [--follow] [--salvage]\n"
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
@@ -59,7 +59,7 @@ enum {
 };
 
 static const char short_options[] =
-	"#AbB:c:C:dDeE:fF:G:hHi:Ij:JKlLm:M:nNr:OpqQ:s:StT:uUvV:w:W:xXy:z:";
+	"#AbB:c:C:dDeE:fF:G:hHi:Ij:JKlLm:M:nNr:OpqQ:s:StT:uUvV:w:W:xXy:z:Z:";
 /* Those of them that the printer is given; it understands -l and -v as we do. */
 static const char print_options[] = "#AbeEHKlmMnNqStTuvxX";
 static const struct option long_options[] = {
@@ -96,6 +96,7 @@ static const struct option long_options[] = {
 	{ "printer", required_argument, NULL, OPTION_PRINTER },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
+	{ "relinquish-privileges", required_argument, NULL, 'Z' },
 	{ "rotate-align", no_argument, NULL, OPTION_ROTATE_ALIGN },
 	{ "rotate-clock", required_argument, NULL, OPTION_ROTATE_CLOCK },
 	{ "salvage", no_argument, NULL, OPTION_SALVAGE },
@@ -446,6 +447,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return read_number(optarg, 1, "number of output files", &options->max_files, err);
 	case 'z':
 		options->command = optarg;
+		return 0;
+	case 'Z':
+		options->user = optarg;
 		return 0;
 	case OPTION_COMMAND_LAST:
 		options->command_last = true;

@@ -50,6 +50,7 @@ struct bpfsift_options {
 	bool has_clock;           /* --rotate-clock */
 	bool packet_clock;        /* by it, or for files that are read */
 	bool rotate_align;        /* --rotate-align */
+	const char *user;         /* -Z; NULL: not said */
 	bool has_linktype;        /* -y */
 	int dlt;
 	bool no_optimize;   /* -O */

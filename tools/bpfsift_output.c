@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "tools/bpfsift_children.h"
+#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 
@@ -59,6 +60,19 @@ bpfsift_output_is_rotated(const struct bpfsift_options *options)
 	return options->max_bytes != 0 || options->interval_s != 0;
 }
 
+struct sift_rotate_opts
+bpfsift_output_rotation(const struct bpfsift_options *options)
+{
+	return (struct sift_rotate_opts){
+		.size = sizeof(struct sift_rotate_opts),
+		.max_bytes = options->max_bytes,
+		.interval_s = options->interval_s,
+		.max_files = options->max_files,
+		.flags = (options->packet_clock ? SIFT_ROTATE_PACKET_CLOCK : 0) |
+			 (options->rotate_align ? SIFT_ROTATE_ALIGN : 0),
+	};
+}
+
 int
 bpfsift_output_open(struct bpfsift_output *output, const struct sift_source_info *info,
 		    uint32_t cut, struct sift_sink **sink, struct ebpf_err *err)
@@ -75,22 +89,17 @@ bpfsift_output_open(struct bpfsift_output *output, const struct sift_source_info
 		.level = options->level,
 		.threads = options->threads,
 		.format = options->format,
+		.open_file = bpfsift_privileges_open_output,
 		/* a section is not begun anew with each file */
 		.flags = options->format == SIFT_FORMAT_PCAPNG && !is_rotated
 				 ? SIFT_SAVEFILE_SECTIONS
 				 : 0,
 	};
-	const struct sift_rotate_opts rotate = {
-		.size = sizeof(rotate),
-		.max_bytes = options->max_bytes,
-		.interval_s = options->interval_s,
-		.max_files = options->max_files,
-		.flags = (options->packet_clock ? SIFT_ROTATE_PACKET_CLOCK : 0) |
-			 (options->rotate_align ? SIFT_ROTATE_ALIGN : 0),
-		.on_event = on_event,
-		.arg = output,
-	};
+	struct sift_rotate_opts rotate = bpfsift_output_rotation(options);
 
+	rotate.on_event = on_event;
+	rotate.arg = output;
+	rotate.open_file = bpfsift_privileges_open_rotated;
 	if (!is_rotated)
 		return sift_sink_open_savefile(options->write_path, &opts, sink, err);
 	return sift_sink_open_rotated(options->write_path, &opts, &rotate, sink, err);

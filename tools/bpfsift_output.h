@@ -14,6 +14,9 @@ struct bpfsift_output {
 /* Whether one file follows the other, each for packets of one link type. */
 bool bpfsift_output_is_rotated(const struct bpfsift_options *options);
 
+/* What the options say of when and how files follow each other, and nothing else. */
+struct sift_rotate_opts bpfsift_output_rotation(const struct bpfsift_options *options);
+
 /*
  * Open it for packets of a source, cut to `cut` bytes unless 0.  output is kept until the
  * sink is closed.

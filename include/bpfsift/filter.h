@@ -379,6 +379,12 @@ struct sift_reader_opts {
 	 */
 	void (*on_skip)(void *arg, const char *name, uint64_t off, uint64_t n_bytes);
 	void *on_skip_arg;      /**< its first argument */
+	/**
+	 * Opens the file for reading where open() would not do: returns a descriptor, which
+	 * is then the source's, or a negative errno.  NULL: open().  Not asked for "-".
+	 */
+	int (*open_file)(void *arg, const char *path);
+	void *open_arg;         /**< its first argument */
 };
 
 /**
@@ -674,6 +680,12 @@ struct sift_rotate_opts {
 	 */
 	void (*on_event)(void *arg, enum sift_rotate_event event, const char *path, uint64_t n);
 	void *arg; /**< its first argument */
+	/**
+	 * Opens a file in the place of that of struct sift_savefile_opts, and is told what
+	 * sift_rotate_name() has made path of.  NULL: that one does.
+	 */
+	int (*open_file)(void *arg, const char *path, int64_t time, uint32_t number);
+	void *open_arg; /**< its first argument */
 };
 
 /** Most bytes of a rotated file's name, its end included. */
