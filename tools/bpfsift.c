@@ -240,10 +240,13 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	run->seen += counters.seen;
 	run->matched += counters.matched;
 	sift_pipeline_free(pipeline);
-	if (rc == -EPROTOTYPE && options->format == SIFT_FORMAT_PCAP) {
+	if (rc == -EPROTOTYPE && (options->write_path == NULL ||
+				  options->format == SIFT_FORMAT_PCAP)) {
 		struct ebpf_err why = *err;
 
-		refuse(err, rc, "%s: --format=pcapng can", why.text);
+		/* what prints reads pcap */
+		refuse(err, rc, "%s: %s can", why.text,
+		       options->write_path == NULL ? "--printer=none" : "--format=pcapng");
 	}
 	return rc;
 }

@@ -396,6 +396,13 @@ status: 0" -r "$mixed" --count
 	says "$mixed_reading
 stderr: $mixed: offset 48: interface 1 has link type RAW, which the output cannot hold beside EN10MB: --format=pcapng can
 status: 1" -r "$mixed" -w "$scratch/n.pcap"
+	check_same 'mixed packets are shown in short, all of them' \
+		"$(count -r "$mixed" | cut -d' ' -f1)" \
+		"$($BPFSIFT -r "$mixed" --printer=none 2>/dev/null | wc -l | tr -d ' ')"
+	if command -v tcpdump >/dev/null 2>&1; then
+		$BPFSIFT -r "$mixed" 2>&1 >/dev/null | grep -q ': --printer=none can$'
+		check_same 'tcpdump prints those of the first link type alone' 0 $?
+	fi
 	check_same 'what comes before is written' '1 packet' "$(count -r "$scratch/n.pcap")"
 	says "$mixed_reading
 status: 0" -r "$mixed" -w "$scratch/n.pcap" arp
