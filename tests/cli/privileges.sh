@@ -78,11 +78,12 @@ owner()
 	END
 	chmod 755 open/whoami
 	exec 9<>fifo
+	rm -f user.pcap
 	$BPFSIFT -Z nobody -r fifo -w user.pcap -C 1 -U -z open/whoami 2>err 9>&- &
 	pid=$!
 	head -c 60000 big.pcap >&9
 	tries=0
-	until [ "$(wc -c <user.pcap)" -gt 24 ] || [ $tries -ge 100 ]; do
+	until [ "$(wc -c <user.pcap 2>/dev/null || echo 0)" -gt 24 ] || [ $tries -ge 100 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
