@@ -128,7 +128,11 @@ sift_filter_free(struct sift_filter *filter)
 uint32_t
 sift_filter_match(const struct sift_filter *filter, const struct sift_view *view)
 {
-	return (uint32_t)ebpf_prog_run(filter->ebpf, (uintptr_t)view, 0);
+	const struct ebpf_prog *prog = filter->ebpf;
+
+	/* not ebpf_prog_run(), which is static: to clang this function is inline, too */
+	return (uint32_t)atomic_load_explicit(&prog->run, memory_order_relaxed)(
+		prog, (uintptr_t)view, 0);
 }
 
 void
