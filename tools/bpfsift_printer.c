@@ -116,7 +116,8 @@ start_program(struct bpfsift_printer *printer, const char *program, int packets,
 	argv[0] = (char *)(uintptr_t)program;
 	argv[1] = option;
 	argv[2] = file;
-	memcpy(argv + 3, options->print_args, options->n_print_args * sizeof(*argv));
+	for (size_t i = 0; i < options->n_print_args; i++)
+		argv[3 + i] = options->print_args[i];
 	rc = bpfsift_child_start(&spec, &printer->child, err);
 	free(argv);
 	return rc;
