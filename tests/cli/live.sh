@@ -136,7 +136,10 @@ for name in want have; do
 done
 python3 "$scratch/send.py" sender
 sleep 1
-check_same 'nothing is in the file yet' 24 "$(wc -c <"$scratch/have.pcap" | tr -d ' ')"
+# The checked build has a buffer of less than a packet.
+if ! grep -q '^#define BPFSIFT_DEBUG 1$' "$builddir/config.h"; then
+	check_same 'nothing is in the file yet' 24 "$(wc -c <"$scratch/have.pcap" | tr -d ' ')"
+fi
 kill -USR2 $want $have
 check 'SIGUSR2: packets are in the file' wait_for has_nine "$scratch/have.pcap"
 kill -USR1 $want $have
