@@ -102,7 +102,8 @@ read_bytes(const uint8_t *p, size_t n, uint64_t *rng)
 	uint32_t most = n < 9000 ? (uint32_t)n : 9000;
 	size_t n_read = rng_below(rng, 3) > 0 ? 0 : rng_below(rng, most + 1);
 
-	return read_fd(open_file(p + n_read, n - n_read), p, n_read, rng);
+	/* no offset at all to no bytes */
+	return read_fd(open_file(n_read > 0 ? p + n_read : p, n - n_read), p, n_read, rng);
 }
 
 static void
