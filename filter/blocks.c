@@ -95,33 +95,6 @@ struct body {
 	bool is_swapped;
 };
 
-static uint16_t
-field16(const uint8_t *p, bool is_swapped)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return is_swapped ? __builtin_bswap16(v) : v;
-}
-
-static uint32_t
-field32(const uint8_t *p, bool is_swapped)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return is_swapped ? __builtin_bswap32(v) : v;
-}
-
-static uint64_t
-field64(const uint8_t *p, bool is_swapped)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return is_swapped ? __builtin_bswap64(v) : v;
-}
-
 /* The next n bytes of a body; NULL: it has fewer. */
 static const uint8_t *
 take(struct body *body, size_t n)
@@ -221,8 +194,8 @@ read_options(struct sift_blocks_interface *itf, struct body *body, struct ebpf_e
 
 		if (option == NULL)
 			return too_short(body, err);
-		code = field16(option, body->is_swapped);
-		len = field16(option + 2, body->is_swapped);
+		code = load16(option, body->is_swapped);
+		len = load16(option + 2, body->is_swapped);
 		if ((value = take(body, ((size_t)len + 3) & ~(size_t)3)) == NULL)
 			return too_short(body, err);
 		switch (code) {
@@ -239,7 +212,7 @@ read_options(struct sift_blocks_interface *itf, struct body *body, struct ebpf_e
 			     : has_offset ? repeated("if_tsoffset", err)
 					  : 0;
 			if (rc == 0)
-				itf->offset_s = (int64_t)field64(value, body->is_swapped);
+				itf->offset_s = (int64_t)load64(value, body->is_swapped);
 			has_offset = true;
 			break;
 		case OPTION_FCSLEN:
@@ -262,8 +235,8 @@ read_fixed(struct sift_blocks_interface *itf, struct body *body, struct ebpf_err
 	if (fixed == NULL)
 		return too_short(body, err);
 	*itf = (struct sift_blocks_interface){
-		.linktype = field16(fixed, body->is_swapped),
-		.snaplen = adjusted_snaplen(field32(fixed + 4, body->is_swapped)),
+		.linktype = load16(fixed, body->is_swapped),
+		.snaplen = adjusted_snaplen(load32(fixed + 4, body->is_swapped)),
 		.units = 1000000,
 		.mul = 1000,
 		.div = 1,
@@ -280,37 +253,58 @@ is_packet(uint32_t type)
 	return type == BLOCK_PACKET || type == BLOCK_SIMPLE || type == BLOCK_ENHANCED;
 }
 
+/*
+ * The next of the blocks that precede packets, at *at of a file's first n bytes.  1: it is in
+ * *body, and *at is behind it; 0: it is not whole; -EINVAL: it is a packet's, or damaged.
+ */
+static int
+next_before_packets(const uint8_t *bytes, size_t n, bool is_swapped, size_t *at, struct body *body)
+{
+	uint32_t total;
+
+	if (n - *at < HEADER)
+		return 0;
+	body->p = bytes + *at + HEADER;
+	body->type = load32(bytes + *at, is_swapped);
+	body->is_swapped = is_swapped;
+	total = load32(bytes + *at + 4, is_swapped);
+	if (is_packet(body->type) || total < HEADER + TRAILER || total > MAX_BLOCK)
+		return -EINVAL;
+	if (total > n - *at)
+		return 0;
+	body->len = total - HEADER - TRAILER;
+	*at += total;
+	return 1;
+}
+
+static int
+read_interface(struct sift_blocks_interface *itf, struct body *body)
+{
+	int rc = read_fixed(itf, body, NULL);
+
+	return rc < 0 ? rc : read_options(itf, body, NULL);
+}
+
 int
 sift_blocks_look(const uint8_t *bytes, size_t n, struct sift_blocks_head *head)
 {
-	size_t at = 0;
+	size_t begin = 0, at = 0;
+	struct body body;
+	int rc;
 
 	if (n < HEADER + 4)
 		return 0;
 	if (load_be32(bytes) != BLOCK_SECTION)
 		return -EINVAL;
-	head->is_swapped = field32(bytes + HEADER, false) == BYTE_ORDER_SWAPPED;
-	while (n - at >= HEADER) {
-		uint32_t type = field32(bytes + at, head->is_swapped);
-		uint32_t total = field32(bytes + at + 4, head->is_swapped);
-		struct body body = { bytes + at + HEADER, 0, type, head->is_swapped };
-
-		if (is_packet(type) || total < HEADER + TRAILER || total > MAX_BLOCK)
-			return -EINVAL;
-		if (total > n - at)
-			return 0;
-		at += total;
-		if (type != BLOCK_INTERFACE)
-			continue;
-		body.len = total - HEADER - TRAILER;
-		head->len = at;
-		head->first.off = at - total;
-		if (read_fixed(&head->first, &body, NULL) < 0 ||
-		    read_options(&head->first, &body, NULL) < 0)
-			return -EINVAL;
-		return 1;
-	}
-	return 0;
+	head->is_swapped = load32(bytes + HEADER, false) == BYTE_ORDER_SWAPPED;
+	while ((rc = next_before_packets(bytes, n, head->is_swapped, &at, &body)) == 1 &&
+	       body.type != BLOCK_INTERFACE)
+		begin = at;
+	if (rc != 1 || (rc = read_interface(&head->first, &body)) < 0)
+		return rc;
+	head->len = at;
+	head->first.off = begin;
+	return 1;
 }
 
 bool
@@ -318,61 +312,26 @@ sift_blocks_look_on(const uint8_t *bytes, size_t n, const struct sift_blocks_hea
 		    struct sift_blocks_survey *survey)
 {
 	size_t at = head->len;
+	struct sift_blocks_interface itf;
+	struct body body;
+	int rc;
 
 	*survey = (struct sift_blocks_survey){ head->first.snaplen, head->first.units > 1000000 };
-	while (n - at >= HEADER) {
-		uint32_t type = field32(bytes + at, head->is_swapped);
-		uint32_t total = field32(bytes + at + 4, head->is_swapped);
-		struct body body = { bytes + at + HEADER, 0, type, head->is_swapped };
-		struct sift_blocks_interface itf;
-
+	while ((rc = next_before_packets(bytes, n, head->is_swapped, &at, &body)) == 1 &&
+	       body.type != BLOCK_SECTION) {
 		/* of what is damaged the reader will tell */
-		if (is_packet(type) || type == BLOCK_SECTION || total < HEADER + TRAILER ||
-		    total > MAX_BLOCK)
-			return true;
-		if (total > n - at)
-			return false;
-		body.len = total - HEADER - TRAILER;
-		if (type == BLOCK_INTERFACE && read_fixed(&itf, &body, NULL) == 0 &&
-		    read_options(&itf, &body, NULL) == 0) {
-			survey->snaplen =
-				itf.snaplen > survey->snaplen ? itf.snaplen : survey->snaplen;
-			survey->is_nano |= itf.units > 1000000;
-		}
-		at += total;
+		if (body.type != BLOCK_INTERFACE || read_interface(&itf, &body) < 0)
+			continue;
+		survey->snaplen = itf.snaplen > survey->snaplen ? itf.snaplen : survey->snaplen;
+		survey->is_nano |= itf.units > 1000000;
 	}
-	return false;
-}
-
-/*
- * Link types that are read here: not those whose packets may be longer than others, and
- * not those in which libpcap changes fields, as it does where headers that it knows are in
- * the other byte order.
- */
-static bool
-is_taken(int dlt, bool is_swapped)
-{
-	switch (dlt) {
-	case DLT_USB_LINUX:
-	case DLT_DBUS:
-	case DLT_USB_LINUX_MMAPPED:
-	case DLT_USBPCAP:
-	case DLT_USB_DARWIN:
-	case DLT_EBHSCR:
-		return false;
-	case DLT_LINUX_SLL:
-	case DLT_PFLOG:
-	case DLT_NFLOG:
-		return !is_swapped;
-	default:
-		return true;
-	}
+	return rc != 0;
 }
 
 bool
 sift_blocks_take(const struct sift_blocks_head *head)
 {
-	return is_taken(head->first.dlt, head->is_swapped);
+	return sift_record_is_plain(head->first.dlt, head->is_swapped);
 }
 
 /* ---- failing ---- */
@@ -433,7 +392,7 @@ take_interface(struct sift_blocks *b, struct body *body)
 
 	if ((rc = read_fixed(&itf, body, &b->failure)) < 0 ||
 	    (!b->is_mixed &&
-	     (rc = check_same(b, &itf, field32(fixed + 4, body->is_swapped))) < 0) ||
+	     (rc = check_same(b, &itf, load32(fixed + 4, body->is_swapped))) < 0) ||
 	    (rc = read_options(&itf, body, &b->failure)) < 0 || (rc = grow_interfaces(b)) < 0)
 		return fail(b, rc);
 	itf.index = (uint32_t)b->n_interfaces;
@@ -460,7 +419,7 @@ take_section(struct sift_blocks *b, struct body *body)
 
 	if (fixed == NULL)
 		return fail(b, too_short(body, &b->failure));
-	switch (field32(fixed, body->is_swapped)) {
+	switch (load32(fixed, body->is_swapped)) {
 	case BYTE_ORDER_MAGIC:
 		break;
 	case BYTE_ORDER_SWAPPED:
@@ -468,7 +427,7 @@ take_section(struct sift_blocks *b, struct body *body)
 	default:
 		return FAIL(b, "the file has a section with a bad byte order magic field");
 	}
-	if ((major = field16(fixed + 4, body->is_swapped)) != 1)
+	if ((major = load16(fixed + 4, body->is_swapped)) != 1)
 		return FAIL(b, "unknown pcapng savefile major version number %u", major);
 	b->is_swapped = body->is_swapped;
 	b->n_interfaces = 0;
@@ -499,16 +458,16 @@ read_packet(const struct sift_blocks *b, struct body *body, struct packet *packe
 		snaplen = b->n_interfaces > 0 ? b->interfaces[0].snaplen : 0;
 		packet->interface = 0;
 		packet->time = 0;
-		packet->wirelen = field32(fixed, is_swapped);
+		packet->wirelen = load32(fixed, is_swapped);
 		packet->caplen = packet->wirelen < snaplen ? packet->wirelen : snaplen;
 		return true;
 	}
-	packet->interface = body->type == BLOCK_PACKET ? field16(fixed, is_swapped)
-						       : field32(fixed, is_swapped);
+	packet->interface = body->type == BLOCK_PACKET ? load16(fixed, is_swapped)
+						       : load32(fixed, is_swapped);
 	packet->time =
-		(uint64_t)field32(fixed + 4, is_swapped) << 32 | field32(fixed + 8, is_swapped);
-	packet->caplen = field32(fixed + 12, is_swapped);
-	packet->wirelen = field32(fixed + 16, is_swapped);
+		(uint64_t)load32(fixed + 4, is_swapped) << 32 | load32(fixed + 8, is_swapped);
+	packet->caplen = load32(fixed + 12, is_swapped);
+	packet->wirelen = load32(fixed + 16, is_swapped);
 	return true;
 }
 
@@ -562,7 +521,7 @@ take_packet(struct sift_blocks *b, struct body *body)
 			    packet.caplen, itf->snaplen);
 	if ((data = take(body, packet.caplen)) == NULL)
 		return fail(b, too_short(body, &b->failure));
-	if (b->is_mixed && !is_taken(itf->dlt, body->is_swapped))
+	if (b->is_mixed && !sift_record_is_plain(itf->dlt, body->is_swapped))
 		return FAIL(b, "a packet has link type %u, which is not read here", itf->linktype);
 	if (b->n > 0 && itf->dlt != b->dlt)
 		return false;
@@ -577,7 +536,7 @@ static bool
 order_of(const struct sift_blocks *b, const uint8_t *block, size_t left)
 {
 	if (b->is_mixed && left >= HEADER + 4 && load_be32(block) == BLOCK_SECTION &&
-	    field32(block + HEADER, b->is_swapped) == BYTE_ORDER_SWAPPED)
+	    load32(block + HEADER, b->is_swapped) == BYTE_ORDER_SWAPPED)
 		return !b->is_swapped;
 	return b->is_swapped;
 }
@@ -638,11 +597,11 @@ take_block(struct sift_blocks *b)
 	if (left < HEADER || (b->is_mixed && left < HEADER + TRAILER))
 		return false;
 	body.is_swapped = order_of(b, block, left);
-	body.type = field32(block, body.is_swapped);
-	total = field32(block + 4, body.is_swapped);
+	body.type = load32(block, body.is_swapped);
+	total = load32(block + 4, body.is_swapped);
 	if (!check_length(b, total) || left < total)
 		return false;
-	if (field32(block + total - TRAILER, body.is_swapped) != total)
+	if (load32(block + total - TRAILER, body.is_swapped) != total)
 		return FAIL(b, "block total length in header and trailer don't match");
 	body.p = block + HEADER;
 	body.len = total - HEADER - TRAILER;
@@ -665,23 +624,23 @@ take_usual(struct sift_blocks *b)
 
 	while (b->n < BATCH && b->end - b->begin >= LEAST && !b->is_swapped) {
 		const uint8_t *block = b->buf + b->begin, *fixed = block + HEADER;
-		uint32_t total = field32(block + 4, false);
+		uint32_t total = load32(block + 4, false);
 		const struct sift_blocks_interface *itf;
 		struct packet packet;
 
-		if (field32(block, false) != BLOCK_ENHANCED || total < LEAST || total % 4 != 0 ||
-		    total > b->end - b->begin || field32(block + total - TRAILER, false) != total)
+		if (load32(block, false) != BLOCK_ENHANCED || total < LEAST || total % 4 != 0 ||
+		    total > b->end - b->begin || load32(block + total - TRAILER, false) != total)
 			return;
-		packet.interface = field32(fixed, false);
-		packet.caplen = field32(fixed + 12, false);
+		packet.interface = load32(fixed, false);
+		packet.caplen = load32(fixed + 12, false);
 		if (packet.interface >= b->n_interfaces)
 			return;
 		itf = &b->interfaces[packet.interface];
 		if (packet.caplen > itf->snaplen || packet.caplen > total - LEAST ||
 		    itf->dlt != b->dlt || b->n == 0)
 			return;
-		packet.wirelen = field32(fixed + 16, false);
-		packet.time = (uint64_t)field32(fixed + 4, false) << 32 | field32(fixed + 8, false);
+		packet.wirelen = load32(fixed + 16, false);
+		packet.time = (uint64_t)load32(fixed + 4, false) << 32 | load32(fixed + 8, false);
 		add_packet(b, &packet, fixed + FIXED);
 		set_place(b, total);
 		b->begin += total;
@@ -702,7 +661,7 @@ end(struct sift_blocks *b)
 	if (left == 0)
 		return;
 	if (left >= HEADER) {
-		total = field32(block + 4, order_of(b, block, left));
+		total = load32(block + 4, order_of(b, block, left));
 		if (!check_length(b, total))
 			return;
 		wanted = total - HEADER;
@@ -719,7 +678,7 @@ wanted(const struct sift_blocks *b)
 
 	if (b->end < HEADER + TRAILER) /* not checked yet */
 		return BUFFER;
-	total = field32(b->buf + 4, order_of(b, b->buf, b->end));
+	total = load32(b->buf + 4, order_of(b, b->buf, b->end));
 	return total > BUFFER ? total : BUFFER;
 }
 
@@ -830,7 +789,7 @@ body_of(const struct sift_blocks *b, size_t i)
 	return (struct body){
 		.p = block + HEADER,
 		.len = b->places[i].end - b->places[i].begin - HEADER - TRAILER,
-		.type = field32(block, b->is_swapped),
+		.type = load32(block, b->is_swapped),
 		.is_swapped = b->is_swapped,
 	};
 }
@@ -960,7 +919,7 @@ keep_head(struct sift_blocks *b, const uint8_t *bytes, size_t len)
 	memcpy(b->head, bytes, len);
 	b->head_len = len;
 	for (size_t at = 0; at < len; at += total) {
-		total = field32(b->head + at + 4, b->is_swapped);
+		total = load32(b->head + at + 4, b->is_swapped);
 		if (load_be32(b->head + at) == BLOCK_SECTION)
 			leave_length_open(b->head + at, total);
 	}

@@ -35,6 +35,16 @@ struct sift_codec_io {
 	uint64_t needs; /* with -E2BIG: bytes of memory, or 0: more than the limit */
 };
 
+/* Take off what a step has used and made. */
+static inline void
+sift_codec_take(struct sift_codec_io *io, size_t used, size_t made)
+{
+	io->in += used;
+	io->n_in -= used;
+	io->out += made;
+	io->n_out -= made;
+}
+
 /* Bytes of a frame that is there whole, and of what is in it. */
 struct sift_frame_size {
 	size_t coded, content;

@@ -21,10 +21,7 @@ take(struct sift_codec_io *io, const uint8_t *next_in, const uint8_t *next_out)
 {
 	size_t used = (size_t)(next_in - io->in), made = (size_t)(next_out - io->out);
 
-	io->in += used;
-	io->n_in -= used;
-	io->out += made;
-	io->n_out -= made;
+	sift_codec_take(io, used, made);
 }
 
 static int

@@ -69,10 +69,7 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 
 		if (LZ4F_isError(rc))
 			return decode_failed(rc, io);
-		io->in += used;
-		io->n_in -= used;
-		io->out += made;
-		io->n_out -= made;
+		sift_codec_take(io, used, made);
 		if (rc == 0)
 			return 1;
 		d->wanted = rc;

@@ -27,10 +27,7 @@ take_spans(const z_stream *z, struct sift_codec_io *io)
 {
 	size_t used = (size_t)(z->next_in - io->in), made = (size_t)(z->next_out - io->out);
 
-	io->in += used;
-	io->n_in -= used;
-	io->out += made;
-	io->n_out -= made;
+	sift_codec_take(io, used, made);
 }
 
 static int

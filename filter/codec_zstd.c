@@ -109,10 +109,7 @@ decoder_decode(void *decoder, struct sift_codec_io *io, bool is_last)
 				io->what = ZSTD_getErrorName(rc);
 			return -EINVAL;
 		}
-		io->in += in.pos;
-		io->n_in -= in.pos;
-		io->out += out.pos;
-		io->n_out -= out.pos;
+		sift_codec_take(io, in.pos, out.pos);
 		if (rc == 0)
 			return 1;
 		d->wanted = rc;
@@ -195,10 +192,7 @@ encoder_encode(void *encoder, struct sift_codec_io *io, enum sift_encode_until u
 		io->what = ZSTD_getErrorName(rc);
 		return -EINVAL;
 	}
-	io->in += in.pos;
-	io->n_in -= in.pos;
-	io->out += out.pos;
-	io->n_out -= out.pos;
+	sift_codec_take(io, in.pos, out.pos);
 	return until == SIFT_ENCODE_MORE ? io->n_in == 0 : rc == 0;
 }
 

@@ -77,7 +77,7 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 	if (gather->is_raw) {
 		const uint8_t *record = view->data - SIFT_RECORD_HEADER;
 
-		if (sift_record_field(record, SIFT_RECORD_CAPLEN_AT, false) == caplen) {
+		if (load32(record + SIFT_RECORD_CAPLEN_AT, false) == caplen) {
 			add_raw(gather, record, SIFT_RECORD_HEADER + (size_t)caplen);
 			return;
 		}

@@ -90,27 +90,26 @@ put_coded(void *out, const uint8_t *bytes, size_t n, struct ebpf_err *err)
 }
 
 static int
-begin_flow(struct sift_outfile *out, const struct sift_compression *compression,
-	   struct ebpf_err *err)
+begin_flow(struct sift_outfile *out, const struct sift_savefile_opts *opts, struct ebpf_err *err)
 {
-	const struct sift_outflow_opts opts = {
-		.codec = compression->codec,
-		.level = compression->level,
-		.n_threads = compression->threads,
+	const struct sift_outflow_opts flow = {
+		.codec = opts->codec,
+		.level = opts->level,
+		.n_threads = opts->threads,
 		.put = put_coded,
 		.arg = out,
 		.name = out->name,
 	};
 
-	return compression->codec != SIFT_CODEC_NONE ? sift_outflow_new(&opts, &out->flow, err) : 0;
+	return opts->codec != SIFT_CODEC_NONE ? sift_outflow_new(&flow, &out->flow, err) : 0;
 }
 
 static int
-open_path(struct sift_outfile *out, const char *path, const struct sift_compression *how,
+open_path(struct sift_outfile *out, const char *path, const struct sift_savefile_opts *opts,
 	  struct ebpf_err *err)
 {
-	if (how != NULL && how->open_file != NULL) {
-		out->fd = how->open_file(how->open_arg, path);
+	if (opts != NULL && opts->open_file != NULL) {
+		out->fd = opts->open_file(opts->open_arg, path);
 	} else {
 		out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (out->fd < 0)
@@ -124,7 +123,7 @@ open_path(struct sift_outfile *out, const char *path, const struct sift_compress
 
 int
 sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
-		  const struct sift_compression *compression, struct ebpf_err *err)
+		  const struct sift_savefile_opts *opts, struct ebpf_err *err)
 {
 	bool is_stdout = strcmp(path, "-") == 0;
 	int rc;
@@ -140,9 +139,9 @@ sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn
 		rc = ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 		goto fail;
 	}
-	if (compression != NULL && (rc = begin_flow(out, compression, err)) < 0)
+	if (opts != NULL && (rc = begin_flow(out, opts, err)) < 0)
 		goto fail;
-	if (!is_stdout && (rc = open_path(out, path, compression, err)) < 0)
+	if (!is_stdout && (rc = open_path(out, path, opts, err)) < 0)
 		goto fail;
 	return 0;
 fail:

@@ -16,16 +16,6 @@
 /* Length of the record at the front of the len > 0 bytes at p, which hold it whole. */
 typedef size_t (*sift_record_len_fn)(const uint8_t *p, size_t len);
 
-/* How the bytes are coded on their way out. */
-struct sift_compression {
-	enum sift_codec codec;
-	int level;
-	unsigned threads;
-	/* Of struct sift_savefile_opts: what opens the file; or NULL. */
-	int (*open_file)(void *arg, const char *path);
-	void *open_arg;
-};
-
 struct sift_outflow;
 
 struct sift_outfile {
@@ -43,11 +33,12 @@ struct sift_outfile {
 };
 
 /*
- * Create a file, or take standard output for "-".  compression may be NULL; where it is none
- * that can be had, -EINVAL or -ENOTSUP, and the file is as it was.
+ * Create a file, or take standard output for "-".  Of opts, which may be NULL, it is asked how
+ * the file is opened and compressed; where that cannot be had, -EINVAL or -ENOTSUP, and the
+ * file is as it was.
  */
 int sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn record_len,
-		      const struct sift_compression *compression, struct ebpf_err *err);
+		      const struct sift_savefile_opts *opts, struct ebpf_err *err);
 
 /*
  * Room for a record of len bytes behind those in the buffer, which may be

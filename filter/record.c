@@ -11,21 +11,19 @@ bool
 sift_record_is_plain(int dlt, bool is_swapped)
 {
 	switch (dlt) {
-	case DLT_NULL:
-	case DLT_EN10MB:
-	case DLT_PPP:
-	case DLT_RAW:
-	case DLT_C_HDLC:
-	case DLT_IEEE802_11:
-	case DLT_IEEE802_11_RADIO:
-	case DLT_IPV4:
-	case DLT_IPV6:
-	case DLT_LINUX_SLL2:
-		return true;
+	case DLT_USB_LINUX:
+	case DLT_DBUS:
+	case DLT_USB_LINUX_MMAPPED:
+	case DLT_USBPCAP:
+	case DLT_USB_DARWIN:
+	case DLT_EBHSCR:
+		return false;
 	case DLT_LINUX_SLL:
+	case DLT_PFLOG:
+	case DLT_NFLOG:
 		return !is_swapped;
 	default:
-		return false;
+		return true;
 	}
 }
 
@@ -33,8 +31,8 @@ sift_record_is_plain(int dlt, bool is_swapped)
 static inline void
 set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_view *view)
 {
-	uint32_t seconds = sift_record_field(header, 0, is_swapped);
-	uint32_t fraction = sift_record_field(header, 4, is_swapped);
+	uint32_t seconds = load32(header, is_swapped);
+	uint32_t fraction = load32(header + 4, is_swapped);
 	uint32_t per_second = 1000000000u / ts_scale;
 
 	/* beyond 2038 libpcap sees a sign in this host's order, and none in the other */
@@ -57,8 +55,8 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 	size_t n = 0;
 
 	for (; n < max && (size_t)(end - header) >= SIFT_RECORD_HEADER; n++) {
-		uint32_t caplen = sift_record_field(header, SIFT_RECORD_CAPLEN_AT, is_swapped);
-		uint32_t wirelen = sift_record_field(header, SIFT_RECORD_WIRELEN_AT, is_swapped);
+		uint32_t caplen = load32(header + SIFT_RECORD_CAPLEN_AT, is_swapped);
+		uint32_t wirelen = load32(header + SIFT_RECORD_WIRELEN_AT, is_swapped);
 		uint32_t kept = caplen < snaplen ? caplen : snaplen;
 		const uint8_t *data = header + SIFT_RECORD_HEADER;
 		struct sift_view *view = &views[n];

@@ -12,7 +12,8 @@
 #include <bpfsift/filter.h>
 
 #include <stdbool.h>
-#include <string.h>
+
+#include "filter/bytes.h"
 
 enum {
 	SIFT_RECORD_HEADER = 16,
@@ -23,9 +24,9 @@ enum {
 };
 
 /*
- * Link types whose packets libpcap hands on as they stand in a file.  It does not where
- * cooked headers of the other byte order may have CAN's behind them, of which it swaps
- * the identifier.
+ * Whether packets of a link type are read here, in either format: not those that may be
+ * longer than others, and not those in which libpcap changes fields, as it does where
+ * headers that it knows are in the other byte order.
  */
 bool sift_record_is_plain(int dlt, bool is_swapped);
 
@@ -45,18 +46,9 @@ enum sift_detail {
 };
 
 static inline uint32_t
-sift_record_field(const uint8_t *header, size_t at, bool is_swapped)
-{
-	uint32_t v;
-
-	memcpy(&v, header + at, sizeof(v));
-	return is_swapped ? __builtin_bswap32(v) : v;
-}
-
-static inline uint32_t
 sift_record_caplen(const struct sift_record_format *format, const uint8_t *header)
 {
-	return sift_record_field(header, SIFT_RECORD_CAPLEN_AT, format->is_swapped);
+	return load32(header + SIFT_RECORD_CAPLEN_AT, format->is_swapped);
 }
 
 /*

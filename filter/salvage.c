@@ -19,10 +19,10 @@ read_header(const struct sift_record_format *format, const uint8_t *p)
 	bool is_swapped = format->is_swapped;
 
 	return (struct header){
-		.sec = sift_record_field(p, 0, is_swapped),
-		.fraction = sift_record_field(p, 4, is_swapped),
-		.caplen = sift_record_field(p, SIFT_RECORD_CAPLEN_AT, is_swapped),
-		.wirelen = sift_record_field(p, SIFT_RECORD_WIRELEN_AT, is_swapped),
+		.sec = load32(p, is_swapped),
+		.fraction = load32(p + 4, is_swapped),
+		.caplen = load32(p + SIFT_RECORD_CAPLEN_AT, is_swapped),
+		.wirelen = load32(p + SIFT_RECORD_WIRELEN_AT, is_swapped),
 	};
 }
 

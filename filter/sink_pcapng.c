@@ -370,8 +370,6 @@ int
 sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 		      struct sift_sink **out, struct ebpf_err *err)
 {
-	const struct sift_compression compression = { opts->codec, opts->level, opts->threads,
-						      opts->open_file, opts->open_arg };
 	bool has_sections = opts->flags & SIFT_SAVEFILE_SECTIONS;
 	uint16_t linktype = 0;
 	struct pcapng *s;
@@ -388,7 +386,7 @@ sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opts,
 	s->linktype = linktype;
 	s->sink.file = &s->out;
 	s->ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
-	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
+	if ((rc = sift_outfile_open(&s->out, path, record_len, opts, err)) < 0 ||
 	    (!has_sections && (rc = begin_section(s, err)) < 0)) {
 		pcapng_close(&s->sink, NULL);
 		return rc;

@@ -283,7 +283,7 @@ rotated_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct 
 
 	while (run < n && !r->is_full) {
 		const uint8_t *record = records + run;
-		int64_t now = clock_of(r, wall, sift_record_field(record, 0, false));
+		int64_t now = clock_of(r, wall, load32(record, false));
 
 		if (r->file == NULL || is_over(r, now) || is_large(r, run)) {
 			if (run > 0 && (rc = sift_sink_append(r->file, records, run, err)) < 0)
@@ -297,7 +297,7 @@ rotated_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct 
 				break;
 		}
 		run += SIFT_RECORD_HEADER +
-		       (size_t)sift_record_field(record, SIFT_RECORD_CAPLEN_AT, false);
+		       (size_t)load32(record + SIFT_RECORD_CAPLEN_AT, false);
 		r->n_here++;
 	}
 	assert(r->is_full || run == n);

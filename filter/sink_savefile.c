@@ -16,6 +16,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/bytes.h"
 #include "filter/outfile.h"
 #include "filter/record.h"
 #include "filter/savefile.h"
@@ -27,15 +28,6 @@ struct savefile {
 	struct sift_outfile out;
 };
 
-static uint32_t
-load_host32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 static void
 store_host32(uint8_t *p, uint32_t v)
 {
@@ -46,7 +38,7 @@ static size_t
 record_len(const uint8_t *p, size_t len)
 {
 	(void)len;
-	return SIFT_RECORD_HEADER + (size_t)load_host32(p + SIFT_RECORD_CAPLEN_AT);
+	return SIFT_RECORD_HEADER + (size_t)load32(p + SIFT_RECORD_CAPLEN_AT, false);
 }
 
 static int
@@ -56,7 +48,7 @@ make_header(const struct sift_savefile_opts *opts, uint8_t *header, struct ebpf_
 
 	if (rc == 0)
 		store_host32(header + LINKTYPE_AT,
-			     load_host32(header + LINKTYPE_AT) | opts->linktype_ext);
+			     load32(header + LINKTYPE_AT, false) | opts->linktype_ext);
 	return rc;
 }
 
@@ -157,8 +149,6 @@ static int
 open_pcap(const char *path, const struct sift_savefile_opts *opts, struct sift_sink **out,
 	  struct ebpf_err *err)
 {
-	const struct sift_compression compression = { opts->codec, opts->level, opts->threads,
-						      opts->open_file, opts->open_arg };
 	uint8_t header[SIFT_SAVEFILE_HEADER];
 	struct savefile *s;
 	int rc;
@@ -172,7 +162,7 @@ open_pcap(const char *path, const struct sift_savefile_opts *opts, struct sift_s
 	s->sink.ops = &savefile_ops;
 	s->sink.file = &s->out;
 	s->sink.ts_scale = opts->precision == SIFT_PRECISION_NANO ? 1 : 1000;
-	if ((rc = sift_outfile_open(&s->out, path, record_len, &compression, err)) < 0 ||
+	if ((rc = sift_outfile_open(&s->out, path, record_len, opts, err)) < 0 ||
 	    (rc = write_header(&s->out, header, err)) < 0) {
 		savefile_close(&s->sink, NULL);
 		return rc;

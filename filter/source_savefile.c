@@ -39,7 +39,7 @@ enum {
 	BLOCK_HEADER = 8,
 	BLOCK_SECTION = 0x0a0d0d0a,
 };
-#define BYTE_ORDER_MAGIC 0x1a2b3c4du
+#define BYTE_ORDER_SWAPPED 0x4d3c2b1au
 
 /* The magic number of pcap with nanoseconds, in either byte order. */
 #define PCAP_NANO 0xa1b23c4du
@@ -60,7 +60,7 @@ struct feed {
 	struct ebpf_err failure; /* and its message */
 	uint64_t off;            /* in what is handed out, of the next byte */
 	bool is_pcapng;
-	bool is_swapped; /* pcapng: fields are big-endian */
+	bool is_swapped; /* pcapng: fields are in the other byte order */
 	size_t head_len;
 	uint8_t head[HEAD_SIZE];
 };
@@ -81,16 +81,6 @@ struct savefile {
 	char *place;              /* what offsets in messages are in */
 	char name[];
 };
-
-static uint32_t
-feed_load32(const struct feed *feed, const uint8_t *p)
-{
-	uint32_t v = load_be32(p);
-
-	if (feed->is_swapped)
-		return v;
-	return v >> 24 | (v >> 8 & 0xff00) | (v << 8 & 0xff0000) | v << 24;
-}
 
 /* Bytes of the file, decompressed; 0: the end, or the source was stopped, or reading failed. */
 static size_t
@@ -175,7 +165,7 @@ feed_look(struct savefile *s)
 	if (feed->head_len < BLOCK_HEADER + 4 || load_be32(feed->head) != BLOCK_SECTION)
 		return;
 	feed->is_pcapng = true;
-	feed->is_swapped = load_be32(feed->head + BLOCK_HEADER) == BYTE_ORDER_MAGIC;
+	feed->is_swapped = load32(feed->head + BLOCK_HEADER, false) == BYTE_ORDER_SWAPPED;
 }
 
 static bool
@@ -229,7 +219,7 @@ damaged_block(const struct savefile *s)
 	uint8_t header[BLOCK_HEADER];
 
 	while (pread(fd, header, sizeof(header), (off_t)off) == sizeof(header)) {
-		uint32_t total = feed_load32(&s->feed, header + 4);
+		uint32_t total = load32(header + 4, s->feed.is_swapped);
 
 		if (total < BLOCK_HEADER || total > stopped - off)
 			break;

@@ -215,7 +215,8 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 		.sink = run->sink,
 		.max_matched = options->max_matched != 0 ? options->max_matched - run->matched : 0,
 		.snaplen = snaplen_to_cut(options),
-		.threads = options->threads,
+		/* Children are this thread's to start: see bpfsift_children.c. */
+		.threads = options->command != NULL ? 1 : options->threads,
 		.between = flush_if_asked,
 		.between_arg = run,
 	};

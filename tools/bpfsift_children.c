@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The handler of SIGCHLD walks the table, so it is changed only while that signal is
- * blocked.  Children that nobody here started are not touched.
+ * blocked, and by the one thread that does not always block it.  Children that nobody
+ * here started are not touched.
  */
 #include "config.h"
 

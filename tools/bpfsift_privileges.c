@@ -265,8 +265,7 @@ static bool
 will_open_more(const struct bpfsift_options *options, const struct bpfsift_inputs *inputs)
 {
 	return (inputs != NULL && inputs->n > 1) ||
-	       (options->write_path != NULL &&
-		(options->max_bytes != 0 || options->interval_s != 0));
+	       (options->write_path != NULL && bpfsift_output_is_rotated(options));
 }
 
 int

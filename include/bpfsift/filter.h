@@ -676,7 +676,8 @@ struct sift_rotate_opts {
 	unsigned flags; /**< SIFT_ROTATE_* */
 	/**
 	 * Told of each event, with the path of the file, and the packets in it; for
-	 * SIFT_ROTATE_FULL, in all files.  NULL: nobody is.
+	 * SIFT_ROTATE_FULL, in all files.  Called by the thread that writes, which with
+	 * several threads in a pipeline is any of them.  NULL: nobody is told.
 	 */
 	void (*on_event)(void *arg, enum sift_rotate_event event, const char *path, uint64_t n);
 	void *arg; /**< its first argument */

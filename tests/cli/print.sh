@@ -13,16 +13,6 @@ in=$data/demo.pcap
 TZ=UTC
 export TZ
 
-# outcome COMMAND...: what it says and how it ends, in one text.
-outcome()
-{
-	"$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null
-	outcome_status=$?
-	sed 's/^/stdout: /' "$scratch/stdout"
-	sed -E 's/^[^ ]*(bpfsift|tcpdump): //; s/^/stderr: /' "$scratch/stderr"
-	echo "status: $outcome_status"
-}
-
 # alike ARGUMENT...: bpfsift and tcpdump have the same outcome.
 alike()
 {

@@ -19,6 +19,7 @@
 
 #include "filter/source.h"
 #include "tests/support/capture.h"
+#include "tests/support/filter.h"
 #include "tests/support/suite.h"
 
 enum { ETHERNET = 1, N_WAYS = 3 };
@@ -39,23 +40,6 @@ struct order {
 	uint32_t snaplen;
 	bool is_written;
 };
-
-static struct sift_filter *
-make_filter(const char *expression)
-{
-	struct cbpf_insn *insns;
-	struct cbpf_prog *prog;
-	struct sift_filter *filter;
-	struct ebpf_err err;
-	size_t n;
-
-	ck_assert_int_eq(sift_expr_compile(expression, ETHERNET, 65535, 0, 0, &insns, &n, &err), 0);
-	ck_assert_int_eq(cbpf_check(insns, n, CBPF_DIALECT_PCAP, &prog, &err), 0);
-	ck_assert_int_eq(sift_filter_new(prog, NULL, &filter, &err), 0);
-	cbpf_prog_free(prog);
-	free(insns);
-	return filter;
-}
 
 static struct sift_source *
 open_source(const char *path, unsigned flags)
@@ -205,7 +189,7 @@ START_TEST(several_threads_do_what_one_does)
 	struct capture capture;
 
 	for (size_t i = 1; i < N_ELEMS(expressions); i++)
-		filters[i] = make_filter(expressions[i]);
+		filters[i] = filter_make(expressions[i], 65535);
 	capture_init(&capture);
 	for (uint64_t i = 0; i < n_files; i++) {
 		struct order order = {

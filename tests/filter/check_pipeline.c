@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/filter.h"
 #include "tests/support/savefile.h"
 #include "tests/support/suite.h"
 
-enum { ETHERNET = 1 };
+/* A verdict on a match: of fewer bytes than any packet has. */
+enum { ETHERNET = 1, FEWER_THAN_ANY = 5 };
 static const char out_path[] = "pipeline-out.tmp";
 
 static struct sift_source *
@@ -40,24 +42,6 @@ open_sink(void)
 
 	ck_assert_int_eq(sift_sink_open_savefile(out_path, &opts, &sink, &err), 0);
 	return sink;
-}
-
-/* A filter whose verdict on a match is 5, fewer bytes than any packet has. */
-static struct sift_filter *
-make_filter(const char *expression)
-{
-	struct cbpf_insn *insns;
-	struct cbpf_prog *prog;
-	struct sift_filter *filter;
-	struct ebpf_err err;
-	size_t n;
-
-	ck_assert_int_eq(sift_expr_compile(expression, ETHERNET, 5, 0, 0, &insns, &n, &err), 0);
-	ck_assert_int_eq(cbpf_check(insns, n, CBPF_DIALECT_PCAP, &prog, &err), 0);
-	ck_assert_int_eq(sift_filter_new(prog, NULL, &filter, &err), 0);
-	cbpf_prog_free(prog);
-	free(insns);
-	return filter;
 }
 
 /* Packet i has 20 + 7i bytes of 20 + 9i. */
@@ -106,7 +90,8 @@ START_TEST(counts_and_writes_what_matches)
 		.snaplen = runs[_i].snaplen,
 	};
 	struct sift_filter *filter =
-		runs[_i].expression != NULL ? make_filter(runs[_i].expression) : NULL;
+		runs[_i].expression != NULL ? filter_make(runs[_i].expression, FEWER_THAN_ANY)
+					    : NULL;
 	struct ebpf_err err;
 	struct stat st;
 
@@ -123,7 +108,7 @@ END_TEST
 
 START_TEST(counts_without_a_sink)
 {
-	struct sift_filter *filter = make_filter(runs[_i].expression);
+	struct sift_filter *filter = filter_make(runs[_i].expression, FEWER_THAN_ANY);
 	struct sift_pipeline_opts opts = {
 		.size = sizeof(opts),
 		.source = open_source(),

@@ -200,16 +200,6 @@ check_salvaged(const struct file *f)
 	return skips.n;
 }
 
-static void
-save(const struct file *f)
-{
-	FILE *out = fopen(f->capture.path, "wb");
-
-	ck_assert_ptr_nonnull(out);
-	ck_assert_uint_eq(fwrite(f->capture.bytes, 1, f->capture.n, out), f->capture.n);
-	ck_assert_int_eq(fclose(out), 0);
-}
-
 START_TEST(what_damage_left_is_found)
 {
 	uint64_t rng = suite_seed(0x5a1), n_files = suite_scaled(2000), n_skips = 0;
@@ -223,7 +213,7 @@ START_TEST(what_damage_left_is_found)
 		for (uint32_t hits = rng_below(&rng, N_HITS); hits > 0; hits--)
 			hit(&f, &rng);
 		give_up_short_runs(&f);
-		save(&f);
+		tempfile_save(f.capture.path, f.capture.bytes, f.capture.n);
 		n_skips += check_salvaged(&f);
 	}
 	printf("%llu stretches passed over\n", (unsigned long long)n_skips);
@@ -243,7 +233,7 @@ START_TEST(sound_files_read_as_ever)
 	ck_assert_ptr_nonnull(f.sound);
 	for (uint64_t i = 0; i < n_files; i++) {
 		make(&f, &rng);
-		save(&f);
+		tempfile_save(f.capture.path, f.capture.bytes, f.capture.n);
 		ck_assert_uint_eq(check_salvaged(&f), 0);
 	}
 	free(f.sound);
@@ -280,7 +270,7 @@ END_TEST
 
 START_TEST(what_is_not_salvaged_says_so)
 {
-	static const char *const names[] = { "ng-le.pcapng", "pflog.pcap" };
+	static const char *const names[] = { "ng-le.pcapng", "pcap-kuznetzov.pcap" };
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
 					       .flags = SIFT_READER_SALVAGE };
 	struct sift_source *source = NULL;

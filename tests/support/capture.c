@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "config.h" /* system extensions: mkstemp() */
-
 #include "tests/support/capture.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,7 +76,7 @@ make(struct capture *f, uint32_t max_packets, uint64_t *rng)
 	put32(f, 0);
 	put32(f, 0);
 	put32(f, snaplens[rng_below(rng, N_ELEMS(snaplens))]);
-	put32(f, 1);
+	put32(f, f->linktype);
 	for (size_t i = 0; i < n_packets; i++) {
 		uint32_t caplen = any_caplen(rng);
 
@@ -96,27 +93,12 @@ make(struct capture *f, uint32_t max_packets, uint64_t *rng)
 		f->n = FILE_HEADER + rng_below(rng, (uint32_t)(f->n - FILE_HEADER) + 1);
 }
 
-static void
-save(const struct capture *f)
-{
-	FILE *out = fopen(f->path, "wb");
-
-	ck_assert_ptr_nonnull(out);
-	ck_assert_uint_eq(fwrite(f->bytes, 1, f->n, out), f->n);
-	ck_assert_int_eq(fclose(out), 0);
-}
-
 void
 capture_init(struct capture *f)
 {
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
-	*f = (struct capture){ .bytes = malloc(CAPTURE_MAX + RECORD_HEADER) };
+	*f = (struct capture){ .bytes = malloc(CAPTURE_MAX + RECORD_HEADER), .linktype = 1 };
 	ck_assert_ptr_nonnull(f->bytes);
-	snprintf(f->path, sizeof(f->path), "%.40s/capture-XXXXXX", dir != NULL ? dir : "/tmp");
-	ck_assert_int_ge(fd = mkstemp(f->path), 0);
-	close(fd);
+	tempfile_create(f->path);
 }
 
 void
@@ -130,5 +112,5 @@ void
 capture_make(struct capture *f, uint32_t n_packets, uint64_t *rng)
 {
 	make(f, n_packets, rng);
-	save(f);
+	tempfile_save(f->path, f->bytes, f->n);
 }

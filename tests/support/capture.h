@@ -10,16 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/support/tempfile.h"
+
 enum { CAPTURE_MAX = 4 << 20 };
 
 struct capture {
 	uint8_t *bytes;
 	size_t n;
 	bool is_swapped, is_nano;
-	char path[64];
+	uint32_t linktype;
+	char path[TEMPFILE_PATH];
 };
 
-/* A capture without bytes, at a path of its own. */
+/* A capture without bytes, of Ethernet unless changed, at a path of its own. */
 void capture_init(struct capture *capture);
 void capture_destroy(struct capture *capture);
 

@@ -486,53 +486,24 @@ pcapng_make(struct pcapng *f, uint64_t *rng)
 void
 pcapng_save(const struct pcapng *f)
 {
-	FILE *out = fopen(f->path, "wb");
-
-	ck_assert_ptr_nonnull(out);
-	ck_assert_uint_eq(fwrite(f->bytes, 1, f->n, out), f->n);
-	ck_assert_int_eq(fclose(out), 0);
+	tempfile_save(f->path, f->bytes, f->n);
 }
 
 int
 pcapng_open_pipe(const struct pcapng *f, uint64_t seed, pid_t *child)
 {
 	uint32_t most = rng_below(&seed, 4) == 0 ? 100 : 70000;
-	int fds[2];
 
-	ck_assert_int_eq(pipe(fds), 0);
-	*child = fork();
-	ck_assert_int_ge(*child, 0);
-	if (*child == 0) {
-		size_t at = 0;
-
-		close(fds[0]);
-		while (at < f->n) {
-			size_t left = f->n - at;
-			size_t some = 1 + rng_below(&seed, at < 20000 ? most : 70000);
-			ssize_t done = write(fds[1], f->bytes + at, some < left ? some : left);
-
-			if (done < 0)
-				_exit(1);
-			at += (size_t)done;
-		}
-		_exit(0);
-	}
-	close(fds[1]);
-	return fds[0];
+	return tempfile_pipe(f->bytes, f->n, most, seed, child);
 }
 
 void
 pcapng_init(struct pcapng *f)
 {
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
 	/* a packet, a long block and some damage may still be on their way */
 	f->bytes = malloc(PCAPNG_MAX_FILE + 4 * PCAPNG_MAX_CAPLEN);
 	ck_assert_ptr_nonnull(f->bytes);
-	snprintf(f->path, sizeof(f->path), "%.40s/blocks-XXXXXX", dir != NULL ? dir : "/tmp");
-	ck_assert_int_ge(fd = mkstemp(f->path), 0);
-	close(fd);
+	tempfile_create(f->path);
 }
 
 void

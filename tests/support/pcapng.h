@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tests/support/tempfile.h"
+
 enum {
 	PCAPNG_MAX_CAPLEN = 262144,
 	PCAPNG_MAX_FILE = 4 << 20,
@@ -46,7 +48,7 @@ struct pcapng {
 	size_t n_blocks;
 	struct pcapng_packet packets[PCAPNG_MAX_PACKETS];
 	size_t n_packets;
-	char path[64];
+	char path[TEMPFILE_PATH];
 };
 
 /* A file without bytes, at a path of its own. */

@@ -2,7 +2,6 @@
 # For the scripts that hold bpfsift against tcpdump, after suite.sh: ends them
 # where either is missing.
 #
-#   BPFSIFT         the tool to try; another one for trying the scripts
 #   peer            tcpdump, to be started with this
 #   precision FILE  the option by which tcpdump keeps its nanoseconds
 
@@ -14,13 +13,8 @@ if ! command -v tcpdump >/dev/null 2>&1; then
 	skip 'tcpdump is missing: nothing to compare with'
 	finish
 fi
-# The libtool wrapper beside it would take longer than the run that it starts.
-if [ -z "${BPFSIFT-}" ] && [ -x "$builddir/tools/.libs/bpfsift" ]; then
-	LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
-	BPFSIFT=$builddir/tools/.libs/bpfsift
-fi
-: "${BPFSIFT:=$builddir/tools/bpfsift}"
+# shellcheck source=tests/support/bpfsift.sh
+. "$srcdir/tests/support/bpfsift.sh"
 # shellcheck disable=SC2086
 check 'there is a bpfsift' $BPFSIFT --version
 [ "$suite_failures" -eq 0 ] || finish
