@@ -195,6 +195,62 @@ median(const struct measured *const measured[PROCESSES], size_t e)
 	return samples[SAMPLES / 2];
 }
 
+/* The comparisons that matter, over the filters that both take. */
+static const struct {
+	const struct engine *engine, *peer;
+} pairs[] = {
+	{ &engine_interp_plain, &engine_libpcap },
+	{ &engine_interp, &engine_libpcap },
+	{ &engine_interp_batch, &engine_libpcap },
+	{ &engine_jit, &engine_native },
+	{ &engine_jit_batch, &engine_native },
+	{ &engine_jit_batch, &engine_native_loop },
+#ifdef HAVE_DPDK
+	{ &engine_interp, &engine_dpdk },
+	{ &engine_jit, &engine_dpdk_jit },
+#endif
+};
+
+static size_t
+index_of(const struct engine *engine)
+{
+	size_t e = 0;
+
+	while (engines[e] != engine)
+		e++;
+	return e;
+}
+
+static void
+print_pair(const struct engine *engine, const struct engine *peer,
+	   struct measured measured[PROCESSES][N_FILTERS])
+{
+	size_t e = index_of(engine), p = index_of(peer), n = 0, worst = 0;
+	double log_sum = 0, least = INFINITY;
+	char buf[4096];
+
+	for (size_t i = 0; i < N_FILTERS; i++) {
+		const struct measured *const m[] = { &measured[0][i], &measured[1][i],
+						     &measured[2][i] };
+		double ratio;
+
+		if (!m[0]->is_taken[e] || !m[0]->is_taken[p])
+			continue;
+		ratio = median(m, p) / median(m, e);
+		log_sum += log(ratio);
+		n++;
+		if (ratio < least) {
+			least = ratio;
+			worst = i;
+		}
+	}
+	if (n == 0)
+		return;
+	printf("%-13s as fast as %-13s %6.2f times over %2zu filters, least %5.2f: %.36s\n",
+	       engine->name, peer->name, exp(log_sum / (double)n), n, least,
+	       filter_expression(worst, buf, sizeof(buf)));
+}
+
 /* Over the filters that an engine takes. */
 struct mean {
 	double log_sum[N_ENGINES];
@@ -248,7 +304,10 @@ bench_set(const char *title, size_t n, size_t runs)
 	printf("%-43s", "geometric mean");
 	for (size_t e = 0; e < N_ENGINES; e++)
 		printf(" %7s %5.2f", "", exp(mean.log_sum[e] / mean.n[e]));
-	printf("\n\n");
+	printf("\n");
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		print_pair(pairs[i].engine, pairs[i].peer, all);
+	printf("\n");
 	fflush(stdout);
 	return true;
 }
