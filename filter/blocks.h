@@ -18,21 +18,9 @@
 
 #include <stdbool.h>
 
+#include "filter/block.h"
 #include "filter/inflow.h"
 #include "filter/record.h"
-
-/* An interface, as its block describes it. */
-struct sift_blocks_interface {
-	uint32_t index;    /* in its section */
-	uint16_t linktype; /* LINKTYPE_* */
-	uint8_t fcs_len;   /* bits of each packet's FCS; 0: it does not say */
-	int dlt;           /* DLT_* of that */
-	uint32_t snaplen;  /* no packet is longer: libpcap's limit where it does not say */
-	uint64_t units;    /* of time in a second: a power of 10 or of 2 */
-	int64_t offset_s;  /* seconds to be added to each time */
-	uint64_t mul, div; /* a fraction of a second in units * mul / div is in nanoseconds */
-	uint64_t off;      /* in the file, of its block */
-};
 
 /* What a file begins with. */
 struct sift_blocks_head {
