@@ -3,30 +3,24 @@
  * Programs lowered for tc and xdp, each level: the running kernel's verifier takes
  * all of them, and on frames that it runs them on they act as the classic program
  * judges.
- *
- * Classifiers run on frames of 14 to 3712 bytes, and where those say IPv4 or IPv6
- * on none without such a header: the kernel's rules for test runs.
  */
-#include "config.h" /* system extensions: sched_setaffinity() */
-
 #include "cbpf/insn.h"
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
 #include "tests/diff/generate.h"
 #include "tests/diff/kernel_prog.h"
 #include "tests/diff/reference.h"
+#include "tests/diff/test_run.h"
 #include "tests/support/suite.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { N_PAIRS = 60000, MIN_FRAME = 14, MATCH = 1, MISS = 2 };
+enum { N_PAIRS = 60000, MATCH = 1, MISS = 2 };
 
 /* Each program judges its own packets, and those of so many other cases. */
 enum { N_OTHERS = 14 };
@@ -48,59 +42,6 @@ static const enum cbpf_level levels[] = { CBPF_LEVEL_0, CBPF_LEVEL_1, CBPF_LEVEL
 static struct {
 	uint64_t n_programs, n_inexpressible, n_endless, n_insns, n_pairs, n_matches;
 } tally;
-
-/* ---- what programs see in a test run ---- */
-
-/* Fields that stand in the context: asked of the kernel, by programs that return them. */
-static uint32_t
-field(enum kernel_prog_type type, const struct diff_packet *p, int16_t off)
-{
-	const struct ebpf_insn insns[] = {
-		{ .code = EBPF_LDX | EBPF_MEM | EBPF_W, .dst_reg = 0, .src_reg = 1, .off = off },
-		{ .code = EBPF_JMP | EBPF_EXIT },
-	};
-	struct ebpf_err err = { "" };
-	uint32_t value = 0;
-	int prog = kernel_prog_load(type, insns, N_ELEMS(insns), &err);
-
-	ck_assert_msg(prog >= 0, "%s", err.text);
-	ck_assert_msg(kernel_prog_run(prog, p->frame, p->len, &value, &err) == 0, "%s", err.text);
-	close(prog);
-	return value;
-}
-
-static void
-see(const struct kind *kind, struct diff_packet *p)
-{
-	p->view.mac_off = 0;
-	p->view.net_off = 14;
-	p->view.wirelen = p->view.caplen;
-	p->view.mark = 0;
-	p->view.queue = 0;
-	p->view.known = SIFT_KNOWN_IFINDEX | SIFT_KNOWN_CPU;
-	p->view.cpu = (uint32_t)sched_getcpu();
-	if (kind->type == KERNEL_XDP) {
-		p->view.ifindex = field(kind->type, p, 12);
-		return;
-	}
-	p->view.known |= SIFT_KNOWN_PROTOCOL | SIFT_KNOWN_PKTTYPE | SIFT_KNOWN_MARK |
-			 SIFT_KNOWN_QUEUE | SIFT_KNOWN_RXHASH | SIFT_KNOWN_VLAN;
-	p->view.pkttype = (uint8_t)field(kind->type, p, 4);
-	p->view.protocol = be16toh((uint16_t)field(kind->type, p, 16));
-	p->view.ifindex = field(kind->type, p, 40);
-	p->view.rxhash = field(kind->type, p, 68);
-}
-
-static bool
-is_taken(const struct diff_packet *p)
-{
-	unsigned type;
-
-	if (p->len < MIN_FRAME)
-		return false;
-	type = (unsigned)p->frame[12] << 8 | p->frame[13];
-	return p->len >= (type == 0x800 ? 34u : type == 0x86dd ? 54u : MIN_FRAME);
-}
 
 /* ---- cases ---- */
 
@@ -143,6 +84,17 @@ print(const struct diff_case *c, const struct cbpf_lowered *lowered)
 	}
 }
 
+/* What the kernel tells of packets, for the kind that is tried. */
+static struct test_run test_run;
+
+static void
+see(struct diff_packet *p)
+{
+	struct ebpf_err err = { "" };
+
+	ck_assert_msg(test_run_see(&test_run, p, &err) == 0, "%s", err.text);
+}
+
 /* Cases of which only the packets are used, as the kernel shows them to programs. */
 static struct diff_case others[N_OTHERS];
 
@@ -152,8 +104,8 @@ open_others(const struct kind *kind, uint64_t seed)
 	for (uint64_t i = 0; i < N_OTHERS; i++) {
 		diff_case_init(&others[i], kind->dialect, ~seed, i);
 		for (size_t p = 0; p < DIFF_PACKETS; p++) {
-			if (is_taken(&others[i].packets[p]))
-				see(kind, &others[i].packets[p]);
+			if (test_run_takes(&others[i].packets[p]))
+				see(&others[i].packets[p]);
 		}
 	}
 }
@@ -176,7 +128,7 @@ judge_packets(const struct kind *kind, const struct diff_case *c, int level, int
 		struct reference_run run;
 		uint32_t action = 0, expected;
 
-		if (!is_taken(p))
+		if (!test_run_takes(p))
 			continue;
 		run = reference_run(c->insns, kind->dialect, &p->view, p->pay_offset);
 		expected = run.verdict != 0 ? MATCH : MISS;
@@ -264,34 +216,18 @@ compare(const struct kind *kind, const struct diff_case *c, int level, struct eb
 	return rc;
 }
 
-static void
-stay_on_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)sched_getcpu(), &set);
-	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
 /* On one processor, and with a tally of nothing; false: it has been skipped. */
 static bool
 can_ask(const struct kind *kind)
 {
-	const struct ebpf_insn insns[] = {
-		{ .code = EBPF_ALU | EBPF_MOV, .imm = MISS },
-		{ .code = EBPF_JMP | EBPF_EXIT },
-	};
 	struct ebpf_err err = { "" };
-	int prog = kernel_prog_load(kind->type, insns, N_ELEMS(insns), &err);
+	int rc = test_run_open(&test_run, kind->type, &err);
 
-	if (prog == -EPERM || prog == -EOPNOTSUPP) {
+	if (rc == -EPERM || rc == -EOPNOTSUPP) {
 		suite_skip("%s", err.text);
 		return false;
 	}
-	ck_assert_msg(prog >= 0, "%s", err.text);
-	close(prog);
-	stay_on_cpu();
+	ck_assert_msg(rc == 0, "%s", err.text);
 	memset(&tally, 0, sizeof(tally));
 	return true;
 }
@@ -311,8 +247,8 @@ START_TEST(the_kernel_takes_each_program_and_acts_as_the_classic_one_says)
 
 		diff_case_init(&c, kind->dialect, seed, i);
 		for (size_t p = 0; p < DIFF_PACKETS; p++) {
-			if (is_taken(&c.packets[p]))
-				see(kind, &c.packets[p]);
+			if (test_run_takes(&c.packets[p]))
+				see(&c.packets[p]);
 		}
 		for (int level = 0; level < (int)N_ELEMS(levels); level++) {
 			if (has(&c, CBPF_AD_RANDOM))
@@ -323,6 +259,7 @@ START_TEST(the_kernel_takes_each_program_and_acts_as_the_classic_one_says)
 		diff_case_fini(&c);
 	}
 	close_others();
+	test_run_close(&test_run);
 	printf("%s: %" PRIu64 " programs of %" PRIu64 " instructions on average taken, "
 	       "%" PRIu64 " that it cannot express, %" PRIu64 " that loop; %" PRIu64
 	       " pairs, %.1f %% match\n",
@@ -374,6 +311,7 @@ START_TEST(expressions_act_as_they_judge)
 	}
 	fclose(list);
 	close_others();
+	test_run_close(&test_run);
 	printf("%s: %" PRIu64 " programs of expressions, %" PRIu64 " pairs, %.1f %% match\n",
 	       kind->name, tally.n_programs, tally.n_pairs,
 	       100.0 * (double)tally.n_matches / (double)tally.n_pairs);

@@ -107,6 +107,8 @@ explain(const char *why)
 	return false;
 }
 
+#define CHANCE 3
+
 START_TEST(agrees_with_the_running_kernel)
 {
 	static struct ebpf_gen_prog p;
@@ -147,11 +149,12 @@ START_TEST(agrees_with_the_running_kernel)
 		printf("verify: we alone accept, kernel: '%s': %" PRIu64 " (%s)\n",
 		       explained[i].words, explained[i].n, explained[i].why);
 	fflush(stdout);
-	ck_assert_uint_lt(20 * table[0][1], table[0][1] + table[1][1]);
+	/* shares, and as many again as chance makes of few programs */
+	ck_assert_uint_lt(20 * table[0][1], table[0][1] + table[1][1] + 20 * CHANCE);
 	printf("verify: we alone accept, kernel says something else: %" PRIu64 "\n", n_unexplained);
 	fflush(stdout);
 	/* On paths that only our ranges rule out the kernel may say anything. */
-	ck_assert_uint_le(200 * n_unexplained, table[1][0] + table[1][1]);
+	ck_assert_uint_le(200 * n_unexplained, table[1][0] + table[1][1] + 200 * CHANCE);
 	ck_assert_uint_gt(table[1][1], table[0][0]);
 }
 END_TEST

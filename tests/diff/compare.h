@@ -7,6 +7,7 @@
 #define TESTS_DIFF_COMPARE_H
 
 #include "tests/diff/generate.h"
+#include "tests/diff/party.h"
 #include "tests/diff/reference.h"
 
 #include <stdbool.h>
@@ -16,18 +17,24 @@
 struct diff_oracle {
 	const char *name;
 	enum cbpf_dialect dialect;
+	bool is_kernel;         /* the running one is asked */
+	bool tells_match;       /* of a verdict no more than whether it is 0 */
 	/*
 	 * Get ready.  0; -EPERM, -EOPNOTSUPP: not on this machine, err says why;
 	 * else negative, err set.
 	 */
 	int (*open)(void **state, struct ebpf_err *err);
 	void (*close)(void *state);
-	/* Show the oracle the packets: their views become what it sees. */
+	/*
+	 * Show the oracle the packets: their views become what it sees, and which it
+	 * does not see is marked.
+	 */
 	int (*meet)(void *state, struct diff_case *c, struct ebpf_err *err);
 	void (*part)(struct diff_case *c);
 	/*
 	 * Judge n packets, those with skip[i] excepted.  -EINVAL: it refuses the
-	 * program; other negative codes: the oracle itself has failed.
+	 * program; -ENOTSUP: what is to be run cannot express it; -E2BIG: it is more
+	 * than the oracle looks at; other negative codes: the oracle itself has failed.
 	 */
 	int (*judge)(void *state, const struct cbpf_insn *insns, size_t n_insns,
 		     const struct diff_packet *packets, size_t n, const bool *skip,
@@ -42,6 +49,10 @@ extern const struct diff_oracle diff_oracle_socket;
 /* How many programs that oracle has lowered. */
 uint64_t diff_n_lowered(const void *state);
 
+/* The running kernel's test runs of our lowering for tc and xdp, by either dialect. */
+extern const struct diff_oracle diff_oracle_tc, diff_oracle_tc_pcap, diff_oracle_xdp,
+	diff_oracle_xdp_pcap;
+
 extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference,
 	diff_oracle_reference_kernel;
 
@@ -53,8 +64,10 @@ struct diff_tally {
 	uint64_t n_pairs;     /* compared with the oracle */
 	uint64_t n_nonzero;   /* of these: verdict not 0, in both */
 	uint64_t n_undefined; /* compared with the reference alone */
-	uint64_t n_buffer;    /* pairs that target buffer judged too */
+	uint64_t n_inexpressible; /* programs that the oracle's target cannot express */
+	uint64_t n_too_long;  /* and those that are more than it looks at */
 	uint64_t n_differences;
+	uint64_t judged[DIFF_PARTIES];         /* pairs, by who judged them */
 	uint64_t executed[256];                /* by code: pairs that executed it */
 	uint64_t special[REFERENCE_N_SPECIAL]; /* likewise: pairs with such a load */
 	uint64_t steps[DIFF_STEPS + 1];        /* by path length, the last: and longer */

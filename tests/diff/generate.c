@@ -8,13 +8,15 @@
  * pass says that they were written.
  *
  * Offsets and constants are mostly taken from one of the case's packets, so
- * that loads succeed and tests go both ways.
+ * that loads succeed and tests go both ways.  One program in four is then changed here
+ * and there (mutate.c), to what no gadget is.
  */
 #include "tests/diff/generate.h"
 
+#include "tests/diff/chunk.h"
+#include "tests/diff/mutate.h"
 #include "tests/support/suite.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +31,7 @@ struct maker {
 	/* Dialect pcap: constant shifts of 32 and more, reads of unwritten slots. */
 	bool is_wild;
 	bool asks_metadata;
+	bool is_whole;   /* as long as the kernel takes: no room for what a chunk adds */
 	bool is_netlink; /* most packets are netlink attributes */
 	struct cbpf_insn *insns;
 	size_t pc, last;  /* next to write; the one that must return */
@@ -422,7 +425,7 @@ verdict(struct maker *m)
 static void
 put_ret(struct maker *m)
 {
-	if (chance(m, 45))
+	if (chance(m, 45) && !m->is_whole)
 		put_jump(m, CBPF_RET | CBPF_A, 0, 0, constant(m));
 	else
 		put_jump(m, CBPF_RET | CBPF_K, 0, 0, verdict(m));
@@ -606,6 +609,8 @@ program_length(struct maker *m)
 {
 	uint32_t kind = below(m, 4000);
 
+	if (kind == 1)
+		return CBPF_MAXINSNS;
 	if (kind == 0)
 		return m->dialect == CBPF_DIALECT_PCAP
 			       ? 5000 + below(m, 20000)
@@ -637,6 +642,7 @@ static void
 make_program(struct maker *m, struct diff_case *c)
 {
 	c->n_insns = program_length(m);
+	m->is_whole = m->dialect == CBPF_DIALECT_KERNEL && c->n_insns > CBPF_MAXINSNS - CHUNK_TAIL;
 	c->insns = calloc(c->n_insns, sizeof(*c->insns));
 	m->at = malloc(c->n_insns * sizeof(*m->at));
 	if (c->insns == NULL || m->at == NULL)
@@ -1017,6 +1023,8 @@ diff_case_init(struct diff_case *c, enum cbpf_dialect dialect, uint64_t seed, ui
 	m.is_wild = dialect == CBPF_DIALECT_PCAP && below(&m, 64) == 0;
 	m.asks_metadata = below(&m, 3) > 0;
 	make_program(&m, c);
+	if (below(&m, 4) == 0)
+		diff_mutate(c->insns, c->n_insns, dialect, &m.rng);
 }
 
 void

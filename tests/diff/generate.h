@@ -10,6 +10,8 @@
 
 #include <bpfsift/filter.h>
 
+#include <stdbool.h>
+
 #define DIFF_PACKETS 16
 #define DIFF_MAX_FRAME 1514
 
@@ -24,6 +26,7 @@ struct diff_packet {
 	uint32_t len;
 	/* The packet as programs see it; the data of a new case is the frame. */
 	struct sift_view view;
+	bool is_unseen;      /* by the oracle: it does not take such packets */
 	uint32_t pay_offset; /* what the ancillary load of that name gives */
 };
 

@@ -44,6 +44,9 @@ _Static_assert(sizeof(struct sock_filter) == sizeof(struct cbpf_insn) &&
 #define ARRIVAL_TIMEOUT_MS 10000
 #define MAX_TRIES 20
 
+/* Shorter ones are always taken. */
+#define LONG_PROGRAM 500
+
 /*
  * Bits that a frame's length can tell: 1 << width is at most the length.  Frames
  * of a few widths share their programs.
@@ -143,6 +146,9 @@ attach_program(struct kernel *k, size_t i, const struct cbpf_insn *insns, size_t
 	}
 	if (attach(k->sockets[i], insns, n_insns) == 0)
 		return 0;
+	/* more than a socket may hold, once converted */
+	if (errno == ENOMEM && n_insns >= LONG_PROGRAM)
+		return -E2BIG;
 	return ebpf_err_set(err, -errno, "the kernel refuses the program: %s", strerror(errno));
 }
 
@@ -571,6 +577,7 @@ diff_n_lowered(const void *state)
 const struct diff_oracle diff_oracle_socket = {
 	.name = "socket",
 	.dialect = CBPF_DIALECT_KERNEL,
+	.is_kernel = true,
 	.open = open_lowering,
 	.close = close_kernel,
 	.meet = meet,
@@ -581,6 +588,7 @@ const struct diff_oracle diff_oracle_socket = {
 const struct diff_oracle diff_oracle_kernel = {
 	.name = "kernel",
 	.dialect = CBPF_DIALECT_KERNEL,
+	.is_kernel = true,
 	.open = open_kernel,
 	.close = close_kernel,
 	.meet = meet,

@@ -116,16 +116,16 @@ make_pair(struct ebpf_err *err)
 	return rc == 0 ? 0 : ebpf_err_set(err, rc, "no veth interfaces: %s", strerror(-rc));
 }
 
-/* No address, no neighbours to discover: only our own frames are on the wire. */
+/* A sysctl of the new namespace. */
 static void
-silence_ipv6(void)
+set(const char *path, const char *value)
 {
-	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	/* Where it does not exist, or not to us, frames of others are told apart. */
+	/* Where it does not exist, or not to us, the callers do without. */
 	if (fd < 0)
 		return;
-	if (write(fd, "1", 1) != 1)
+	if (write(fd, value, strlen(value)) < 0)
 		(void)0;
 	close(fd);
 }
@@ -161,7 +161,13 @@ veth_open(struct veth *veth, struct ebpf_err *err)
 
 	if ((rc = enter_namespace(err)) < 0)
 		return rc;
-	silence_ipv6();
+	/*
+	 * No address, no neighbours to discover: only our own frames are on the wire, or
+	 * frames of others are told apart.
+	 */
+	set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	/* What a socket may hold: long programs are longer once converted, or are not taken. */
+	set("/proc/sys/net/core/optmem_max", "16777216");
 	/* The sender last: it has a carrier at once, and drops no frame while waiting for one. */
 	if ((rc = make_pair(err)) < 0 || (rc = bring_up(RECEIVER, err)) < 0 ||
 	    (rc = bring_up(SENDER, err)) < 0)
