@@ -16,12 +16,14 @@
 #include <limits.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
 #include "filter/batch.h"
+#include "filter/drops.h"
 
 enum { DEFAULT_SNAPLEN = 262144, DEFAULT_TIMEOUT_MS = 1000 };
 
@@ -34,6 +36,7 @@ struct live {
 	int failed;              /* a negative errno that waits behind the batch, */
 	struct ebpf_err failure; /* and its message */
 	struct ebpf_err warning;
+	struct sift_drops drops;
 	struct sift_batch batch;
 	char name[];
 };
@@ -170,7 +173,8 @@ live_stats(struct sift_source *source, struct sift_source_stats *stats, struct e
 		.size = sizeof(*stats),
 		.received = counts.ps_recv,
 		.dropped_kernel = counts.ps_drop,
-		.dropped_interface = counts.ps_ifdrop,
+		.dropped_interface = sift_drops_are_known(&s->drops) ? sift_drops_count(&s->drops)
+								     : counts.ps_ifdrop,
 	};
 	return 0;
 }
@@ -182,6 +186,7 @@ live_close(struct sift_source *source)
 
 	if (s->pcap != NULL)
 		pcap_close(s->pcap);
+	sift_drops_close(&s->drops);
 	sift_batch_destroy(&s->batch);
 	free(s);
 }
@@ -262,6 +267,19 @@ set_direction(struct live *s, enum sift_direction direction, struct ebpf_err *er
 			    pcap_geterr(s->pcap));
 }
 
+/* As libpcap, which counts them for interfaces in promiscuous mode. */
+static void
+open_drops(struct live *s, const struct sift_live_opts *opts)
+{
+	static const char form[] = "/sys/class/net/%s/statistics";
+	char directory[sizeof(form) + IF_NAMESIZE];
+
+	if (!(opts->flags & SIFT_LIVE_NO_PROMISC) && strlen(s->name) < IF_NAMESIZE) {
+		snprintf(directory, sizeof(directory), form, s->name);
+		sift_drops_open(&s->drops, directory);
+	}
+}
+
 static int
 start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 {
@@ -294,6 +312,7 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 	info->precision = opts->flags & SIFT_LIVE_NANO ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
 	s->ts_scale = opts->flags & SIFT_LIVE_NANO ? 1 : 1000;
 	s->ifindex = if_nametoindex(s->name);
+	open_drops(s, opts);
 	return 0;
 }
 
@@ -370,6 +389,7 @@ sift_source_open_live(const char *interface, const struct sift_live_opts *opts,
 	memcpy(s->name, interface, strlen(interface) + 1);
 	s->source.ops = &live_ops;
 	s->source.info.name = s->name;
+	s->drops = (struct sift_drops)SIFT_DROPS_NONE;
 	atomic_init(&s->source.is_stopped, false);
 	if ((rc = sift_batch_init(&s->batch, err)) < 0 || (rc = start(s, &known, err)) < 0) {
 		live_close(&s->source);

@@ -81,6 +81,7 @@ need_build()
 	need libpcap libpcap-dev have_lib libpcap
 	need libmd libmd-dev have_lib libmd
 	need libelf libelf-dev have_lib libelf
+	need libseccomp libseccomp-dev have_lib libseccomp
 	need zlib zlib1g-dev have_lib zlib
 	need libzstd libzstd-dev have_lib libzstd
 	need liblz4 liblz4-dev have_lib liblz4

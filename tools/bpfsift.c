@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/bpfsift_ask.h"
 #include "tools/bpfsift_children.h"
 #include "tools/bpfsift_filter.h"
 #include "tools/bpfsift_inputs.h"
@@ -271,6 +272,7 @@ print_stats(const struct run *run)
 			ebpf_prog_runtime(prog) == EBPF_RUNTIME_JIT ? "machine code"
 								    : "the interpreter");
 	}
+	bpfsift_privileges_print(stderr);
 	fprintf(stderr,
 		"  packets in        %" PRIu64 "\n"
 		"  packets out       %" PRIu64 "\n",
@@ -366,9 +368,6 @@ prepare_inputs(struct run *run, const struct bpfsift_inputs *inputs, struct ebpf
 		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0)
 			return rc;
 	}
-	if (run->options->write_path != NULL &&
-	    (rc = bpfsift_inputs_check_output(inputs, run->options->write_path, err)) < 0)
-		return rc;
 	if (holds_one_linktype(run->options) &&
 	    (rc = bpfsift_inputs_check_linktypes(inputs, err)) < 0)
 		return rc;
@@ -385,8 +384,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	int status;
 
 	bpfsift_signals_catch();
-	if (prepare_inputs(run, inputs, &err) < 0 ||
-	    bpfsift_privileges_drop(options, inputs, &err) < 0)
+	if (prepare_inputs(run, inputs, &err) < 0)
 		return fail(run, &err);
 	status = options->merge && inputs->n > 1 ? move_merged(run, inputs, &err)
 						 : move_inputs(run, inputs, &err);
@@ -413,8 +411,8 @@ filter_live(struct run *run, struct bpfsift_live *live)
 
 	bpfsift_signals_catch();
 	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0 ||
-	    open_output(run, &live->info, &err) < 0 ||
-	    bpfsift_privileges_drop(run->options, NULL, &err) < 0)
+	    bpfsift_privileges_drop(run->options, false, &err) < 0 ||
+	    open_output(run, &live->info, &err) < 0)
 		return fail(run, &err);
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
 		warn("-f has no effect: the printer does not know the networks");
@@ -470,15 +468,43 @@ is_dump(const struct bpfsift_options *options)
 	return options->dump_form != CBPF_FORM_AUTO || options->dump_native;
 }
 
+/* Nothing of a file is read before privileges are dropped: it is the helper that opens it. */
+static int
+begin_inputs(struct run *run, struct bpfsift_inputs *inputs,
+	     const struct bpfsift_helper_knows *knows, struct ebpf_err *err)
+{
+	const struct bpfsift_options *options = run->options;
+	struct ebpf_err later;
+	int rc, filter_rc;
+
+	if ((rc = bpfsift_inputs_init(inputs, options, err)) < 0)
+		return rc;
+	/* What is wrong with the first file is said first. */
+	filter_rc = bpfsift_filters_init(&run->filters, options, &later);
+	if (options->write_path != NULL &&
+	    (rc = bpfsift_inputs_check_output(inputs, options->write_path, err)) < 0)
+		return rc;
+	if (options->dump_native)
+		native_prepare();
+	if ((rc = bpfsift_ask_start(knows, err)) < 0)
+		return rc;
+	/* What is compiled for depends on what the files say. */
+	if ((rc = bpfsift_privileges_drop(options, true, err)) < 0)
+		return rc;
+	if ((rc = bpfsift_inputs_look(inputs, err)) < 0)
+		return rc;
+	return filter_rc < 0 ? refuse(err, filter_rc, "%s", later.text) : 0;
+}
+
 static int
 run_inputs(struct run *run)
 {
 	struct bpfsift_inputs inputs;
+	const struct bpfsift_helper_knows knows = { run->options, &inputs, &run->filters };
 	struct ebpf_err err;
 	int status;
 
-	if (bpfsift_inputs_init(&inputs, run->options, &err) < 0 ||
-	    bpfsift_filters_init(&run->filters, run->options, &err) < 0) {
+	if (begin_inputs(run, &inputs, &knows, &err) < 0) {
 		status = complain(&err);
 	} else if (is_dump(run->options)) {
 		struct bpfsift_kind kind = bpfsift_input_kind(&inputs.list[0]);
@@ -495,10 +521,12 @@ static int
 run_live(struct run *run)
 {
 	struct bpfsift_live live = { .options = run->options, .info.size = sizeof(live.info) };
+	const struct bpfsift_helper_knows knows = { .options = run->options };
 	struct ebpf_err err;
 	int status = EXIT_SUCCESS;
 
-	if (bpfsift_live_open(&live, &err) < 0) {
+	/* The interface is no matter of the helper, which is there before it. */
+	if (bpfsift_ask_start(&knows, &err) < 0 || bpfsift_live_open(&live, &err) < 0) {
 		status = complain(&err);
 	} else if (run->options->list_linktypes) {
 		if (bpfsift_live_list_linktypes(&live, &err) < 0)

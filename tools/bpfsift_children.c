@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The handler of SIGCHLD walks the table, so it is changed only while that signal is
- * blocked, and by the one thread that does not always block it.  Children that nobody
- * here started are not touched.
+ * The handler of SIGCHLD, which the helper sends, walks the table, so it is changed only
+ * while that signal is blocked, and by the one thread that does not always block it.
  */
 #include "config.h"
 
 #include "tools/bpfsift_children.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "tools/bpfsift_privileges.h"
+#include "tools/bpfsift_ask.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 
-enum { LOWEST_PRIORITY = 19 };
-
 struct child {
-	pid_t pid;
 	int status;
 	bool is_vital;
 	bool has_ended;
@@ -50,157 +42,101 @@ block(bool is_blocked, sigset_t *old)
 }
 
 static void
-take_status(struct child *child, int options)
+note(const struct bpfsift_ended *ended)
 {
-	pid_t got;
+	struct child *child;
 
-	while ((got = waitpid(child->pid, &child->status, options)) < 0 && errno == EINTR)
-		;
-	if (got == 0)
+	if (ended->child >= n_children)
 		return;
-	/* Nobody else waits for it; but had someone, it is over too. */
+	child = &children[ended->child];
+	child->status = ended->status;
 	child->has_ended = true;
+	if (child->is_vital)
+		bpfsift_stop();
 }
 
 void
 bpfsift_children_reap(void)
 {
-	for (size_t i = 0; i < n_children; i++) {
-		struct child *child = &children[i];
+	struct bpfsift_ended ended;
 
-		if (child->has_ended)
+	while (bpfsift_ask_ended(false, &ended) > 0)
+		note(&ended);
+}
+
+/* Until it has ended; with the helper gone nobody will say. */
+static void
+await(struct child *child)
+{
+	struct bpfsift_ended ended;
+
+	while (!child->has_ended) {
+		if (bpfsift_ask_ended(true, &ended) > 0) {
+			note(&ended);
 			continue;
-		take_status(child, WNOHANG);
-		if (child->has_ended && child->is_vital)
-			bpfsift_stop();
+		}
+		warn("%s: the helper that started it has ended", child->what);
+		child->has_ended = child->is_known = true;
+		child->status = EXIT_FAILURE << 8;
 	}
 }
 
-static char *
-join(char *const *argv)
-{
-	size_t len = 0;
-	char *joined;
-
-	for (char *const *each = argv; *each != NULL; each++)
-		len += strlen(*each) + 1;
-	joined = malloc(len);
-	if (joined == NULL)
-		return NULL;
-	len = 0;
-	for (char *const *each = argv; *each != NULL; each++)
-		len += (size_t)sprintf(joined + len, "%s%s", *each, each[1] != NULL ? " " : "");
-	return joined;
-}
-
-static void
-move_fd(int fd, int to)
-{
-	if (fd == to)
-		fcntl(fd, F_SETFD, 0);
-	else if (fd >= 0)
-		dup2(fd, to);
-}
-
-/* In the child, where only async-signal-safe functions may be called: become the program. */
-static void
-become(const struct bpfsift_child_spec *spec, int report_fd, const sigset_t *mask)
-{
-	struct sigaction standard = { .sa_handler = SIG_DFL };
-	sigset_t set = *mask;
-	int error;
-
-	sigemptyset(&standard.sa_mask);
-	sigaction(SIGPIPE, &standard, NULL);
-	sigaction(SIGXFSZ, &standard, NULL);
-	if (spec->is_shielded) {
-		/* Blocked, not ignored: it may have handlers of its own for them. */
-		sigaddset(&set, SIGINT);
-		sigaddset(&set, SIGTERM);
-		sigaddset(&set, SIGHUP);
-		sigaddset(&set, SIGQUIT);
-	}
-	pthread_sigmask(SIG_SETMASK, &set, NULL);
-	if (spec->is_background)
-		setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
-	if (bpfsift_privileges_become_user() < 0)
-		_exit(126);
-	move_fd(spec->stdin_fd, STDIN_FILENO);
-	move_fd(spec->stderr_fd, STDERR_FILENO);
-	execvp(spec->argv[0], spec->argv);
-	error = errno;
-	if (write(report_fd, &error, sizeof(error)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/* Room for one more. */
+/* Room for one more, of which what is told in messages. */
 static int
-grow(char *const *argv, struct ebpf_err *err)
+grow(char *what, struct ebpf_err *err)
 {
-	struct child *larger = reallocarray(children, n_children + 1, sizeof(*children));
+	struct child *larger =
+		what != NULL ? reallocarray(children, n_children + 1, sizeof(*children)) : NULL;
 
-	if (larger == NULL)
+	if (larger == NULL) {
+		free(what);
 		return refuse(err, -ENOMEM, "out of memory");
+	}
 	children = larger;
-	children[n_children] = (struct child){ .what = join(argv) };
-	return children[n_children].what == NULL ? refuse(err, -ENOMEM, "out of memory") : 0;
-}
-
-/* What the child says before it becomes another program: nothing, or an errno. */
-static int
-listen_to(int fd)
-{
-	int error = 0;
-	ssize_t n;
-
-	while ((n = read(fd, &error, sizeof(error))) < 0 && errno == EINTR)
-		;
-	return n == (ssize_t)sizeof(error) ? error : 0;
+	children[n_children] = (struct child){ .what = what };
+	return 0;
 }
 
 static int
-start(const struct bpfsift_child_spec *spec, const sigset_t *mask, struct ebpf_err *err)
-{
-	struct child *child;
-	int report[2], error, rc;
-
-	if ((rc = grow(spec->argv, err)) < 0)
-		return rc;
-	child = &children[n_children];
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return refuse(err, -errno, "%s: %s", spec->argv[0], strerror(errno));
-	child->pid = fork();
-	if (child->pid == 0)
-		become(spec, report[1], mask);
-	error = errno;
-	close(report[1]);
-	if (child->pid > 0) {
-		error = listen_to(report[0]);
-		if (error != 0)
-			take_status(child, 0);
-	}
-	close(report[0]);
-	if (error == 0 || (child->pid > 0 && !child->has_ended)) {
-		child->is_vital = spec->is_vital;
-		n_children++;
-		return 0;
-	}
-	free(child->what);
-	return refuse(err, -error, "%s: %s", spec->argv[0], strerror(error));
-}
-
-int
-bpfsift_child_start(const struct bpfsift_child_spec *spec, size_t *id, struct ebpf_err *err)
+start(enum bpfsift_wish wish, char *what, const int fds[BPFSIFT_MESSAGE_FDS], size_t *id,
+      struct ebpf_err *err)
 {
 	sigset_t old;
 	int rc;
 
 	block(true, &old);
-	rc = start(spec, &old, err);
-	*id = n_children - 1;
+	if ((rc = grow(what, err)) == 0) {
+		rc = bpfsift_ask_program(wish, (uint32_t)n_children, fds, err);
+		children[n_children].is_vital = wish == BPFSIFT_WISH_PRINTER;
+		*id = n_children;
+		if (rc == 0)
+			n_children++;
+		else
+			free(what);
+	}
 	block(false, &old);
 	return rc;
+}
+
+int
+bpfsift_child_start_command(const char *command, const char *path, struct ebpf_err *err)
+{
+	char *what;
+	size_t id;
+
+	if (asprintf(&what, "%s %s", command, path) < 0)
+		what = NULL;
+	return start(BPFSIFT_WISH_COMMAND, what, NULL, &id, err);
+}
+
+int
+bpfsift_child_start_printer(const int fds[BPFSIFT_MESSAGE_FDS], size_t *id, struct ebpf_err *err)
+{
+	char *what;
+
+	if (asprintf(&what, "the printer") < 0)
+		what = NULL;
+	return start(BPFSIFT_WISH_PRINTER, what, fds, id, err);
 }
 
 void
@@ -222,8 +158,7 @@ bpfsift_child_wait(size_t id)
 
 	block(true, &old);
 	child = &children[id];
-	if (!child->has_ended)
-		take_status(child, 0);
+	await(child);
 	child->is_known = true;
 	status = child->status;
 	block(false, &old);
@@ -260,8 +195,7 @@ bpfsift_children_wait(void)
 
 	block(true, &old);
 	for (size_t i = 0; i < n_children; i++) {
-		if (!children[i].has_ended)
-			take_status(&children[i], 0);
+		await(&children[i]);
 		report(&children[i]);
 		free(children[i].what);
 	}

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "tools/bpfsift_ask.h"
+#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 #include "tools/native.h"
 #include "tools/native_gdb.h"
@@ -118,6 +121,9 @@ bpfsift_filters_compile(const struct bpfsift_filters *filters, const struct bpfs
 {
 	unsigned flags = filters->options->no_optimize ? SIFT_EXPR_NO_OPTIMIZE : 0;
 
+	/* Names in it are looked up, in files and on the network. */
+	if (bpfsift_privileges_are_dropped())
+		return bpfsift_ask_compile(kind, insns, n_insns, err);
 	/* Netmask 0, as tcpdump has it: 'ip broadcast' then means the two that all nets have. */
 	return sift_expr_compile(filters->expression, kind->dlt, kind->snaplen, 0,
 				 kind->expr_flags | flags, insns, n_insns, err);
@@ -131,7 +137,11 @@ name_code(const struct bpfsift_options *options, const struct ebpf_prog *prog,
 	int rc = 0;
 
 	if (options->perf_map)
-		rc = native_perf_map(prog, "bpfsift_filter", err);
+		rc = native_perf_map(prog, "bpfsift_filter",
+				     bpfsift_privileges_are_dropped()
+					     ? bpfsift_ask_perf_map()
+					     : native_perf_map_open(getpid()),
+				     err);
 	if (rc == 0 && options->gdb)
 		rc = native_gdb(prog, "bpfsift_filter", err);
 	return rc;
@@ -146,9 +156,10 @@ compile_anyway(const struct bpfsift_filters *filters, const struct bpfsift_kind 
 	       struct cbpf_insn **insns, size_t *n_insns)
 {
 	struct bpfsift_kind plain = *kind;
+	struct ebpf_err unsaid;
 
 	plain.expr_flags |= SIFT_EXPR_NO_OPTIMIZE;
-	return bpfsift_filters_compile(filters, &plain, insns, n_insns, NULL);
+	return bpfsift_filters_compile(filters, &plain, insns, n_insns, &unsaid);
 }
 
 static int

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/bpfsift_privileges.h"
+#include "tools/bpfsift_ask.h"
 #include "tools/bpfsift_say.h"
 
 static int
@@ -28,6 +28,7 @@ add(struct bpfsift_inputs *inputs, const char *path, bool was_found, struct ebpf
 	input = &larger[inputs->n];
 	*input = (struct bpfsift_input){
 		.path = strdup(path),
+		.number = (uint32_t)inputs->n,
 		.was_found = was_found,
 		.info.size = sizeof(input->info),
 	};
@@ -125,7 +126,7 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
 					       .on_skip = tell_skipped,
-					       .open_file = bpfsift_privileges_open_input };
+					       .open_file = bpfsift_ask_input };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);
@@ -192,6 +193,14 @@ bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options 
 	}
 	if (rc == 0 && inputs->n > 1 && options->reader_flags & SIFT_READER_FOLLOW)
 		rc = refuse(err, -EINVAL, "--follow is for one file");
+	return rc;
+}
+
+int
+bpfsift_inputs_look(struct bpfsift_inputs *inputs, struct ebpf_err *err)
+{
+	int rc = 0;
+
 	for (size_t i = 0; rc == 0 && i < inputs->n;)
 		rc = look_at(inputs, &i, err);
 	if (rc == 0 && inputs->n == 0)

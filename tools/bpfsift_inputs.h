@@ -8,6 +8,7 @@
 
 struct bpfsift_input {
 	char *path;
+	uint32_t number;                /* of those that were found */
 	bool was_found;                 /* in a directory: may be no savefile */
 	struct sift_source *source;     /* NULL: not open */
 	struct sift_source_info info;   /* name and warning only while it is open */
@@ -22,13 +23,15 @@ struct bpfsift_inputs {
 	enum sift_precision precision;
 };
 
-/*
- * Find the files, and look at what each one is: whoever reads several knows before anything
- * is written that all can be opened.  A single one, those to be merged, and standard input
- * stay open.
- */
+/* Find the files, and read nothing of them. */
 int bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options *options,
 			struct ebpf_err *err);
+
+/*
+ * Look at what each one is: whoever reads several knows before anything is written that all
+ * can be opened.  A single one, those to be merged, and standard input stay open.
+ */
+int bpfsift_inputs_look(struct bpfsift_inputs *inputs, struct ebpf_err *err);
 void bpfsift_inputs_destroy(struct bpfsift_inputs *inputs);
 
 /* Have it open, the opening line printed. */

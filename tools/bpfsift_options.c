@@ -28,7 +28,8 @@ const char bpfsift_usage[] =
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
-	"\t\t[--dump-native] [--gdb] [--perf-map] [--stats] [--version] [expression]\n";
+	"\t\t[--dump-native] [--gdb] [--no-sandbox] [--perf-map] [--stats]\n"
+	"\t\t[--version] [expression]\n";
 
 enum {
 	OPTION_VERSION = 256,
@@ -56,6 +57,7 @@ enum {
 	OPTION_PRINT,
 	OPTION_PRINTER,
 	OPTION_IMMEDIATE,
+	OPTION_NO_SANDBOX,
 };
 
 static const char short_options[] =
@@ -88,6 +90,7 @@ static const struct option long_options[] = {
 	{ "nano", no_argument, NULL, OPTION_NANO },
 	{ "no-optimize", no_argument, NULL, 'O' },
 	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX },
 	{ "number", no_argument, NULL, '#' },
 	{ "packet-buffered", no_argument, NULL, 'U' },
 	{ "perf-map", no_argument, NULL, OPTION_PERF_MAP },
@@ -508,6 +511,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return 0;
 	case OPTION_STATS:
 		options->stats = true;
+		return 0;
+	case OPTION_NO_SANDBOX:
+		options->no_sandbox = true;
 		return 0;
 	case OPTION_ENGINE:
 		return read_engine(optarg, options, err);

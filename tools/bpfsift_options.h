@@ -70,6 +70,7 @@ struct bpfsift_options {
 	unsigned verbosity; /* -v */
 	bool count;         /* --count */
 	bool stats;         /* --stats */
+	bool no_sandbox;    /* --no-sandbox */
 	bool dump_native;   /* --dump-native */
 	bool gdb;           /* --gdb */
 	bool perf_map;      /* --perf-map */

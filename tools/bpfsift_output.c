@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tools/bpfsift_ask.h"
 #include "tools/bpfsift_children.h"
-#include "tools/bpfsift_privileges.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
 
@@ -15,18 +15,10 @@
 static void
 run_command(const char *command, const char *path)
 {
-	char *argv[] = { (char *)(uintptr_t)command, (char *)(uintptr_t)path, NULL };
-	const struct bpfsift_child_spec spec = {
-		.argv = argv,
-		.is_background = true,
-		.stdin_fd = -1,
-		.stderr_fd = -1,
-	};
 	struct ebpf_err err;
-	size_t id;
 
 	bpfsift_children_report();
-	if (bpfsift_child_start(&spec, &id, &err) < 0)
+	if (bpfsift_child_start_command(command, path, &err) < 0)
 		warn("%s", err.text);
 }
 
@@ -89,7 +81,7 @@ bpfsift_output_open(struct bpfsift_output *output, const struct sift_source_info
 		.level = options->level,
 		.threads = options->threads,
 		.format = options->format,
-		.open_file = bpfsift_privileges_open_output,
+		.open_file = bpfsift_ask_output,
 		/* a section is not begun anew with each file */
 		.flags = options->format == SIFT_FORMAT_PCAPNG && !is_rotated
 				 ? SIFT_SAVEFILE_SECTIONS
@@ -99,7 +91,7 @@ bpfsift_output_open(struct bpfsift_output *output, const struct sift_source_info
 
 	rotate.on_event = on_event;
 	rotate.arg = output;
-	rotate.open_file = bpfsift_privileges_open_rotated;
+	rotate.open_file = bpfsift_ask_rotated;
 	if (!is_rotated)
 		return sift_sink_open_savefile(options->write_path, &opts, sink, err);
 	return sift_sink_open_rotated(options->write_path, &opts, &rotate, sink, err);

@@ -95,45 +95,27 @@ start_relay(struct bpfsift_printer *printer, struct ebpf_err *err)
 
 /* ---- how it is started ---- */
 
-static int
-start_program(struct bpfsift_printer *printer, const char *program, int packets, int messages,
-	      struct ebpf_err *err)
+const char *
+bpfsift_printer_program(const struct bpfsift_options *options, size_t i)
 {
-	const struct bpfsift_options *options = printer->options;
+	if (options->printer == NULL)
+		return standard_printers[i];
+	return i == 0 ? options->printer : NULL;
+}
+
+char **
+bpfsift_printer_arguments(const struct bpfsift_options *options)
+{
+	static char option[] = "-r", file[] = "-";
 	char **argv = calloc(options->n_print_args + 4, sizeof(*argv));
-	struct bpfsift_child_spec spec = {
-		.argv = argv,
-		.is_shielded = true,
-		.is_vital = true,
-		.stdin_fd = packets,
-		.stderr_fd = messages,
-	};
-	char option[] = "-r", file[] = "-";
-	int rc;
 
 	if (argv == NULL)
-		return refuse(err, -ENOMEM, "out of memory");
-	argv[0] = (char *)(uintptr_t)program;
+		return NULL;
 	argv[1] = option;
 	argv[2] = file;
 	for (size_t i = 0; i < options->n_print_args; i++)
 		argv[3 + i] = options->print_args[i];
-	rc = bpfsift_child_start(&spec, &printer->child, err);
-	free(argv);
-	return rc;
-}
-
-static int
-start(struct bpfsift_printer *printer, int packets, int messages, struct ebpf_err *err)
-{
-	const char *wanted = printer->options->printer;
-	int rc = -ENOENT;
-
-	if (wanted != NULL)
-		return start_program(printer, wanted, packets, messages, err);
-	for (size_t i = 0; rc == -ENOENT && standard_printers[i] != NULL; i++)
-		rc = start_program(printer, standard_printers[i], packets, messages, err);
-	return rc;
+	return argv;
 }
 
 /* Of sift_savefile_opts: the pipe is there already. */
@@ -197,7 +179,8 @@ bpfsift_printer_open(struct bpfsift_printer *printer, const struct sift_source_i
 		return open_short(info, precision, sink, err);
 	if ((rc = open_pipes(packets, messages, err)) < 0)
 		return rc;
-	rc = start(printer, packets[0], messages[1], err);
+	rc = bpfsift_child_start_printer((const int[]){ packets[0], messages[1] }, &printer->child,
+					 err);
 	close(packets[0]);
 	close(messages[1]);
 	if (rc < 0) {

@@ -34,4 +34,10 @@ void bpfsift_printer_finish(struct bpfsift_printer *printer);
 /* Once the sink is closed: wait until all is printed.  An exit status. */
 int bpfsift_printer_wait(struct bpfsift_printer *printer);
 
+/* For the helper, which starts it: the i-th program to try, NULL: no more. */
+const char *bpfsift_printer_program(const struct bpfsift_options *options, size_t i);
+
+/* Its arguments, without the program's name, in an array to be freed with free(). */
+char **bpfsift_printer_arguments(const struct bpfsift_options *options);
+
 #endif

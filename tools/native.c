@@ -11,6 +11,7 @@
 
 #ifdef HAVE_CAPSTONE
 #include <capstone/capstone.h>
+#include <dlfcn.h>
 
 #if defined(__x86_64__)
 #define ARCH CS_ARCH_X86
@@ -35,6 +36,46 @@ dump_bytes(const uint8_t *code, size_t n, size_t at, FILE *out)
 }
 
 #ifdef ARCH
+#define NAME_OF(major) NAME_OF_NUMBER(major)
+#define NAME_OF_NUMBER(major) "libcapstone.so." #major
+
+/*
+ * Capstone, looked for when it is wanted: it is large, and would take a third of the time
+ * that a short run takes.
+ */
+static struct {
+	__typeof__(cs_open) *open;
+	__typeof__(cs_close) *close;
+	__typeof__(cs_malloc) *malloc;
+	__typeof__(cs_free) *free;
+	__typeof__(cs_disasm_iter) *disasm_iter;
+} capstone;
+
+/* The address of a function in it; ISO C has no cast from an object's. */
+static bool
+find(void *library, const char *name, void *function)
+{
+	void *address = dlsym(library, name);
+
+	memcpy(function, &address, sizeof(address));
+	return address != NULL;
+}
+
+bool
+native_prepare(void)
+{
+	void *library = capstone.open == NULL
+				? dlopen(NAME_OF(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL)
+				: NULL;
+
+	return capstone.open != NULL ||
+	       (library != NULL && find(library, "cs_close", &capstone.close) &&
+		find(library, "cs_malloc", &capstone.malloc) &&
+		find(library, "cs_free", &capstone.free) &&
+		find(library, "cs_disasm_iter", &capstone.disasm_iter) &&
+		find(library, "cs_open", &capstone.open));
+}
+
 static void
 dump_code(const uint8_t *code, size_t n, size_t at, FILE *out)
 {
@@ -44,21 +85,27 @@ dump_code(const uint8_t *code, size_t n, size_t at, FILE *out)
 	cs_insn *insn;
 	csh handle;
 
-	if (cs_open(ARCH, MODE, &handle) != CS_ERR_OK) {
+	if (!native_prepare() || capstone.open(ARCH, MODE, &handle) != CS_ERR_OK) {
 		dump_bytes(code, n, at, out);
 		return;
 	}
-	insn = cs_malloc(handle);
-	while (insn != NULL && cs_disasm_iter(handle, &p, &left, &address, insn))
+	insn = capstone.malloc(handle);
+	while (insn != NULL && capstone.disasm_iter(handle, &p, &left, &address, insn))
 		fprintf(out, "%8" PRIx64 ":  %s%s%s\n", insn->address, insn->mnemonic,
 			insn->op_str[0] != '\0' ? " " : "", insn->op_str);
 	dump_bytes(p, left, address, out);
 	if (insn != NULL)
-		cs_free(insn, 1);
-	cs_close(&handle);
+		capstone.free(insn, 1);
+	capstone.close(&handle);
 }
 #else
 #define dump_code dump_bytes
+
+bool
+native_prepare(void)
+{
+	return false;
+}
 #endif
 
 int
@@ -88,29 +135,41 @@ native_dump(const struct ebpf_prog *prog, FILE *out, struct ebpf_err *err)
 
 /* All of /tmp may write there: nothing that somebody else has put in place is followed. */
 int
-native_perf_map(const struct ebpf_prog *prog, const char *name, struct ebpf_err *err)
+native_perf_map_open(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)pid);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+native_perf_map(const struct ebpf_prog *prog, const char *name, int fd, struct ebpf_err *err)
 {
 	struct ebpf_native native = { .size = sizeof(native) };
-	char path[64];
-	int fd, rc = ebpf_prog_native(prog, &native, err);
+	int rc = ebpf_prog_native(prog, &native, err);
 	FILE *map;
 
-	if (rc < 0)
-		return rc;
-	snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-	map = fd >= 0 ? fdopen(fd, "a") : NULL;
-	if (map == NULL) {
-		rc = -errno;
+	if (rc < 0) {
 		if (fd >= 0)
 			close(fd);
-		snprintf(err->text, sizeof(err->text), "%s: %s", path, strerror(-rc));
 		return rc;
 	}
-	fprintf(map, "%" PRIxPTR " %zx %s\n", (uintptr_t)native.code, native.n, name);
-	if (fclose(map) != 0) {
+	rc = fd < 0 ? fd : 0;
+	map = fd >= 0 ? fdopen(fd, "a") : NULL;
+	if (map == NULL && fd >= 0) {
 		rc = -errno;
-		snprintf(err->text, sizeof(err->text), "%s: %s", path, strerror(-rc));
+		close(fd);
 	}
+	if (map != NULL) {
+		fprintf(map, "%" PRIxPTR " %zx %s\n", (uintptr_t)native.code, native.n, name);
+		if (fclose(map) != 0)
+			rc = -errno;
+	}
+	if (rc < 0)
+		snprintf(err->text, sizeof(err->text), "/tmp/perf-%ld.map: %s", (long)getpid(),
+			 strerror(-rc));
 	return rc;
 }

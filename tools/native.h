@@ -4,7 +4,9 @@
 #define TOOLS_NATIVE_H
 
 #include <bpfsift/ebpf.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /*
  * Write each extended instruction, and behind it the machine code made of it:
@@ -14,9 +16,18 @@
 int native_dump(const struct ebpf_prog *prog, FILE *out, struct ebpf_err *err);
 
 /*
- * Name the program's code in /tmp/perf-PID.map, where perf looks for what has
- * no file.  0; -ENOENT; or what opening and writing gives, err tells.
+ * Have the library that disassembles, which is a file, for a process that will open none.
+ * False: there is none, and code is shown as bytes.
  */
-int native_perf_map(const struct ebpf_prog *prog, const char *name, struct ebpf_err *err);
+bool native_prepare(void);
+
+/* Open the file where perf looks for code that has none.  A descriptor; a negative errno. */
+int native_perf_map_open(pid_t pid);
+
+/*
+ * Name the program's code there.  fd: the file, which is closed, or the negative errno of
+ * opening it.  0; -ENOENT; or what opening and writing gives, err tells.
+ */
+int native_perf_map(const struct ebpf_prog *prog, const char *name, int fd, struct ebpf_err *err);
 
 #endif

@@ -314,8 +314,7 @@ status: 1' --format=erf
 	# An output that is an input.
 	cp "$in" "$scratch/self.pcap"
 	ln -sf self.pcap "$scratch/link.pcap"
-	says "stderr: reading from file $scratch/self.pcap, link-type EN10MB (Ethernet), snapshot length 262144
-stderr: $scratch/self.pcap: the output is an input as well
+	says "stderr: $scratch/self.pcap: the output is an input as well
 status: 1" -r "$scratch/self.pcap" -w "$scratch/link.pcap" arp
 	check 'of which nothing is lost' cmp "$in" "$scratch/self.pcap"
 

@@ -41,7 +41,7 @@ check_empty 'the public headers need no system header beyond these' \
 # Wrapping files.  A new one is a decision: it goes here by name.
 pcap_wrappers='filter/(expr|libpcap|source_live|source_savefile)\.c'
 md_wrappers='ebpf/tag\.c'
-linux_wrappers='(filter/(attach|sandbox|source_live)|tools/cbpf2ebpf_kernel)\.c'
+linux_wrappers='(filter/(attach|sandbox|source_live)|tools/(bpfsift_confine|cbpf2ebpf_kernel|seccomp_filter))\.c'
 check_empty 'libpcap is included only by the files that wrap it' \
 	"$(includes ebpf cbpf filter tools include | grep -E ':[<"]pcap' | grep -vE "^$pcap_wrappers:")"
 check_empty 'kernel headers are included only by the files that talk to the kernel' \

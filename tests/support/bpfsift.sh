@@ -18,6 +18,7 @@ outcome()
 	"$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null
 	outcome_status=$?
 	sed 's/^/stdout: /' "$scratch/stdout"
-	sed -E 's/^[^ ]*(bpfsift|tcpdump): //; s/^/stderr: /' "$scratch/stderr"
+	# What confines it is the machine's matter.
+	sed -E '/^  confined by /d; s/^[^ ]*(bpfsift|tcpdump): //; s/^/stderr: /' "$scratch/stderr"
 	echo "status: $outcome_status"
 }

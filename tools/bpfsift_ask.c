@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "tools/bpfsift_ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tools/bpfsift_say.h"
+#include "tools/bpfsift_signals.h"
+
+/* How long one who was asked to stop waits for the end of a FIFO that nobody opens. */
+enum { PATIENCE_MS = 1000 };
+
+static const struct bpfsift_helper_knows *known;
+static int asking = -1, ended_socket = -1;
+
+int
+bpfsift_ask_start(const struct bpfsift_helper_knows *knows, struct ebpf_err *err)
+{
+	known = knows;
+	return bpfsift_helper_start(knows, &asking, &ended_socket, err);
+}
+
+static int
+receive(void *bytes, size_t size, int *fd)
+{
+	struct pollfd from = { .fd = asking, .events = POLLIN };
+	int fds[BPFSIFT_MESSAGE_FDS], rc;
+
+	while ((rc = bpfsift_message_receive(asking, bytes, size, fds)) == -EINTR) {
+		if (bpfsift_is_stopping() && poll(&from, 1, PATIENCE_MS) == 0)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	*fd = fds[0];
+	if (fds[1] >= 0)
+		close(fds[1]);
+	return 0;
+}
+
+/* Nothing can be asked any more: an answer that comes late is not for what is asked next. */
+static int
+give_up(int rc)
+{
+	close(asking);
+	asking = -1;
+	return rc;
+}
+
+static int
+ask(const struct bpfsift_request *request, const int fds[BPFSIFT_MESSAGE_FDS],
+    struct bpfsift_answer *got, int *fd)
+{
+	int rc;
+
+	if (asking < 0)
+		return -EPIPE;
+	if ((rc = bpfsift_message_send(asking, request, sizeof(*request), fds)) < 0 ||
+	    (rc = receive(got, sizeof(*got), fd)) < 0)
+		return give_up(rc);
+	return got->status;
+}
+
+static int
+ask_file(const struct bpfsift_request *request)
+{
+	struct bpfsift_answer got;
+	int fd, rc = ask(request, NULL, &got, &fd);
+
+	return rc < 0 ? rc : fd >= 0 ? fd : -EPROTO;
+}
+
+int
+bpfsift_ask_input(void *arg, const char *path)
+{
+	const struct bpfsift_inputs *inputs = known->inputs;
+
+	(void)arg;
+	for (size_t i = 0; inputs != NULL && i < inputs->n; i++) {
+		const struct bpfsift_request request = { .wish = BPFSIFT_WISH_INPUT,
+							 .number = inputs->list[i].number };
+
+		if (strcmp(inputs->list[i].path, path) == 0)
+			return ask_file(&request);
+	}
+	return -EPERM;
+}
+
+int
+bpfsift_ask_output(void *arg, const char *path)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_OUTPUT };
+
+	(void)arg;
+	(void)path;
+	return ask_file(&request);
+}
+
+int
+bpfsift_ask_rotated(void *arg, const char *path, int64_t time, uint32_t number)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_ROTATED,
+						 .number = number,
+						 .time = time };
+
+	(void)arg;
+	(void)path;
+	return ask_file(&request);
+}
+
+int
+bpfsift_ask_perf_map(void)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_PERF_MAP };
+
+	return ask_file(&request);
+}
+
+int
+bpfsift_ask_compile(const struct bpfsift_kind *kind, struct cbpf_insn **insns, size_t *n_insns,
+		    struct ebpf_err *err)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_COMPILE, .kind = *kind };
+	struct bpfsift_answer got = { .err = { "" } };
+	struct cbpf_insn *list;
+	int fd, rc = ask(&request, NULL, &got, &fd);
+
+	if (rc < 0)
+		return refuse(err, rc, "%s", got.err.text[0] != '\0' ? got.err.text : strerror(-rc));
+	list = calloc(got.n_insns, sizeof(*list));
+	if (list == NULL)
+		return refuse(err, give_up(-ENOMEM), "out of memory");
+	for (size_t done = 0, part; rc == 0 && done < got.n_insns; done += part) {
+		part = got.n_insns - done < BPFSIFT_MESSAGE_INSNS ? got.n_insns - done
+								  : BPFSIFT_MESSAGE_INSNS;
+		rc = receive(list + done, part * sizeof(*list), &fd);
+	}
+	if (rc < 0) {
+		free(list);
+		return refuse(err, give_up(rc), "the helper: %s", strerror(-rc));
+	}
+	*insns = list;
+	*n_insns = got.n_insns;
+	return 0;
+}
+
+int
+bpfsift_ask_program(enum bpfsift_wish wish, uint32_t child, const int fds[BPFSIFT_MESSAGE_FDS],
+		    struct ebpf_err *err)
+{
+	const struct bpfsift_request request = { .wish = wish, .number = child };
+	struct bpfsift_answer got = { .err = { "" } };
+	int fd, rc = ask(&request, fds, &got, &fd);
+
+	if (rc < 0)
+		return refuse(err, rc, "%s", got.err.text[0] != '\0' ? got.err.text : strerror(-rc));
+	return 0;
+}
+
+int
+bpfsift_ask_ended(bool is_awaited, struct bpfsift_ended *ended)
+{
+	ssize_t n;
+
+	if (ended_socket < 0)
+		return -EPIPE;
+	while ((n = recv(ended_socket, ended, sizeof(*ended), is_awaited ? 0 : MSG_DONTWAIT)) < 0 &&
+	       errno == EINTR)
+		;
+	if (n == (ssize_t)sizeof(*ended))
+		return 1;
+	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -EPIPE;
+}
