@@ -148,7 +148,7 @@ completes(const struct run *run, size_t pc, size_t next)
 static int
 fail_access(const struct run *run, size_t pc, uint64_t fp, uint64_t addr, uint64_t size)
 {
-	if (addr - run->mem < run->mem_len || run->mem - addr <= size)
+	if (addr - run->mem <= run->mem_len || run->mem - addr <= size)
 		return ebpf_err_set(run->err, -EFAULT,
 				    "insn %zu: %" PRIu64 " bytes at offset %" PRId64
 				    " of the memory, which has %" PRIu64,

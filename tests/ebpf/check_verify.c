@@ -23,6 +23,8 @@ static const struct ebpf_ctx_field fields[] = {
 static const struct ebpf_verify_map maps[] = {
 	{ .fd = 7, .key_size = 4, .value_size = 16, .direct_value = true, .n_values = 1 },
 	{ .fd = 8, .kind = EBPF_VERIFY_MAP_PROGS, .key_size = 4, .value_size = 4 },
+	{ .fd = 10, .read_only = true, .key_size = 4, .value_size = 16, .direct_value = true,
+	  .n_values = 1 },
 };
 
 static const struct ebpf_verify_helper helpers[] = {
@@ -34,6 +36,7 @@ static const struct ebpf_verify_helper helpers[] = {
 	{ .id = 5, .name = "ktime", .ret = EBPF_RET_SCALAR },
 	{ .id = 6, .name = "print", .args = { EBPF_ARG_MEM_READ, EBPF_ARG_SIZE },
 	  .ret = EBPF_RET_SCALAR },
+	{ .id = 7, .name = "note", .args = { EBPF_ARG_ANYTHING }, .ret = EBPF_RET_VOID },
 	{ .id = 12, .name = "tail_call", .args = { EBPF_ARG_CTX, EBPF_ARG_MAP, EBPF_ARG_SCALAR },
 	  .ret = EBPF_RET_SCALAR, .is_tail_call = true },
 	{ .id = 26, .name = "fill", .args = { EBPF_ARG_MEM_WRITE, EBPF_ARG_SIZE_OR_ZERO },
@@ -49,6 +52,13 @@ static const struct ebpf_verify_env ctx = { .ctx_fields = fields, .n_ctx_fields 
 					    .has_packet_loads = true,
 					    .helpers = helpers, .n_helpers = N_ELEMS(helpers),
 					    .maps = maps, .n_maps = N_ELEMS(maps) };
+
+static const struct ebpf_verify_env raw_read_only = { .mem_size = MEM_SIZE, .mem_read_only = true };
+/* Addresses are numbers to whoever sees them. */
+static const struct ebpf_verify_env leaky = { .mem_size = MEM_SIZE, .addresses_may_leak = true };
+static const struct ebpf_verify_env ctx_writable = { .ctx_fields = fields,
+						     .n_ctx_fields = N_ELEMS(fields),
+						     .packet_writable = true };
 
 static int
 verify_text(const char *text, const struct ebpf_verify_env *env, struct ebpf_verify_result *out,
@@ -133,6 +143,29 @@ static const struct {
 	{ &ctx, KEY "r1 = map_fd[7]\ncall 1\nr6 = r0\nif r0 != 0 goto pc+1\nexit\n"
 		"*(u64 *)(r6 +8) = 1\n" RET },
 	{ &ctx, "r2 = map_fd[8]\nr3 = 0\ncall 12\n" RET },
+	{ &ctx, "r1 = map_value[7][8]\nr0 = *(u64 *)(r1 +0)\n" RET },
+	{ &ctx, "r1 = map_value[10][0]\nr0 = *(u64 *)(r1 +8)\n" RET },
+	/* the distance of two addresses in one object */
+	{ &raw, BYTE "r3 = r1\nr3 += r2\nr3 += 4\nr3 -= r1\nr3 += -4\nr1 += r3\n"
+		"r0 = *(u8 *)(r1 +0)\nexit\n" },
+	{ &raw, "*(u64 *)(r10 -8) = 0\nr2 = r10\nr2 += -8\nr3 = r10\nr3 -= r2\nr3 += r1\n"
+		"r0 = *(u8 *)(r3 +247)\nexit\n" },
+	/* where addresses may leak, they are copied, stored, compared and returned as numbers */
+	{ &leaky, "w0 = w1\nexit\n" },
+	{ &leaky, "r0 = (s32)r10\nexit\n" },
+	{ &leaky, "w0 = (s8)w10\nexit\n" },
+	{ &leaky, "*(u64 *)(r1 +0) = r10\nr0 = r1\nexit\n" },
+	{ &leaky, "*(u32 *)(r10 -4) = r1\nr0 = *(u32 *)(r10 -4)\nexit\n" },
+	{ &leaky, "if r1 > r10 goto pc+0\nif r1 > 5 goto pc+0\n" RET },
+	{ &leaky, "r3 = r10\nr3 = atomic64_fetch_add((u64 *)(r1 +0), r3)\n" RET },
+	{ &ctx_writable, DATA_LEN "if r9 < 14 goto pc+1\n*(u8 *)(r8 +13) = 0\n" RET },
+	/* an address of the caller's stack, and numbers that change their width on the way */
+	{ &raw, "*(u64 *)(r10 -8) = 7\nr0 = *(s8 *)(r10 -8)\nr2 = *(u16 *)(r10 -8)\nexit\n" },
+	{ &raw, BYTE "*(u64 *)(r10 -8) = r2\nr3 = *(u64 *)(r10 -8)\nr1 += r3\n"
+		"r0 = *(u8 *)(r1 +0)\nexit\n" },
+	{ &raw, BYTE "*(u32 *)(r10 -8) = r2\nr3 = *(s32 *)(r10 -8)\nr1 += r3\n"
+		"r0 = *(u8 *)(r1 +0)\nexit\n" },
+	{ &raw, BYTE "r3 = r2\nr3 = be16 r3\nr3 = bswap16 r3\nr3 = -r3\nr0 = r3\nexit\n" },
 	/* helpers that fill memory */
 	{ &raw, "r1 = r10\nr1 += -8\nr2 = 8\ncall 26\nr0 = *(u64 *)(r10 -8)\nexit\n" },
 };
@@ -241,6 +274,96 @@ static const struct {
 	{ &ctx, KEY "r1 = map_fd[9]\ncall 1\n" RET, -EINVAL, "insn 3: no map with descriptor 9" },
 	{ &ctx, KEY "r1 = map_fd[8]\ncall 1\n" RET, -EACCES,
 	  "insn 5: r1 (map 1): lookup wants a map of data" },
+	{ &ctx, "r2 = map_fd[7]\nr3 = 0\ncall 12\n" RET, -EACCES,
+	  "insn 3: r2 (map 0): tail_call wants a map of programs" },
+	{ &ctx, "r1 += 4\nr2 = map_fd[8]\nr3 = 0\ncall 12\n" RET, -EACCES,
+	  "insn 4: r1 (ctx 4): tail_call wants the context" },
+	{ &raw, "r1 += 4\nr2 = map_fd[8]\nr3 = 0\ncall 12\n" RET, -EACCES,
+	  "insn 4: r1 (mem 4): tail_call wants the context" },
+	{ &ctx, KEY "r1 = 7\ncall 1\n" RET, -EACCES, "insn 4: r1 (scalar 7): lookup wants a map" },
+	{ &ctx, KEY "r1 = map_fd[7]\nr3 = r2\nr4 = 0\ncall 2\n" RET, -EACCES,
+	  "insn 7: r3 (fp-4) +0, read 16 bytes: stack is r10-512 to r10-1, this -4 to +11" },
+	{ &ctx, "*(u64 *)(r10 -16) = 0\n*(u64 *)(r10 -8) = 0\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -16\n"
+		"r1 = map_fd[7]\nr4 = r10\ncall 2\n" RET, -EACCES,
+	  "insn 9: r4 (fp+0): update wants a number" },
+	{ &ctx, "r1 = map_value[8][0]\n" RET, -EINVAL, "insn 0: map 1 has no value to point at" },
+	{ &ctx, "r1 = map_value[7][16]\n" RET, -EINVAL, "insn 0: offset 16 in a map value of 16" },
+	{ &ctx, "r1 = map_value[10][0]\n*(u8 *)(r1 +0) = 1\n" RET, -EACCES,
+	  "insn 2: r1 (map_value 2 0) +0, write 1 bytes: the map is read-only" },
+	/* what helpers want */
+	{ &raw, "call 7\nexit\n", -EACCES, "insn 0: r1 (mem 0): note wants a number" },
+	{ &raw, "r1 = 1\ncall 7\nexit\n", -EACCES, "insn 2: r0 is read, but was not written" },
+	{ &raw, "r2 = *(u64 *)(r1 +0)\nr2 |= 1\ncall 6\nexit\n", -EACCES,
+	  "insn 2: r2 (scalar -9223372036854775807..9223372036854775807 bits 0x1/0xfffffffffffffffe): print wants a bounded size" },
+	{ &raw, "r2 = r1\ncall 6\nexit\n", -EACCES,
+	  "insn 1: r2 (mem 0): print wants a size" },
+	{ &ctx, "r2 = 4\ncall 6\nexit\n", -EACCES,
+	  "insn 1: r1 (ctx 0) +0, read 4 bytes: the context is no plain memory" },
+	{ &raw, "r1 = 4\nr2 = 4\ncall 6\nexit\n", -EACCES,
+	  "insn 2: r1 (scalar 4) +0, read 4 bytes: not an address of memory" },
+	/* arithmetic with addresses */
+	{ &ctx, KEY "r1 = map_fd[7]\ncall 1\nr0 += 1\n" RET, -EACCES,
+	  "insn 6: r0 (map_value_or_null 0 0) + 1: no arithmetic on such an address" },
+	{ &ctx, "r2 = *(u32 *)(r1 +12)\nr1 += r2\n" RET, -EACCES,
+	  "insn 1: r1 (ctx 0) + r2 (scalar 0..4294967295): variable offset in the context" },
+	{ &raw, "r1 -= r10\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0) - r10 (fp+0): addresses of different objects" },
+	{ &raw, "r1 += r10\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0) + r10 (fp+0): sum of two addresses" },
+	{ &raw, "r2 -= r1\n" RET, -EACCES,
+	  "insn 0: r2 (scalar 256) - r1 (mem 0): address taken from a number" },
+	{ &raw, "w2 = w1\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0): part of an address copied" },
+	{ &raw, "r2 = (s32)r1\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0): part of an address copied" },
+	{ &raw, "r1 = -r1\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0): only 64-bit add and sub of an address" },
+	{ &raw, "r1 = bswap64 r1\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0): only 64-bit add and sub of an address" },
+	{ &raw, "r2 = 0x300000000\nr1 += r2\nr1 += r2\n" RET, -EACCES,
+	  "insn 3: r1 (mem 12884901888) + r2 (scalar 0x300000000): unbounded offset" },
+	{ &raw, "r2 = 0x3f0000000\nr1 -= r2\nr1 -= 268435457\n" RET, -EACCES,
+	  "insn 3: r1 (mem -16911433728) - 268435457: unbounded offset" },
+	{ &raw, "r2 = *(u32 *)(r1 +0)\nr3 = 0x3f0000000\nr3 += r2\nr1 += r3\n" RET, -EACCES,
+	  "insn 4: r1 (mem 0) + r3 (scalar 16911433728..21206401023): unbounded offset" },
+	/* whose stack it is */
+	{ &raw, "r1 = r10\nr1 += -8\ncall pc+1\nexit\n*(u64 *)(r1 +0) = r10\n" RET, -EACCES,
+	  "insn 4: r1 (fp-8) +0, write 8 bytes: address of a stack that ends before this one" },
+	{ &ctx, DATA_LEN "r0 = *(u8 *)(r8 -1)\nexit\n", -EACCES,
+	  "insn 2: r8 (packet 0) -1, read 1 bytes: offset down to -1" },
+	/* atomic operations */
+	{ &ctx_writable, DATA_LEN "if r9 < 16 goto pc+2\nr2 = 1\nlock *(u32 *)(r8 +0) += r2\n" RET, -EACCES,
+	  "insn 4: r8 (packet 0) +0, write 4 bytes: no atomics in the packet" },
+	{ &ctx, "r2 = 1\nlock *(u32 *)(r1 +24) += r2\n" RET, -EACCES,
+	  "insn 1: r1 (ctx 0) +24, write 4 bytes: no atomics in the context" },
+	{ &raw, "lock *(u64 *)(r1 +0) += r10\n" RET, -EACCES,
+	  "insn 0: r10 (fp+0): atomics work on numbers" },
+	{ &raw, "r2 = 1\nr0 = r10\nr0 = atomic64_cmpxchg((u64 *)(r1 +0), r0, r2)\n" RET, -EACCES,
+	  "insn 2: r0 (fp+0): atomics work on numbers" },
+	{ &raw, "r3 = 1\nlock *(u64 *)(r3 +0) += r2\n" RET, -EACCES,
+	  "insn 1: r3 (scalar 1) +0, write 8 bytes: not an address of memory" },
+	{ &raw, "r2 = 1\nlock *(u64 *)(r10 -8) += r2\n" RET, -ENODATA,
+	  "insn 1: r10 (fp+0) -8, write 8 bytes: byte at r10-8 was never written" },
+	/* fields and memory */
+	{ &ctx, "r0 = *(u16 *)(r1 +13)\nexit\n", -EACCES,
+	  "insn 0: r1 (ctx 0) +13, read 2 bytes: part of a field, not aligned" },
+	{ &ctx, "r0 = *(s32 *)(r1 +8)\nexit\n", -EACCES,
+	  "insn 0: r1 (ctx 0) +8, read 4 bytes: the field is read whole" },
+	{ &raw_read_only, "*(u8 *)(r1 +0) = 0\n" RET, -EACCES,
+	  "insn 0: r1 (mem 0) +0, write 1 bytes: the memory is read-only" },
+	{ &raw, "r0 = *(u8 *)(r4 +0)\nexit\n", -EACCES,
+	  "insn 0: r4 is read, but was not written" },
+	/* packet loads */
+	{ &ctx, "r6 = r1\ncall pc+1\nexit\nr6 = r1\nr0 = *(u16 *)skb[0]\nexit\n", -EINVAL,
+	  "insn 4: packet load in a called function" },
+	{ &ctx, "r6 = r1\nr7 = r10\nr0 = *(u16 *)skb[r7 + 0]\nexit\n", -EACCES,
+	  "insn 2: r7 (fp+0): packet load wants a number" },
+	{ &ctx, "if r1 > r10 goto pc+0\n" RET, -EACCES,
+	  "insn 0: r1 (ctx 0): an address compared with what tells where it is" },
+	{ &ctx, "if w1 == 0 goto pc+0\n" RET, -EACCES,
+	  "insn 0: r1 (ctx 0): an address compared with what tells where it is" },
+	{ &raw, "r2 = *(u8 *)(r1 +0)\nif r2 == r1 goto pc+0\n" RET, -EACCES,
+	  "insn 1: r1 (mem 0): an address compared with what tells where it is" },
 };
 
 START_TEST(accepts)

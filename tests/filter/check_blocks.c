@@ -241,6 +241,100 @@ START_TEST(packets_are_those_that_libpcap_finds)
 }
 END_TEST
 
+/* ---- each kind of damage by itself ---- */
+
+#define OPTION(code, len) ((code) | (uint32_t)(len) << 16)
+#define INTERFACE(linktype, snaplen, ...) BLOCK(1, linktype, snaplen, __VA_ARGS__)
+#define BLOCK(type, ...)                                                                           \
+	type, 12 + sizeof((uint32_t[]){ __VA_ARGS__ }), __VA_ARGS__,                               \
+		12 + sizeof((uint32_t[]){ __VA_ARGS__ })
+#define SECTION(...) BLOCK(0x0a0d0d0a, __VA_ARGS__)
+#define A_SECTION SECTION(0x1a2b3c4d, 1, UINT32_MAX, UINT32_MAX)
+#define A_PACKET BLOCK(6, 0, 0, 0, 4, 4, 0x01020304)
+
+/* What follows a section, an interface (Ethernet, 65535 bytes) and a packet. */
+static const struct {
+	const char *says;       /* a part of what libpcap says, and we */
+	uint32_t words[24];
+} damage[] = {
+	/* options of an interface */
+	{ "resolution 10^-20 is too high", { INTERFACE(1, 65535, OPTION(9, 1), 20) } },
+	{ "resolution 2^-64 is too high", { INTERFACE(1, 65535, OPTION(9, 1), 0xc0) } },
+	{ "if_tsresol option with length 2", { INTERFACE(1, 65535, OPTION(9, 2), 6) } },
+	{ "more than one if_tsresol", { INTERFACE(1, 65535, OPTION(9, 1), 6, OPTION(9, 1), 6) } },
+	{ "if_tsoffset option with length 4", { INTERFACE(1, 65535, OPTION(14, 4), 6) } },
+	{ "more than one if_tsoffset",
+	  { INTERFACE(1, 65535, OPTION(14, 8), 0, 0, OPTION(14, 8), 0, 0) } },
+	{ "opt_endofopt option with length 4", { INTERFACE(1, 65535, OPTION(0, 4), 0) } },
+	{ "block of type 1 in pcapng dump file is too short",
+	  { INTERFACE(1, 65535, OPTION(14, 8), 0) } },
+	{ "block of type 1 in pcapng dump file is too short", { BLOCK(1, 1) } },
+	{ "different from the type of the first", { INTERFACE(101, 65535, OPTION(0, 0)) } },
+	{ "snapshot length 65534 different", { INTERFACE(1, 65534, OPTION(0, 0)) } },
+	/* sections */
+	{ "sections with different byte orders", { SECTION(0x4d3c2b1a, 1, 0, 0) } },
+	{ "bad byte order magic", { SECTION(0x12345678, 1, 0, 0) } },
+	{ "major version number 2", { SECTION(0x1a2b3c4d, 2, 0, 0) } },
+	{ "is too short", { SECTION(0x1a2b3c4d) } },
+	{ "no Interface Description Block", { A_SECTION, A_PACKET } },
+	/* packets */
+	{ "arrived on interface 1, but", { BLOCK(6, 1, 0, 0, 4, 4, 0) } },
+	{ "arrived on interface 1, but", { BLOCK(2, 1, 0, 0, 4, 4, 0) } },
+	{ "capture length 65536, bigger than snaplen of 65535", { BLOCK(6, 0, 0, 0, 65536, 4, 0) } },
+	{ "block of type 6 in pcapng dump file is too short", { BLOCK(6, 0, 0, 0, 8, 8, 0) } },
+	{ "block of type 6 in pcapng dump file is too short", { BLOCK(6, 0, 0, 0, 8) } },
+	{ "block of type 2 in pcapng dump file is too short", { BLOCK(2, 0, 0, 0, 8) } },
+	{ "block of type 3 in pcapng dump file is too short", { BLOCK(3, 8, 0) } },
+	/* lengths of blocks */
+	{ "a length of 8 < 12", { 5, 8, 8 } },
+	{ "a length of 14 that is not a multiple of 4", { 5, 14, 0, 14 } },
+	{ "> maximum", { 5, 16777220, 0, 0 } },
+	{ "header and trailer don't match", { 5, 12, 16 } },
+	{ "truncated", { 5, 64, 0, 0, 0 } },
+	{ "truncated", { 6 } },
+	/* none */
+	{ NULL, { INTERFACE(1, 65535, OPTION(9, 1), 9, OPTION(14, 8), 5, 0, OPTION(13, 1), 4),
+		  BLOCK(6, 1, 0, 7, 4, 4, 0) } },
+	{ NULL, { BLOCK(3, 4, 0x01020304), BLOCK(2, 0, 0, 0, 4, 4, 0), BLOCK(0xbad, 0) } },
+	{ NULL, { A_SECTION, INTERFACE(1, 65535, OPTION(9, 1), 0x8a), A_PACKET } },
+};
+
+START_TEST(damage_is_told_as_libpcap_tells_it)
+{
+	static const uint32_t before[] = { A_SECTION, INTERFACE(1, 65535, OPTION(0, 0)), A_PACKET };
+	struct pcapng *f = calloc(1, sizeof(*f));
+	struct totals totals = { .n_files = 0 };
+	const struct sift_view *view;
+	struct cursor c;
+	size_t n = N_ELEMS(damage[0].words);
+	int rc;
+
+	ck_assert_ptr_nonnull(f);
+	pcapng_init(f);
+	while (n > 0 && damage[_i].words[n - 1] == 0)
+		n--;
+	for (size_t i = 0; i < N_ELEMS(before) + n; i++) {
+		uint32_t word = i < N_ELEMS(before) ? before[i]
+						    : damage[_i].words[i - N_ELEMS(before)];
+
+		for (unsigned k = 0; k < 4; k++)
+			f->bytes[f->n++] = (uint8_t)(word >> 8 * k);
+	}
+	pcapng_save(f);
+	compare(f, f->path, &totals);
+	ck_assert_uint_eq(totals.n_ours, 1);
+	ck_assert_int_eq(open_cursor(&c, f->path, 0), 0);
+	while ((rc = next_view(&c, &view)) == 1)
+		;
+	ck_assert_int_eq(rc, damage[_i].says != NULL ? -EINVAL : 0);
+	if (damage[_i].says != NULL)
+		ck_assert_msg(strstr(c.err.text, damage[_i].says) != NULL, "%s", c.err.text);
+	sift_source_close(c.source);
+	pcapng_destroy(f);
+	free(f);
+}
+END_TEST
+
 /* ---- what a mixed reader finds ---- */
 
 static uint64_t
@@ -381,6 +475,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, packets_are_those_that_libpcap_finds);
+	tcase_add_loop_test(tc, damage_is_told_as_libpcap_tells_it, 0, N_ELEMS(damage));
 	tcase_add_test(tc, a_mixed_reader_finds_what_was_written);
 	suite_add_tcase(s, tc);
 	return s;
