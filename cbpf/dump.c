@@ -88,13 +88,26 @@ sign_of(uint8_t op)
 	}
 }
 
+static void say_value(struct dump *d, uint32_t id, unsigned depth);
+
+static void
+say_load(struct dump *d, const struct opt_value *v, unsigned depth)
+{
+	say(d, "%s%" PRIu32 "[", names[v->op], v->size);
+	if (v->a != OPT_NONE) {
+		say_value(d, v->a, depth + 1);
+		say(d, " + ");
+	}
+	say(d, "%" PRIu32 "]", v->k);
+}
+
 /* An expression; what is nested deeper than MAX_DEPTH is named by its number. */
 static void
 say_value(struct dump *d, uint32_t id, unsigned depth)
 {
 	const struct opt_value *v = &d->o->values[id];
 
-	if (id == d->o->hlen && v->op != OPT_CONST) {
+	if (id == d->o->hlen && id != OPT_NONE && v->op != OPT_CONST) {
 		say(d, "caplen");
 		return;
 	}
@@ -111,12 +124,7 @@ say_value(struct dump *d, uint32_t id, unsigned depth)
 		return;
 	case OPT_LOAD:
 	case OPT_RAW:
-		say(d, "%s%" PRIu32 "[", names[v->op], v->size);
-		if (v->a != OPT_NONE) {
-			say_value(d, v->a, depth + 1);
-			say(d, " + ");
-		}
-		say(d, "%" PRIu32 "]", v->k);
+		say_load(d, v, depth);
 		return;
 	case OPT_FIELD:
 		say(d, "field%" PRIu32 "[%" PRIu32 "]", v->size, v->k);
@@ -145,6 +153,24 @@ say_value(struct dump *d, uint32_t id, unsigned depth)
 	say(d, ")");
 }
 
+/* Of a call or a fetch, what it is given; elsewhere it is named by its number. */
+static void
+say_call(struct dump *d, const struct opt_value *v)
+{
+	if (v->op == OPT_FETCH) {
+		say_load(d, v, 0);
+		return;
+	}
+	say(d, "call %" PRIu32 "(", v->k);
+	if (v->a != OPT_NONE)
+		say_value(d, v->a, 0);
+	if (v->b != OPT_NONE) {
+		say(d, ", ");
+		say_value(d, v->b, 0);
+	}
+	say(d, ")");
+}
+
 static void
 dump_effect(struct dump *d, const struct opt_effect *e)
 {
@@ -164,11 +190,8 @@ dump_effect(struct dump *d, const struct opt_effect *e)
 		say_value(d, e->base, 0);
 		break;
 	case OPT_EFFECT_CALL:
-		say(d, "  v%" PRIu32 " = call %" PRIu32 "(", e->base, d->o->values[e->base].k);
-		say_value(d, d->o->values[e->base].a, 0);
-		say(d, ", ");
-		say_value(d, d->o->values[e->base].b, 0);
-		say(d, ")");
+		say(d, "  v%" PRIu32 " = ", e->base);
+		say_call(d, &d->o->values[e->base]);
 		break;
 	}
 	end_line(d);

@@ -567,6 +567,121 @@ static const struct {
 	  "(b4) w7 = 0\n"
 	  "(b4) w0 = 0\n"
 	  "(95) exit\n" },
+	{ "socket: X + k does not wrap, and ends the program where it passes INT32_MAX",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_SOCKET, CBPF_CPU_V3, false,
+	  "ldx len\nldh [x + 2]\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r7 = *(u32 *)(r6 +0)\n"
+	  "(bc) w2 = w7\n"
+	  "(07) r2 += 2\n"
+	  "(b4) w3 = 2147483647\n"
+	  "(3d) if r3 >= r2 goto pc+2\n"
+	  "(b4) w0 = 0\n"
+	  "(95) exit\n"
+	  "(48) r0 = *(u16 *)skb[r2 + 0]\n"
+	  "(95) exit\n" },
+	{ "socket: the identifier of a tag alone, in dialect pcap",
+	  CBPF_DIALECT_PCAP, CBPF_TARGET_SOCKET, CBPF_CPU_V3, false,
+	  "ld vlan_tci\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +24)\n"
+	  "(54) w0 &= 4095\n"
+	  "(95) exit\n" },
+	{ "socket: random numbers",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_SOCKET, CBPF_CPU_V3, false,
+	  "ld rand\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(85) call bpf_get_prandom_u32#7\n"
+	  "(bc) w0 = w0\n"
+	  "(95) exit\n" },
+	{ "xdp: the length is the whole buffer's",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ld len\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bf) r1 = r6\n"
+	  "(85) call bpf_xdp_get_buff_len#188\n"
+	  "(bc) w0 = w0\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
+	{ "xdp: and in X it leaves A alone",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ldx len\ntxa\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(bf) r8 = r0\n"
+	  "(bf) r1 = r6\n"
+	  "(85) call bpf_xdp_get_buff_len#188\n"
+	  "(bc) w0 = w0\n"
+	  "(bc) w7 = w0\n"
+	  "(bf) r0 = r8\n"
+	  "(bc) w0 = w7\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
+	{ "xdp: the interface",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ld ifidx\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +12)\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
+	{ "xdp: the queue",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ld queue\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(61) r0 = *(u32 *)(r6 +16)\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
+	{ "xdp: the processor",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ld cpu\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(85) call bpf_get_smp_processor_id#8\n"
+	  "(bc) w0 = w0\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
+	{ "xdp: random numbers",
+	  CBPF_DIALECT_KERNEL, CBPF_TARGET_XDP, CBPF_CPU_V3, false,
+	  "ld rand\nret a",
+	  "(bf) r6 = r1\n"
+	  "(b4) w0 = 0\n"
+	  "(b4) w7 = 0\n"
+	  "(85) call bpf_get_prandom_u32#7\n"
+	  "(bc) w0 = w0\n"
+	  "(15) if r0 == 0x0 goto pc+2\n"
+	  "(b4) w0 = 2\n"
+	  "(95) exit\n"
+	  "(b4) w0 = 1\n"
+	  "(95) exit\n" },
 	{ "a backward jump spends a step",
 	  CBPF_DIALECT_PCAP, CBPF_TARGET_PACKET, CBPF_CPU_V3, false,
 	  "aa: ld len\njeq #0, bb, cc\nbb: ret #0\ncc: ja aa\nret #1",

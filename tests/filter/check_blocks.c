@@ -366,10 +366,17 @@ check_time(const struct pcapng_packet *p, const struct sift_view *view)
 static int
 dlt_of(uint16_t linktype)
 {
-#define L(name, dlt, number) \
-	if (linktype == (number)) \
-		return (dlt);
+	static const struct {
+		int dlt;
+		uint16_t number;
+	} rows[] = {
+#define L(name, dlt, number) { dlt, number },
 #include "filter/linktype.def"
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		if (rows[i].number == linktype)
+			return rows[i].dlt;
 	return linktype;
 }
 
