@@ -17,6 +17,7 @@
 
 #include "cbpf/insn.h"
 #include "cbpf/lower.h"
+#include "cbpf/relay.h"
 #include "ebpf/err.h"
 
 #include <errno.h>
@@ -26,15 +27,9 @@
 enum { TAG = 12, TAG_SIZE = 4, TAG_END = TAG + TAG_SIZE, PROLOGUE = 4 };
 
 struct retag {
-	const struct cbpf_insn *insns;
-	size_t n_insns;
-	struct cbpf_insn *out;  /* NULL: they are counted */
-	size_t n;
-	size_t *start;          /* where each instruction's begins, and where the last ends */
-	bool *is_far;           /* of conditional jumps: 8 bits may not do */
-	uint32_t slot[3];       /* scratch slots that the program does not use */
+	struct relay relay; /* first: put_retagged() finds the rest by it */
+	uint32_t slot[3];   /* scratch slots that the program does not use */
 	bool has_slots;
-	size_t pc;
 	struct ebpf_err *err;
 	int failed;
 };
@@ -42,15 +37,13 @@ struct retag {
 static void
 put_jump(struct retag *r, unsigned code, uint8_t jt, uint8_t jf, uint32_t k)
 {
-	if (r->out != NULL)
-		r->out[r->n] = (struct cbpf_insn){ (uint16_t)code, jt, jf, k };
-	r->n++;
+	relay_put_jump(&r->relay, code, jt, jf, k);
 }
 
 static void
 put(struct retag *r, unsigned code, uint32_t k)
 {
-	put_jump(r, code, 0, 0, k);
+	relay_put(&r->relay, code, k);
 }
 
 static uint32_t
@@ -58,7 +51,7 @@ slot(struct retag *r, unsigned i)
 {
 	if (!r->has_slots && r->failed == 0)
 		r->failed = ebpf_err_set(r->err, -EINVAL, "insn %zu: no scratch slots to spare "
-					 "for what a VLAN tag takes", r->pc);
+					 "for what a VLAN tag takes", r->relay.pc);
 	return r->slot[i];
 }
 
@@ -67,8 +60,8 @@ find_slots(struct retag *r)
 {
 	uint32_t used = 0, n = 0;
 
-	for (size_t pc = 0; pc < r->n_insns; pc++) {
-		const struct cbpf_insn *insn = &r->insns[pc];
+	for (size_t pc = 0; pc < r->relay.n_insns; pc++) {
+		const struct cbpf_insn *insn = &r->relay.insns[pc];
 		unsigned class = CBPF_CLASS(insn->code);
 		bool is_load = class == CBPF_LD || class == CBPF_LDX;
 
@@ -151,21 +144,21 @@ static size_t
 put_skip(struct retag *r, unsigned code, uint32_t k)
 {
 	put(r, code, k);
-	return r->n - 1;
+	return r->relay.n - 1;
 }
 
 /* What the jump skipped ends here: its true way, or its only one. */
 static void
 land(struct retag *r, size_t jump)
 {
-	size_t skipped = r->n - jump - 1;
+	size_t skipped = r->relay.n - jump - 1;
 
-	if (r->out == NULL)
+	if (r->relay.out == NULL)
 		return;
-	if (r->out[jump].code == (CBPF_JMP | CBPF_JA))
-		r->out[jump].k = (uint32_t)skipped;
+	if (r->relay.out[jump].code == (CBPF_JMP | CBPF_JA))
+		r->relay.out[jump].k = (uint32_t)skipped;
 	else
-		r->out[jump].jt = (uint8_t)skipped;
+		r->relay.out[jump].jt = (uint8_t)skipped;
 }
 
 /*
@@ -182,8 +175,8 @@ load_in_tag(struct retag *r, uint32_t size, size_t done[])
 		size_t next = put_skip(r, CBPF_JMP | CBPF_JA, 0);
 
 		/* equal: over the jump */
-		if (r->out != NULL)
-			r->out[test].jt = 1;
+		if (r->relay.out != NULL)
+			r->relay.out[test].jt = 1;
 		load_bytes(r, off, size);
 		if (off + 1 < TAG_END)
 			done[n++] = put_skip(r, CBPF_JMP | CBPF_JA, 0);
@@ -272,31 +265,11 @@ load_len(struct retag *r, bool to_x)
 
 /* ---- the program ---- */
 
-static uint32_t
-distance(const struct retag *r, size_t to)
-{
-	return (uint32_t)(r->start[to] - r->n - 1);
-}
-
 static void
-jump_if(struct retag *r, const struct cbpf_insn *insn)
+put_retagged(struct relay *relay)
 {
-	size_t yes = r->pc + 1 + insn->jt, no = r->pc + 1 + insn->jf;
-
-	if (!r->is_far[r->pc]) {
-		put_jump(r, insn->code, (uint8_t)distance(r, yes), (uint8_t)distance(r, no),
-			 insn->k);
-		return;
-	}
-	put_jump(r, insn->code, 0, 1, insn->k);
-	put(r, CBPF_JMP | CBPF_JA, distance(r, yes));
-	put(r, CBPF_JMP | CBPF_JA, distance(r, no));
-}
-
-static void
-put_retagged(struct retag *r)
-{
-	const struct cbpf_insn *insn = &r->insns[r->pc];
+	struct retag *r = (struct retag *)relay;
+	const struct cbpf_insn *insn = &relay->insns[relay->pc];
 
 	switch ((enum cbpf_shape)cbpf_ops[cbpf_op_of(insn->code)].shape) {
 	case CBPF_SHAPE_ABS:
@@ -314,81 +287,49 @@ put_retagged(struct retag *r)
 	default:
 		break;
 	}
-	if (CBPF_CLASS(insn->code) != CBPF_JMP)
-		put_jump(r, insn->code, insn->jt, insn->jf, insn->k);
-	else if (insn->code == (CBPF_JMP | CBPF_JA))
-		put(r, insn->code, distance(r, r->pc + 1 + insn->k));
-	else
-		jump_if(r, insn);
-}
-
-/* Once through the program: where each instruction's begins. */
-static void
-place(struct retag *r)
-{
-	r->n = PROLOGUE;
-	for (r->pc = 0; r->pc < r->n_insns; r->pc++) {
-		r->start[r->pc] = r->n;
-		put_retagged(r);
-	}
-	r->start[r->n_insns] = r->n;
-}
-
-/* By distances that are no less than they will be. */
-static void
-find_far(struct retag *r)
-{
-	for (size_t pc = 0; pc < r->n_insns; pc++)
-		r->is_far[pc] = true;
-	place(r);
-	for (size_t pc = 0; pc < r->n_insns; pc++) {
-		const struct cbpf_insn *insn = &r->insns[pc];
-		uint8_t most = insn->jt > insn->jf ? insn->jt : insn->jf;
-
-		if (CBPF_CLASS(insn->code) == CBPF_JMP && insn->code != (CBPF_JMP | CBPF_JA))
-			r->is_far[pc] = r->start[pc + 1 + most] - r->start[pc] > UINT8_MAX;
-	}
+	relay_put_same(relay);
 }
 
 static void
 put_all(struct retag *r)
 {
-	size_t plain = r->start[r->n_insns];
+	struct relay *l = &r->relay;
+	size_t plain = l->start[l->n_insns];
 
-	r->n = 0;
+	l->n = 0;
 	put(r, CBPF_LD | CBPF_B | CBPF_ABS, (uint32_t)CBPF_AD_OFF + CBPF_AD_VLAN_TAG_PRESENT);
 	put_jump(r, CBPF_JMP | CBPF_JEQ | CBPF_K, 0, 1, 0);
-	put(r, CBPF_JMP | CBPF_JA, (uint32_t)(plain - r->n - 1));
+	put(r, CBPF_JMP | CBPF_JA, (uint32_t)(plain - l->n - 1));
 	put(r, CBPF_LD | CBPF_IMM, 0);
-	place(r);
-	for (size_t pc = 0; pc < r->n_insns; pc++)
-		put_jump(r, r->insns[pc].code, r->insns[pc].jt, r->insns[pc].jf, r->insns[pc].k);
+	relay_place(l);
+	for (size_t pc = 0; pc < l->n_insns; pc++) {
+		const struct cbpf_insn *insn = &l->insns[pc];
+
+		put_jump(r, insn->code, insn->jt, insn->jf, insn->k);
+	}
 }
 
 int
 cbpf_retag(const struct cbpf_insn *insns, size_t n_insns, struct cbpf_insn **out, size_t *n_out,
 	   struct ebpf_err *err)
 {
-	struct retag r = { .insns = insns, .n_insns = n_insns, .err = err };
+	struct retag r = { .relay = { .insns = insns, .n_insns = n_insns, .put = put_retagged },
+			   .err = err };
 
-	r.start = calloc(n_insns + 1, sizeof(*r.start));
-	r.is_far = calloc(n_insns, sizeof(*r.is_far));
-	if (r.start == NULL || r.is_far == NULL)
-		r.failed = ebpf_err_set(err, -ENOMEM, "out of memory");
-	if (r.failed == 0) {
-		find_slots(&r);
-		find_far(&r);
-		place(&r);
-	}
+	find_slots(&r);
+	r.failed = relay_init(&r.relay, err);
+	if (r.failed < 0)
+		return r.failed;
+	r.relay.n = PROLOGUE;
+	relay_place(&r.relay);
 	if (r.failed == 0 &&
-	    (r.out = calloc(r.start[n_insns] + n_insns, sizeof(*r.out))) == NULL)
+	    (r.relay.out = calloc(r.relay.n + n_insns, sizeof(*r.relay.out))) == NULL)
 		r.failed = ebpf_err_set(err, -ENOMEM, "out of memory");
 	if (r.failed == 0) {
 		put_all(&r);
-		*out = r.out;
-		*n_out = r.n;
+		*out = r.relay.out;
+		*n_out = r.relay.n;
 	}
-	free(r.start);
-	free(r.is_far);
+	relay_destroy(&r.relay);
 	return r.failed;
 }
