@@ -31,6 +31,15 @@ sift_source_stop(struct sift_source *source)
 		source->ops->stop(source);
 }
 
+int
+sift_source_attach(struct sift_source *source, const struct sift_filter *filter,
+		   struct ebpf_err *err)
+{
+	if (source->ops->attach == NULL)
+		return ebpf_err_set(err, -ENOTSUP, "%s: not a live capture", source->info.name);
+	return source->ops->attach(source, filter, err);
+}
+
 void
 sift_source_wake(struct sift_source *source)
 {

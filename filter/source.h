@@ -33,6 +33,8 @@ struct sift_source_ops {
 	int (*linktypes)(struct sift_source *source, int **dlts, size_t *n, struct ebpf_err *err);
 	int (*stats)(struct sift_source *source, struct sift_source_stats *stats,
 		     struct ebpf_err *err);
+	int (*attach)(struct sift_source *source, const struct sift_filter *filter,
+		      struct ebpf_err *err);
 	/* Free all, source included. */
 	void (*close)(struct sift_source *source);
 };

@@ -22,6 +22,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/attach.h"
 #include "filter/batch.h"
 #include "filter/drops.h"
 
@@ -37,6 +38,14 @@ struct live {
 	struct ebpf_err failure; /* and its message */
 	struct ebpf_err warning;
 	struct sift_drops drops;
+	uint32_t snaplen; /* that was asked for */
+	bool is_immediate;
+	bool is_whole; /* libpcap does not cut, nor does its buffer */
+	/* libpcap's counts are of 32 bits, and so are these. */
+	uint32_t n_taken;                   /* packets that it has handed out */
+	const struct sift_filter *attached; /* that the kernel runs; NULL: none */
+	uint32_t n_unjudged; /* at most so many are to come that were there before, */
+	uint32_t n_refused;  /* and so many of them the filter refused here */
 	struct sift_batch batch;
 	char name[];
 };
@@ -75,12 +84,35 @@ describe_status(const struct live *s, int status, struct ebpf_err *err)
 		ebpf_err_set(err, 0, "%s: %s", s->name, what);
 }
 
+/*
+ * Whether the filter accepts a packet that may have been there before the kernel had it.
+ * What is shorter than it was on the wire, where nobody else cuts, was cut by the kernel's
+ * filter.
+ */
+static bool
+is_accepted(struct live *s, const struct pcap_pkthdr *header, const uint8_t *data)
+{
+	struct sift_view view;
+
+	s->n_unjudged--;
+	if (s->is_whole && header->caplen < header->len)
+		return true;
+	sift_view_init(&view, s->source.info.dlt, data, header->caplen, header->len);
+	if (sift_filter_match(s->attached, &view) != 0)
+		return true;
+	s->n_refused++;
+	return false;
+}
+
 static void
 take_packet(uint8_t *user, const struct pcap_pkthdr *header, const uint8_t *data)
 {
 	struct live *s = (struct live *)(void *)user;
 	struct sift_view *view = NULL;
 
+	s->n_taken++;
+	if (s->n_unjudged != 0 && !is_accepted(s, header, data))
+		return;
 	if (!s->has_no_memory)
 		view = sift_batch_add(&s->batch, s->source.info.dlt, data, header->caplen,
 				      header->len);
@@ -106,6 +138,9 @@ live_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	sift_batch_reset(&s->batch);
 	if (s->failed == 0)
 		got = pcap_dispatch(s->pcap, SIFT_BATCH_PACKETS, take_packet, (uint8_t *)s);
+	/* Packets that libpcap left out, as -Q has it, were counted and never came. */
+	if (s->is_immediate && got >= 0 && got < SIFT_BATCH_PACKETS)
+		s->n_unjudged = 0; /* all that was there has been seen */
 	if (s->has_no_memory) {
 		s->failed = ebpf_err_set(&s->failure, -ENOMEM, "%s: out of memory", s->name);
 	} else if (got < 0 && got != PCAP_ERROR_BREAK) {
@@ -128,15 +163,53 @@ live_stop(struct sift_source *source)
 	pcap_breakloop(((struct live *)source)->pcap);
 }
 
+/* Those of the kernel's frames that it has as libpcap hands them out, but for VLAN tags. */
+static int
+live_attach(struct sift_source *source, const struct sift_filter *filter, struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+	struct pcap_stat counts;
+	int rc;
+
+	if (source->info.dlt != DLT_EN10MB && source->info.dlt != DLT_RAW)
+		return ebpf_err_set(err, -ENOTSUP, "the kernel has no such frames");
+	rc = sift_attach_socket(pcap_fileno(s->pcap), sift_filter_cbpf(filter),
+				source->info.dlt == DLT_EN10MB, err);
+	if (rc < 0)
+		return rc;
+	s->attached = filter;
+	/* What was in the buffer by now comes first.  Not counted: all is judged here too. */
+	s->n_unjudged = UINT32_MAX;
+	if (pcap_stats(s->pcap, &counts) == 0)
+		s->n_unjudged = counts.ps_recv - counts.ps_drop - s->n_taken;
+	return 0;
+}
+
+/* What packets are to be cut to. */
+static uint32_t
+snaplen_of(const struct live *s)
+{
+	/* As libpcap has it: a byte of a cooked packet at least. */
+	enum { COOKED_SNAPLEN = 21 };
+	uint32_t most = (uint32_t)pcap_snapshot(s->pcap), snaplen = s->snaplen;
+
+	if (!s->is_whole || snaplen > most)
+		return most;
+	return pcap_datalink(s->pcap) == DLT_LINUX_SLL && snaplen < COOKED_SNAPLEN ? COOKED_SNAPLEN
+										   : snaplen;
+}
+
 static int
 live_set_linktype(struct sift_source *source, int dlt, struct ebpf_err *err)
 {
 	struct live *s = (struct live *)source;
 
+	if (s->attached != NULL)
+		return ebpf_err_set(err, -EINVAL, "%s: a filter is attached", s->name);
 	if (pcap_set_datalink(s->pcap, dlt) < 0)
 		return ebpf_err_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
 	source->info.dlt = dlt;
-	source->info.snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	source->info.snaplen = snaplen_of(s);
 	return 0;
 }
 
@@ -171,7 +244,7 @@ live_stats(struct sift_source *source, struct sift_source_stats *stats, struct e
 		return ebpf_err_set(err, -EIO, "%s: %s", s->name, pcap_geterr(s->pcap));
 	*stats = (struct sift_source_stats){
 		.size = sizeof(*stats),
-		.received = counts.ps_recv,
+		.received = counts.ps_recv - s->n_refused,
 		.dropped_kernel = counts.ps_drop,
 		.dropped_interface = sift_drops_are_known(&s->drops) ? sift_drops_count(&s->drops)
 								     : counts.ps_ifdrop,
@@ -195,6 +268,7 @@ static const struct sift_source_ops live_ops = {
 	.next = live_next,
 	.stop = live_stop,
 	.wake = live_stop,
+	.attach = live_attach,
 	.set_linktype = live_set_linktype,
 	.linktypes = live_linktypes,
 	.stats = live_stats,
@@ -204,18 +278,21 @@ static const struct sift_source_ops live_ops = {
 static int
 set_options(struct live *s, const struct sift_live_opts *opts)
 {
-	uint32_t snaplen = opts->snaplen != 0 ? opts->snaplen : DEFAULT_SNAPLEN;
 	uint32_t timeout_ms = opts->timeout_ms != 0 ? opts->timeout_ms : DEFAULT_TIMEOUT_MS;
 	int status;
 
-	if ((status = pcap_set_snaplen(s->pcap, (int)snaplen)) != 0)
+	s->snaplen = opts->snaplen != 0 ? opts->snaplen : DEFAULT_SNAPLEN;
+	s->is_immediate = opts->flags & SIFT_LIVE_IMMEDIATE;
+	/* What libpcap makes room for, packet by packet, in immediate mode alone. */
+	s->is_whole = opts->flags & SIFT_LIVE_WHOLE && !s->is_immediate;
+	status = pcap_set_snaplen(s->pcap, s->is_whole ? DEFAULT_SNAPLEN : (int)s->snaplen);
+	if (status != 0)
 		return status;
 	if ((status = pcap_set_promisc(s->pcap, !(opts->flags & SIFT_LIVE_NO_PROMISC))) != 0)
 		return status;
 	if ((status = pcap_set_timeout(s->pcap, (int)timeout_ms)) != 0)
 		return status;
-	if (opts->flags & SIFT_LIVE_IMMEDIATE &&
-	    (status = pcap_set_immediate_mode(s->pcap, 1)) != 0)
+	if (s->is_immediate && (status = pcap_set_immediate_mode(s->pcap, 1)) != 0)
 		return status;
 	if (opts->flags & SIFT_LIVE_MONITOR && (status = pcap_set_rfmon(s->pcap, 1)) != 0)
 		return status;
@@ -306,7 +383,7 @@ start(struct live *s, const struct sift_live_opts *opts, struct ebpf_err *err)
 	if ((rc = set_direction(s, opts->direction, err)) < 0)
 		return rc;
 	info->dlt = pcap_datalink(s->pcap);
-	info->snaplen = (uint32_t)pcap_snapshot(s->pcap);
+	info->snaplen = snaplen_of(s);
 	/* As for a file: libpcap does not tell what the kernel knows of a packet. */
 	info->expr_flags = SIFT_EXPR_SAVEFILE;
 	info->precision = opts->flags & SIFT_LIVE_NANO ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
@@ -321,8 +398,8 @@ check_opts(const struct sift_live_opts *opts, struct ebpf_err *err)
 {
 	if (opts->snaplen > INT_MAX || opts->timeout_ms > INT_MAX)
 		return ebpf_err_set(err, -EINVAL, "snapshot length or timeout over %d", INT_MAX);
-	if (opts->flags &
-	    ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO | SIFT_LIVE_IMMEDIATE | SIFT_LIVE_MONITOR))
+	if (opts->flags & ~(SIFT_LIVE_NO_PROMISC | SIFT_LIVE_NANO | SIFT_LIVE_IMMEDIATE |
+			    SIFT_LIVE_MONITOR | SIFT_LIVE_WHOLE))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", opts->flags);
 	if (opts->buffer_kib > INT_MAX / 1024)
 		return ebpf_err_set(err, -EINVAL, "a buffer of %lu KiB, but the limit is %d",

@@ -40,6 +40,8 @@ struct run {
 	int shown_dlt;          /* of the packets that are printed, */
 	uint32_t shown_ext;     /* and what a savefile's header says beside it */
 	int status;             /* EXIT_FAILURE: a printer failed */
+	uint32_t snaplen;       /* that packets are cut to; 0: they are not */
+	bool is_in_kernel;      /* the filter: what comes matches */
 	uint64_t seen, matched;
 };
 
@@ -61,13 +63,6 @@ finish_stdout(int status)
 
 /* ---- running ---- */
 
-/* -s cuts what comes from a file; live, libpcap has cut already. */
-static uint32_t
-snaplen_to_cut(const struct bpfsift_options *options)
-{
-	return options->n_inputs != 0 ? options->snaplen : 0;
-}
-
 static enum sift_precision
 precision_of(const struct bpfsift_options *options, const struct sift_source_info *info)
 {
@@ -79,7 +74,7 @@ static int
 open_printer(struct run *run, const struct sift_source_info *info, struct sift_sink **sink,
 	     struct ebpf_err *err)
 {
-	uint32_t cut = snaplen_to_cut(run->options);
+	uint32_t cut = run->snaplen;
 
 	run->shown_dlt = info->dlt;
 	run->shown_ext = info->linktype_ext;
@@ -93,7 +88,7 @@ static int
 open_both(struct run *run, const struct sift_source_info *info, struct ebpf_err *err)
 {
 	struct sift_sink *file, *lines;
-	int rc = bpfsift_output_open(&run->output, info, snaplen_to_cut(run->options), &file, err);
+	int rc = bpfsift_output_open(&run->output, info, run->snaplen, &file, err);
 
 	if (rc < 0)
 		return rc;
@@ -119,8 +114,7 @@ open_output(struct run *run, const struct sift_source_info *info, struct ebpf_er
 		return is_printed ? open_printer(run, info, &run->sink, err) : 0;
 	if (is_printed)
 		return open_both(run, info, err);
-	return bpfsift_output_open(&run->output, info, snaplen_to_cut(run->options), &run->sink,
-				   err);
+	return bpfsift_output_open(&run->output, info, run->snaplen, &run->sink, err);
 }
 
 static int
@@ -211,11 +205,11 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	struct sift_pipeline_opts opts = {
 		.size = sizeof(opts),
 		.source = source,
-		.filter_for = filter_for,
+		.filter_for = run->is_in_kernel ? NULL : filter_for,
 		.filter_arg = run,
 		.sink = run->sink,
 		.max_matched = options->max_matched != 0 ? options->max_matched - run->matched : 0,
-		.snaplen = snaplen_to_cut(options),
+		.snaplen = run->snaplen,
 		/* Children are this thread's to start: see bpfsift_children.c. */
 		.threads = options->command != NULL ? 1 : options->threads,
 		.between = flush_if_asked,
@@ -242,8 +236,8 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	run->seen += counters.seen;
 	run->matched += counters.matched;
 	sift_pipeline_free(pipeline);
-	if (rc == -EPROTOTYPE && (options->write_path == NULL ||
-				  options->format == SIFT_FORMAT_PCAP)) {
+	if (rc == -EPROTOTYPE &&
+	    (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP)) {
 		struct ebpf_err why = *err;
 
 		/* what prints reads pcap */
@@ -269,8 +263,9 @@ print_stats(const struct run *run)
 			run->filters.expression != NULL ? run->filters.expression
 							: "(none: every packet)",
 			f->n_insns, n_ebpf,
-			ebpf_prog_runtime(prog) == EBPF_RUNTIME_JIT ? "machine code"
-								    : "the interpreter");
+			run->is_in_kernel                             ? "the kernel"
+			: ebpf_prog_runtime(prog) == EBPF_RUNTIME_JIT ? "machine code"
+								      : "the interpreter");
 	}
 	bpfsift_privileges_print(stderr);
 	fprintf(stderr,
@@ -383,6 +378,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	struct ebpf_err err;
 	int status;
 
+	run->snaplen = options->snaplen;
 	bpfsift_signals_catch();
 	if (prepare_inputs(run, inputs, &err) < 0)
 		return fail(run, &err);
@@ -410,8 +406,14 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	int status = EXIT_SUCCESS;
 
 	bpfsift_signals_catch();
-	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0 ||
-	    bpfsift_privileges_drop(run->options, false, &err) < 0 ||
+	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0)
+		return complain(&err);
+	/* -s after the filter, which judges packets whole. */
+	run->snaplen = run->options->snaplen != 0 ? live->info.snaplen : 0;
+	/* Before the drop: the kernel takes programs from the privileged. */
+	bpfsift_live_attach(live, filter->filter, run->filters.expression != NULL);
+	run->is_in_kernel = live->is_in_kernel;
+	if (bpfsift_privileges_drop(run->options, false, &err) < 0 ||
 	    open_output(run, &live->info, &err) < 0)
 		return fail(run, &err);
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))

@@ -12,6 +12,8 @@
 
 #include "tools/bpfsift_say.h"
 
+enum { TERMINAL_TIMEOUT_MS = 100 };
+
 static void
 print_interface(size_t number, const struct sift_interface *interface)
 {
@@ -142,7 +144,7 @@ open_interface(struct bpfsift_live *live, const char *interface, struct ebpf_err
 	struct sift_live_opts opts = {
 		.size = sizeof(opts),
 		.snaplen = options->snaplen,
-		.flags = options->no_promisc ? SIFT_LIVE_NO_PROMISC : 0,
+		.flags = SIFT_LIVE_WHOLE | (options->no_promisc ? SIFT_LIVE_NO_PROMISC : 0),
 		.tstamp_type = options->tstamp_type,
 		.buffer_kib = options->buffer_kib,
 		.direction = options->direction,
@@ -152,10 +154,14 @@ open_interface(struct bpfsift_live *live, const char *interface, struct ebpf_err
 		opts.flags |= SIFT_LIVE_NANO;
 	if (options->monitor)
 		opts.flags |= SIFT_LIVE_MONITOR;
-	/* Or somebody is looking. */
-	if (options->immediate || options->line_buffered ||
-	    (options->write_path == NULL && isatty(STDOUT_FILENO)))
+	if (options->immediate)
 		opts.flags |= SIFT_LIVE_IMMEDIATE;
+	/*
+	 * Somebody is looking.  tcpdump captures in immediate mode then, in which the kernel's
+	 * buffer of standard size holds 32 packets: a burst of 60 was cut in half.
+	 */
+	else if (options->line_buffered || (options->write_path == NULL && isatty(STDOUT_FILENO)))
+		opts.timeout_ms = TERMINAL_TIMEOUT_MS;
 	return sift_source_open_live(interface, &opts, &live->source, err);
 }
 
@@ -226,6 +232,36 @@ bpfsift_live_open(struct bpfsift_live *live, struct ebpf_err *err)
 }
 
 void
+bpfsift_live_attach(struct bpfsift_live *live, const struct sift_filter *filter, bool is_asked_for)
+{
+	const struct bpfsift_options *options = live->options;
+
+	live->filter = is_asked_for ? filter : NULL;
+	live->reason.text[0] = '\0';
+	/* One that accepts all still has the kernel cut to -s, in whose buffer more fits then. */
+	if (options->tries_kernel && (is_asked_for || options->snaplen != 0))
+		live->is_in_kernel = sift_source_attach(live->source, filter, &live->reason) == 0;
+}
+
+/* Where the filter runs, and why not in the kernel. */
+static void
+print_engine(const struct bpfsift_live *live)
+{
+	if (live->filter == NULL)
+		return;
+	if (live->is_in_kernel) {
+		fprintf(stderr, ", filter in the kernel");
+		return;
+	}
+	fprintf(stderr, ", filter in user space by %s",
+		ebpf_prog_runtime(sift_filter_ebpf(live->filter)) == EBPF_RUNTIME_JIT
+			? "machine code"
+			: "the interpreter");
+	if (live->reason.text[0] != '\0')
+		fprintf(stderr, " (%s)", live->reason.text);
+}
+
+void
 bpfsift_live_print_opening(const struct bpfsift_live *live)
 {
 	const struct bpfsift_options *options = live->options;
@@ -238,7 +274,9 @@ bpfsift_live_print_opening(const struct bpfsift_live *live)
 		fprintf(stderr, "bpfsift: ");
 	fprintf(stderr, "listening on %s", live->interface);
 	print_linktype(stderr, live->info.dlt);
-	fprintf(stderr, ", snapshot length %" PRIu32 " bytes\n", live->info.snaplen);
+	fprintf(stderr, ", snapshot length %" PRIu32 " bytes", live->info.snaplen);
+	print_engine(live);
+	fputc('\n', stderr);
 	fflush(stderr);
 }
 

@@ -17,7 +17,14 @@ struct bpfsift_live {
 	char *interface; /* the name found for it */
 	struct sift_source *source;
 	struct sift_source_info info;
+	const struct sift_filter *filter; /* of an expression; NULL: there is none */
+	bool is_in_kernel;                /* where it runs, */
+	struct ebpf_err reason;           /* or why not, if it was to */
 };
+
+/* Have the kernel filter, where that is wanted and can be had.  is_asked_for: an expression. */
+void bpfsift_live_attach(struct bpfsift_live *live, const struct sift_filter *filter,
+			 bool is_asked_for);
 
 /* Begin to capture as the options say, the link type set. */
 int bpfsift_live_open(struct bpfsift_live *live, struct ebpf_err *err);

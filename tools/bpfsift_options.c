@@ -27,7 +27,7 @@ const char bpfsift_usage[] =
 	"\t\t[--merge] [--recursive] [--memlimit size] [--follow] [--salvage]\n"
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
-	"\t\t[--engine auto|interp|jit] [--reader auto|libpcap] [--threads n]\n"
+	"\t\t[--engine auto|interp|jit|kernel] [--reader auto|libpcap] [--threads n]\n"
 	"\t\t[--dump-native] [--gdb] [--no-sandbox] [--perf-map] [--stats]\n"
 	"\t\t[--version] [expression]\n";
 
@@ -242,9 +242,9 @@ read_precision(const char *text, struct bpfsift_options *options, struct ebpf_er
 static int
 read_engine(const char *text, struct bpfsift_options *options, struct ebpf_err *err)
 {
-	if (strcmp(text, "kernel") == 0)
-		return refuse(err, -EINVAL, "this build has no engine %s", text);
-	if (strcmp(text, "auto") == 0)
+	options->wants_kernel = strcmp(text, "kernel") == 0;
+	options->tries_kernel = options->wants_kernel || strcmp(text, "auto") == 0;
+	if (options->tries_kernel)
 		options->jit = EBPF_JIT_ON;
 	else if (strcmp(text, "interp") == 0)
 		options->jit = EBPF_JIT_OFF;
@@ -581,6 +581,7 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 
 	*options = (struct bpfsift_options){
 		.action = BPFSIFT_RUN,
+		.tries_kernel = true,
 		.threads = count_processors(),
 		/* there are no more than arguments */
 		.inputs = calloc((size_t)argc, sizeof(*options->inputs)),
@@ -609,6 +610,10 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 		options->packet_clock = options->n_inputs != 0;
 	if (options->write_path != NULL)
 		judge_by_suffix(options);
+	if (options->wants_kernel && options->n_inputs != 0)
+		return refuse(err, -EINVAL,
+			      "the kernel filters no files: no --engine=kernel with "
+			      "-r and -V");
 	if ((rc = check_foreign(options, err)) < 0)
 		return rc;
 	return check_rotation(options, err);

@@ -35,6 +35,8 @@ struct bpfsift_options {
 	uint64_t max_matched;     /* -c; 0: no limit */
 	uint32_t snaplen;         /* -s; 0: not asked for */
 	enum ebpf_jit jit;        /* --engine */
+	bool wants_kernel;        /* --engine=kernel */
+	bool tries_kernel;        /* and auto */
 	unsigned reader_flags;    /* --reader: SIFT_READER_* */
 	unsigned threads;         /* one for each processor, unless said otherwise */
 	uint64_t memlimit;        /* --memlimit, bytes; 0: the library's */

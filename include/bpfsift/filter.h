@@ -405,6 +405,12 @@ BPFSIFT_API int sift_source_open_savefile_opts(const char *path,
 #define SIFT_LIVE_NANO       0x2u       /**< time stamps in nanoseconds */
 #define SIFT_LIVE_IMMEDIATE  0x4u       /**< packets are delivered as they arrive */
 #define SIFT_LIVE_MONITOR    0x8u       /**< monitor mode, of wireless interfaces */
+/**
+ * Packets are handed out whole, so that filters see all of them, and snaplen is what they
+ * are to be cut to by then, as by a pipeline's snaplen.  Not with SIFT_LIVE_IMMEDIATE, where
+ * the kernel's buffer has no room for that.
+ */
+#define SIFT_LIVE_WHOLE      0x10u
 
 /** Which packets of an interface are captured. */
 enum sift_direction {
@@ -514,6 +520,25 @@ BPFSIFT_API int sift_source_next(struct sift_source *source, const struct sift_v
  * a pipe is woken by a signal whose handler was installed without SA_RESTART.
  */
 BPFSIFT_API void sift_source_stop(struct sift_source *source);
+
+/**
+ * Have the kernel run a filter for a live source, whose packets are from now on those that
+ * match.  What was waiting by then is judged by the filter itself, and counts as received
+ * only if it matches.  Between two calls of sift_source_next(); another filter takes the
+ * place of the one before.
+ *
+ * The kernel judges packets whole, and cuts them to what the filter's program returns.
+ *
+ * @param filter  of a program of dialect pcap, an expression's for this source, compiled
+ *                as its info says; kept until another takes its place or the source is
+ *                closed.
+ * @return 0; -ENOTSUP: not a live source, or one of a link type that the kernel sees
+ *         otherwise than libpcap (all but Ethernet and raw IP), or not on this system;
+ *         -EINVAL: the kernel cannot express it; -E2BIG, -ENOMEM: it is too large there;
+ *         -EPERM; another negative errno.  On failure nothing has changed.
+ */
+BPFSIFT_API int sift_source_attach(struct sift_source *source, const struct sift_filter *filter,
+				   struct ebpf_err *err);
 
 /**
  * Make a live source's sift_source_next() return soon, be it with no packets, where it

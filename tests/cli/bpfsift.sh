@@ -168,7 +168,7 @@ if has_jit; then
 		skip 'no gdb that debugs'
 	fi
 fi
-says 'stderr: this build has no engine kernel
+says 'stderr: the kernel filters no files: no --engine=kernel with -r and -V
 status: 1' --engine kernel -r "$in"
 says 'stderr: unknown engine steam
 status: 1' --engine=steam -r "$in"
