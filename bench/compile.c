@@ -74,8 +74,9 @@ compile(const struct ebpf_prog *prog, size_t rounds, struct taken *taken)
 		double begin = now_ns(), middle;
 		uint8_t *code;
 
-		if ((rc = ebpf_jit_translate(EBPF_JIT_TARGET, prog, &code, &taken->n_bytes, &entries,
-					     starts)) < 0)
+		rc = ebpf_jit_translate(EBPF_JIT_TARGET, prog, &code, &taken->n_bytes, &entries,
+					starts);
+		if (rc < 0)
 			break;
 		middle = now_ns();
 		rc = ebpf_jit_text_new(&text, code, taken->n_bytes, 0);
