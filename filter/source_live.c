@@ -69,6 +69,14 @@ rc_of_status(int status)
 	}
 }
 
+/* Whether libpcap's text is about this status; of others it may be of a call before. */
+static bool
+has_details(int status)
+{
+	return status == PCAP_ERROR_NO_SUCH_DEVICE || status == PCAP_ERROR_PERM_DENIED ||
+	       status == PCAP_ERROR_PROMISC_PERM_DENIED || status == PCAP_WARNING_PROMISC_NOTSUP;
+}
+
 /* "eth9: No such device exists (details)": a status, and what libpcap adds. */
 static void
 describe_status(const struct live *s, int status, struct ebpf_err *err)
@@ -78,7 +86,7 @@ describe_status(const struct live *s, int status, struct ebpf_err *err)
 
 	if (status == PCAP_ERROR || status == PCAP_WARNING)
 		ebpf_err_set(err, 0, "%s: %s", s->name, details);
-	else if (details[0] != '\0' && strcmp(details, what) != 0)
+	else if (has_details(status) && details[0] != '\0' && strcmp(details, what) != 0)
 		ebpf_err_set(err, 0, "%s: %s (%s)", s->name, what, details);
 	else
 		ebpf_err_set(err, 0, "%s: %s", s->name, what);

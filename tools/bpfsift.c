@@ -274,6 +274,19 @@ print_stats(const struct run *run)
 		run->seen, run->matched);
 }
 
+/*
+ * As tcpdump: what was interrupted may have left "^C" on the line where the counts are to
+ * begin.
+ */
+static void
+end_line(const struct bpfsift_options *options)
+{
+	if (bpfsift_is_interrupted() && options->write_path == NULL) {
+		putchar('\n');
+		fflush(stdout);
+	}
+}
+
 /* ---- savefiles ---- */
 
 static bool
@@ -386,6 +399,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 						 : move_inputs(run, inputs, &err);
 	if (close_output(run, &err) < 0)
 		status = complain(&err);
+	end_line(options);
 	if (options->count)
 		print_packets(stdout, run->matched, "");
 	if (options->stats)
@@ -419,10 +433,13 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
 		warn("-f has no effect: the printer does not know the networks");
 	bpfsift_live_print_opening(live);
+	if (run->options->verbosity != 0 && !bpfsift_printer_is_wanted(run->options))
+		bpfsift_signals_tell_each_second();
 	if (run_pipeline(run, live->source, &err) < 0)
 		status = fail(run, &err);
 	if (close_output(run, &err) < 0)
 		status = complain(&err);
+	end_line(run->options);
 	bpfsift_live_print_counts(live, run->matched);
 	if (run->options->stats)
 		print_stats(run);
@@ -511,7 +528,8 @@ run_inputs(struct run *run)
 	} else if (is_dump(run->options)) {
 		struct bpfsift_kind kind = bpfsift_input_kind(&inputs.list[0]);
 
-		status = dump(run, &kind);
+		status = bpfsift_input_open(&inputs, &inputs.list[0], &err) < 0 ? complain(&err)
+										: dump(run, &kind);
 	} else {
 		status = filter_inputs(run, &inputs);
 	}
@@ -610,6 +628,8 @@ act(const struct bpfsift_options *options)
 	case BPFSIFT_LIST_INTERFACES:
 		return bpfsift_list_interfaces(&err) < 0 ? complain(&err) : EXIT_SUCCESS;
 	case BPFSIFT_LIST_TSTAMP_TYPES:
+		if (options->n_inputs != 0)
+			break; /* files have none, and are read */
 		return bpfsift_list_tstamp_types(options, &err) < 0 ? complain(&err) : EXIT_SUCCESS;
 	case BPFSIFT_RUN:
 		break;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +70,37 @@ add_directory(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *
 	return rc;
 }
 
+static int add_path(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err);
+
+/* The files that a pattern matches, by name. */
+static int
+add_matches(struct bpfsift_inputs *inputs, const char *pattern, struct ebpf_err *err)
+{
+	glob_t found;
+	int rc = glob(pattern, GLOB_ERR, NULL, &found);
+
+	if (rc == GLOB_NOMATCH)
+		return refuse(err, -ENOENT, "%s: no such file, and none that matches", pattern);
+	if (rc != 0)
+		return refuse(err, rc == GLOB_NOSPACE ? -ENOMEM : -EACCES, "%s: %s", pattern,
+			      rc == GLOB_NOSPACE ? "out of memory" : "a directory cannot be read");
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		rc = add_path(inputs, found.gl_pathv[i], err);
+	globfree(&found);
+	return rc;
+}
+
+/* A file, or what a directory or a pattern stands for; a name that is there is no pattern. */
 static int
 add_path(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
 {
 	struct stat st;
 
-	if (strcmp(path, "-") == 0 || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (strcmp(path, "-") == 0)
+		return add(inputs, path, false, err);
+	if (lstat(path, &st) < 0 && errno == ENOENT && strpbrk(path, "*?[") != NULL)
+		return add_matches(inputs, path, err);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return add(inputs, path, false, err); /* opening it will say what is wrong */
 	if (!inputs->options->recursive)
 		return refuse(err, -EISDIR, "%s: a directory (--recursive reads what is in it)",
@@ -182,6 +208,7 @@ int
 bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options *options,
 		    struct ebpf_err *err)
 {
+	const char *list = NULL; /* one that names nothing */
 	int rc = 0;
 
 	*inputs = (struct bpfsift_inputs){ .options = options };
@@ -190,7 +217,11 @@ bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options 
 
 		rc = operand->is_list ? add_list(inputs, operand->path, err)
 				      : add_path(inputs, operand->path, err);
+		if (operand->is_list && inputs->n == 0)
+			list = operand->path;
 	}
+	if (rc == 0 && inputs->n == 0 && list != NULL)
+		rc = refuse(err, -ENOENT, "Nothing in %s", list);
 	if (rc == 0 && inputs->n > 1 && options->reader_flags & SIFT_READER_FOLLOW)
 		rc = refuse(err, -EINVAL, "--follow is for one file");
 	return rc;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tools/bpfsift_abbreviation.h"
 #include "tools/bpfsift_say.h"
 
 enum { MAXIMUM_SNAPLEN = 262144, MAXIMUM_THREADS = 256, MAXIMUM_LEVEL = 99 };
@@ -61,7 +62,7 @@ enum {
 };
 
 static const char short_options[] =
-	"#AbB:c:C:dDeE:fF:G:hHi:Ij:JKlLm:M:nNr:OpqQ:s:StT:uUvV:w:W:xXy:z:Z:";
+	"#aAbB:c:C:dDeE:fF:G:hHi:Ij:JKlLm:M:nNr:OpqQ:s:StT:uUvV:w:W:xXy:z:Z:";
 /* Those of them that the printer is given; it understands -l and -v as we do. */
 static const char print_options[] = "#AbeEHKlmMnNqStTuvxX";
 static const struct option long_options[] = {
@@ -357,7 +358,9 @@ static int
 keep_print_arg(int option, const char *argument, struct bpfsift_options *options,
 	       struct ebpf_err *err)
 {
-	char **larger = reallocarray(options->print_args, options->n_print_args + 1,
+	/* One that is empty is an argument of its own, or the next would be taken for it. */
+	bool is_empty = argument != NULL && argument[0] == '\0';
+	char **larger = reallocarray(options->print_args, options->n_print_args + 2,
 				     sizeof(*options->print_args));
 	char *text = NULL;
 
@@ -367,6 +370,10 @@ keep_print_arg(int option, const char *argument, struct bpfsift_options *options
 	if (asprintf(&text, "-%c%s", option, argument != NULL ? argument : "") < 0)
 		return refuse(err, -ENOMEM, "out of memory");
 	larger[options->n_print_args++] = text;
+	if (is_empty && (text = strdup("")) == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	if (is_empty)
+		larger[options->n_print_args++] = text;
 	return 0;
 }
 
@@ -385,6 +392,8 @@ static int
 read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 {
 	switch (option) {
+	case 'a': /* as in tcpdump, which had a meaning for it once */
+		return 0;
 	case 'B':
 		return read_number(optarg, 1, "packet buffer size", &options->buffer_kib, err);
 	case 'c':
@@ -577,6 +586,7 @@ count_processors(void)
 int
 bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, struct ebpf_err *err)
 {
+	struct option theirs[sizeof(long_options) / sizeof(long_options[0])];
 	int option, rc = 0;
 
 	*options = (struct bpfsift_options){
@@ -588,8 +598,12 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 	};
 	if (options->inputs == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
+	bpfsift_abbreviation_theirs(long_options, theirs);
 	while (rc == 0 &&
-	       (option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+	       (option = getopt_long(
+			argc, argv, short_options,
+			bpfsift_abbreviation_is_theirs(argc, argv, optind) ? theirs : long_options,
+			NULL)) != -1) {
 		/* These two are obeyed at once, whatever stands behind them. */
 		if (option == 'h' || option == OPTION_VERSION) {
 			options->action = option == 'h' ? BPFSIFT_HELP : BPFSIFT_VERSION;

@@ -31,7 +31,7 @@ static const char *const standard_printers[] = { "tcpdump", "/usr/sbin/tcpdump",
 bool
 bpfsift_printer_is_wanted(const struct bpfsift_options *options)
 {
-	return options->print || (options->write_path == NULL && !options->count);
+	return options->write_path != NULL ? options->print : !options->count;
 }
 
 static int

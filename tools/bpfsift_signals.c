@@ -6,13 +6,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/bpfsift_children.h"
 
 /* Outlive every signal that may come: the source is NULL before it is closed. */
 static struct sift_source *volatile source_to_stop;
-static volatile sig_atomic_t is_stopping;
+static volatile sig_atomic_t is_stopping, is_interrupted;
 
 void
 bpfsift_stop(void)
@@ -28,12 +30,29 @@ bpfsift_is_stopping(void)
 	return is_stopping;
 }
 
+bool
+bpfsift_is_interrupted(void)
+{
+	return is_interrupted;
+}
+
+/*
+ * Asked once it ends in order; asked again, be it in a write that blocks, it dies.  But
+ * timeout(1) and terminals say the same thing twice at once.
+ */
 static void
 on_stop(int signo)
 {
+	static time_t first;
+	struct timespec now = { 0, 0 };
 	int saved = errno;
 
-	(void)signo;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!is_interrupted)
+		first = now.tv_sec;
+	else if (now.tv_sec - first > 1)
+		_exit(128 + signo);
+	is_interrupted = 1;
 	bpfsift_stop();
 	errno = saved;
 }
@@ -53,18 +72,23 @@ put_text(char *line, size_t at, const char *text)
 	return at;
 }
 
+static size_t
+put_number(char *line, size_t at, uint64_t n)
+{
+	char digits[24], *digit = digits + sizeof(digits) - 1;
+
+	*digit = '\0';
+	do
+		*--digit = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	return put_text(line, at, digit);
+}
+
 /* "3 packets", and what they are. */
 static size_t
 put_packets(char *line, size_t at, uint64_t n, const char *what)
 {
-	char digits[24], *digit = digits + sizeof(digits) - 1;
-	uint64_t rest = n;
-
-	*digit = '\0';
-	do
-		*--digit = (char)('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	at = put_text(line, at, digit);
+	at = put_number(line, at, n);
 	at = put_text(line, at, n == 1 ? " packet" : " packets");
 	return put_text(line, at, what);
 }
@@ -121,6 +145,35 @@ on_counts(int signo)
 }
 
 static void
+on_second(int signo)
+{
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	const struct bpfsift_counted *of = counted;
+	int saved = errno;
+	char line[LINE];
+	size_t len;
+
+	(void)signo;
+	if (of != NULL) {
+		sift_pipeline_counters(of->pipeline, &counters, NULL);
+		len = put_number(line, put_text(line, 0, "Got "), of->matched + counters.matched);
+		write_line(line, put_text(line, len, "\r"));
+	}
+	errno = saved;
+}
+
+void
+bpfsift_signals_tell_each_second(void)
+{
+	const struct itimerval second = { { 1, 0 }, { 1, 0 } };
+	struct sigaction action = { .sa_handler = on_second, .sa_flags = SA_RESTART };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
+}
+
+static void
 on_flush(int signo)
 {
 	int saved = errno;
@@ -160,8 +213,7 @@ on_child(int signo)
 void
 bpfsift_signals_catch(void)
 {
-	/* Asked once it ends in order; asked again, be it in a write that blocks, it dies. */
-	struct sigaction stop = { .sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP };
 	struct sigaction counts = { .sa_handler = on_counts, .sa_flags = SA_RESTART };
 	struct sigaction flush = { .sa_handler = on_flush, .sa_flags = SA_RESTART };

@@ -20,11 +20,17 @@ struct bpfsift_counted {
 };
 void bpfsift_signals_tell_of(const struct bpfsift_counted *counted);
 
+/* Say "Got", and how many, once a second: as tcpdump with -v and -w. */
+void bpfsift_signals_tell_each_second(void);
+
 /* Whether SIGUSR2 has asked to flush since this was called last. */
 bool bpfsift_signals_take_flush(void);
 
 /* Stop, as a signal would.  Async-signal-safe. */
 void bpfsift_stop(void);
 bool bpfsift_is_stopping(void);
+
+/* Whether that was a signal indeed. */
+bool bpfsift_is_interrupted(void);
 
 #endif

@@ -241,6 +241,10 @@ status: 1" -r "$scratch/dir"
 	check_same 'a directory: exit status' 0 $?
 	$BPFSIFT -r "$in" -r "$data/demo.pcap" -w "$scratch/two.pcap" 2>/dev/null
 	check 'a directory: its files by name' cmp "$scratch/two.pcap" "$scratch/all.pcap"
+	cp "$data/demo.pcap" "$scratch/dir/d.pcap"
+	$BPFSIFT -r "$scratch/dir/[bd]*" -w "$scratch/all.pcap" 2>/dev/null
+	check 'a pattern: the files that match, by name' cmp "$scratch/two.pcap" "$scratch/all.pcap"
+	rm "$scratch/dir/d.pcap"
 	check 'a directory: what is no savefile is named' \
 		grep -q "WARNING: $scratch/dir/c.txt: .*: passed over\$" "$scratch/err"
 	rm -r "$scratch/dir/b.pcap" "$scratch/dir/deep"

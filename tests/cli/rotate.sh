@@ -33,7 +33,7 @@ END
 rotates()
 {
 	rm -rf want have
-	mkdir want have
+	mkdir -p want/into have/into
 	# shellcheck disable=SC2086
 	{
 		(cd want && $peer -r ../big.pcap "$@" 2>/dev/null)
@@ -44,49 +44,64 @@ rotates()
 	n_files=$(find have -type f | wc -l)
 }
 
+# Each combination of these, and the names that they give: one line a combination.
+for name in out.pcap 'out%Y.pcap' 'into/%Y%%-%j'; do
+	for size in '' '-C 1' '-C 2147'; do
+		for interval in '' '-G 0' '-G 100000'; do
+			for files in '' '-W 1' '-W 2' '-W 9' '-W 10' '-W 11' '-W 1000'; do
+				# shellcheck disable=SC2086
+				rotates -w "$name" $size $interval $files
+			done
+		done
+	done
+done
 rotates -w out.pcap -C 1
-check_same 'of which there are' 3 "$n_files"
-rotates -w out.pcap -C 1 -W 1
+check_same 'three files' 'have/out.pcap have/out.pcap1 have/out.pcap2' "$(echo have/out*)"
 rotates -w out.pcap -C 1 -W 2
-check_same 'two of them' 2 "$n_files"
-rotates -w out.pcap -C 1 -W 10
+check_same 'two of them' 'have/out.pcap0 have/out.pcap1' "$(echo have/out*)"
 rotates -w out.pcap -C 1 -W 11
+check_same 'numbers of two digits' 'have/out.pcap00 have/out.pcap01 have/out.pcap02' "$(echo have/out*)"
 rotates -w out.pcap -C 1 -W 1000 tcp
-rotates -w out.pcap -C 2147
-rotates -w out%Y.pcap -C 1
-rotates -w out%Y.pcap -C 1 -G 100000
-rotates -w out%Y.pcap -C 1 -G 100000 -W 2
-rotates -w out%Y.pcap -G 100000 -W 20
-rotates -w out%Y.pcap -W 20
-rotates -w out%Y.pcap -G 0
 rotates -w out%Y%%.pcap -C 1 -U -c 5000
 
-# By the clock, both at the same time: a packet each tenth of a second, for three seconds.
+# By the clock, both at the same time: three times the same packets, in the middle of a second
+# each, and two seconds from one to the next.
 cat >feed.py <<'END'
 import sys, time
 whole = open(sys.argv[1], 'rb').read()
+open('ready', 'w').close()
 outs = [open(name, 'wb', buffering=0) for name in sys.argv[2:]]
-at = 24
-for out in outs:
-    out.write(whole[:24])
-for n in range(30):
-    end = at + 16 + int.from_bytes(whole[at + 8:at + 12], 'little')
-    for out in outs:
-        try:
-            out.write(whole[at:end])
-        except BrokenPipeError:
-            pass
-    at = end
-    time.sleep(0.1)
+def give(data):
+    for at in range(0, len(data), 4096):
+        for out in outs:
+            try:
+                out.write(data[at:at + 4096])
+            except BrokenPipeError:
+                pass
+give(whole[:24])
+for n in range(3):
+    time.sleep(1.3 - time.time() % 1 if n == 0 else 2)
+    give(whole[24:])
 END
 mkfifo want.fifo have.fifo
-# by_time OPTION...: the same files, if both saw the same seconds begin: three tries.
+# by_time CAPTURE OPTION...: the same files, if both saw the same seconds begin: three tries.
 by_time()
 {
+	capture=$1
+	shift
 	tries=0
 	while :; do
-		rm -rf want have
+		rm -rf want have ready
 		mkdir want have
+		timeout 30 python3 feed.py "$capture" want.fifo have.fifo &
+		feed=$!
+		waits=0
+		until [ -e ready ] || [ $waits -ge 100 ]; do
+			sleep 0.1
+			waits=$((waits + 1))
+		done
+		# tcpdump's first interval begins when it reads its options.
+		python3 -c 'import time; time.sleep(1.1 - time.time() % 1)'
 		# shellcheck disable=SC2086
 		{
 			(cd want && exec $peer -r ../want.fifo "$@" 2>../want.err) &
@@ -95,7 +110,7 @@ by_time()
 				2>../have.err) &
 			have=$!
 		}
-		timeout 20 python3 feed.py "$data/demo.pcap" want.fifo have.fifo
+		wait $feed
 		wait $want
 		want_status=$?
 		wait $have
@@ -106,11 +121,12 @@ by_time()
 	done
 	check_same "by time, $*: files" '' "$(diff -r want have)"
 	check_same "by time, $*: exit status" $want_status $have_status
-	check "by time, $*: several of them" test "$(find have -type f | wc -l)" -gt 1
 }
-by_time -U -w 'out-%H%M%S.pcap' -G 1
-by_time -U -w 'out-%H%M%S.pcap' -G 1 -C 1 -W 20
-by_time -U -w 'out-%s.pcap' -G 1 -W 2
+by_time big.pcap -w 'out-%H%M%S.pcap' -G 1 -C 1
+check_same 'by time and size: an empty file and three times three' 10 "$(find have -type f | wc -l)"
+by_time big.pcap -w 'out-%H%M%S.pcap' -G 1 -C 1 -W 20
+by_time "$data/demo.pcap" -U -w out.pcap -G 2 -C 1
+by_time "$data/demo.pcap" -U -w 'out-%s.pcap' -G 1 -W 2
 check 'the limit of files is told of' grep -qx 'Maximum file limit reached: 2' have.err
 check 'as tcpdump tells of it' grep -qx 'Maximum file limit reached: 2' want.err
 
