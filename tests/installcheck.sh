@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Usage: installcheck.sh VERSION DESTDIR BINDIR LIBDIR INCLUDEDIR MANDIR
+# Usage: installcheck.sh VERSION DESTDIR BINDIR LIBDIR INCLUDEDIR MANDIR COMPLETIONDIR
 #
 # What was installed is complete, and a program built with no more than
 # 'pkg-config bpfsift' runs with it, linked with the shared library and with
 # the static one.
 . "${srcdir:-.}/tests/support/suite.sh"
 
-version=$1 destdir=$2 bindir=$2$3 libdir=$2$4 includedir=$2$5 mandir=$2$6
+version=$1 destdir=$2 bindir=$2$3 libdir=$2$4 includedir=$2$5 mandir=$2$6 completiondir=$2$7
 pc=$libdir/pkgconfig/bpfsift.pc
 
 for file in "$libdir/libbpfsift.so" "$libdir/libbpfsift.so.0" "$libdir/libbpfsift.a" "$pc" \
@@ -18,6 +18,7 @@ for file in "$libdir/libbpfsift.so" "$libdir/libbpfsift.so.0" "$libdir/libbpfsif
 done
 for tool in bpfsift cbpf2ebpf ebpfrun; do
 	check "$tool is there" test -x "$bindir/$tool"
+	check "$tool's completion is there" test -s "$completiondir/$tool"
 	check "$tool runs" env LD_LIBRARY_PATH="$libdir" "$bindir/$tool" --version
 done
 check_same 'the name that programs look for' libbpfsift.so.0 "$(objdump -p "$libdir/libbpfsift.so" |

@@ -39,7 +39,8 @@ static const char usage_text[] =
 	"       ebpfrun --cbpf --packet HEX [--wire-len N] [--meta KEY=VALUE,...]\n"
 	"               [--target=packet|buffer] [-O LEVEL] [--dialect=kernel|pcap]\n"
 	"               [--engine=interp|jit] [--blind] [--trace] [--dump] [--dump-native]\n"
-	"               < PROGRAM\n";
+	"               < PROGRAM\n"
+	"       ebpfrun --help | --version\n";
 
 struct options {
 	bool is_cbpf, is_elf, trace, dump, dump_native, no_verify, log;

@@ -95,6 +95,21 @@ echo "called: $*"; cat >/dev/null'
 		skip 'there is a /usr/sbin/tcpdump, which is found everywhere'
 	fi
 
+	# Short lines, of every capture: one a packet, and nothing that a terminal would obey.
+	for capture in "$data"/*.pcap "$data"/*.pcapng; do
+		case ${capture##*/} in
+		*-over-snaplen*) flags=--reader=libpcap ;;
+		*) flags= ;;
+		esac
+		$BPFSIFT $flags --printer=none -r "$capture" >"$scratch/out" 2>"$scratch/err"
+		check_same "short lines: ${capture##*/}: as many as packets" \
+			"$($BPFSIFT $flags -r "$capture" --count 2>/dev/null)" \
+			"$(awk 'END { print NR " packet" (NR == 1 ? "" : "s") }' "$scratch/out")"
+		check_empty "short lines: ${capture##*/}: each with time, addresses, length" "$(
+			grep -nvE '^[0-9]{2}:[0-9]{2}:[0-9]{2}\.([0-9]{6}|[0-9]{9}) (IPv[46] [0-9a-f.:]+ > [0-9a-f.:]+ ([A-Za-z0-9]+|protocol [0-9]+)|[][A-Za-z0-9_ :>.-]+), length [0-9]+$' \
+				"$scratch/out" | head -n 3)"
+	done
+
 	# Interrupted from a terminal, all processes at once: what has come is printed.
 	mkfifo "$scratch/fifo"
 	exec 9<>"$scratch/fifo"
