@@ -13,28 +13,14 @@ fi
 # As root tcpdump would give up what it needs to write here.
 peer='tcpdump -Z root'
 
-for needed in tcpdump python3 ip unshare; do
+for needed in tcpdump python3; do
 	if ! command -v "$needed" >/dev/null 2>&1; then
 		skip "no $needed: nothing captured"
 		finish
 	fi
 done
-if [ -z "${BPFSIFT_TEST_ALONE-}" ]; then
-	if ! unshare -n true 2>/dev/null; then
-		skip 'not allowed to make a network namespace: nothing captured'
-		finish
-	fi
-	rm -rf "$scratch"
-	export BPFSIFT_TEST_ALONE=yes srcdir builddir
-	exec unshare -n sh "$0"
-fi
-
-ip link add sender type veth peer name receiver || exit 99
-for interface in sender receiver; do
-	# No packets of its own.
-	echo 1 >"/proc/sys/net/ipv6/conf/$interface/disable_ipv6" 2>/dev/null
-	ip link set "$interface" up || exit 99
-done
+# shellcheck source=tests/support/veth.sh
+. "$srcdir/tests/support/veth.sh"
 
 # UDP to port 53 and 54 in turn, the third of them with a VLAN tag; and ARP.
 cat >"$scratch/send.py" <<'END'
@@ -54,17 +40,6 @@ for n in range(8):
     s.send(macs + tag + udp(n, 53 + n % 2))
 s.send(macs + b'\x08\x06' + bytes(46))
 END
-
-# wait_for COMMAND...: it succeeds within ten seconds.
-wait_for()
-{
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
 
 # Bytes of the packets, without their times, which each takes by itself.
 packets()
