@@ -33,7 +33,7 @@ check '--stats says what confines it' test -n "$has"
 check_same '--no-sandbox: nothing does' '  confined by       nothing (--no-sandbox)' \
 	"$($BPFSIFT --no-sandbox -r "$data/demo.pcap" --count --stats 2>&1 | grep '^  confined')"
 case $has in
-*seccomp*) seccomp=2 ;;
+seccomp* | 'Landlock and seccomp') seccomp=2 ;;
 *)
 	seccomp=
 	skip "confined by $has"
