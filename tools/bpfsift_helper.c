@@ -64,7 +64,7 @@ open_patiently(const char *path, int flags)
 	setitimer(ITIMER_REAL, &second, NULL);
 	while ((fd = open(path, flags | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {
 		if (is_alone())
-			_exit(0);
+			exit(EXIT_SUCCESS);
 	}
 	error = errno;
 	setitimer(ITIMER_REAL, &never, NULL);
@@ -299,7 +299,7 @@ serve(void)
 		if (fds[1].revents != 0)
 			tell_of_ended();
 		if ((own.signals < 0 || fds[0].revents != 0) && serve_request() < 0)
-			_exit(0);
+			exit(EXIT_SUCCESS);
 	}
 }
 

@@ -246,6 +246,57 @@ else
 	kill -KILL $pid
 fi
 
+# With the helper gone the run ends with an error, and what was written is there.
+# shellcheck disable=SC2086
+if [ -e /proc/self/task/$$/children ]; then
+	rm -f out.pcap*
+	exec 9<>fifo
+	$BPFSIFT -r fifo -w out.pcap -U -C 1 2>err 9>&- &
+	pid=$!
+	head -c 50000 big.pcap >&9
+	check 'a helper that is killed: packets before that' wait_for has_written out.pcap 40000
+	n_before=$(wc -c <out.pcap)
+	kill -KILL $(cat /proc/$pid/task/*/children)
+	# More than one file takes, into a pipe that nobody may read any more.
+	(trap '' PIPE; tail -c +50001 big.pcap | timeout 20 cat >fifo) 2>feed.err &
+	feeder=$!
+	wait $pid
+	check_same 'a helper that is killed: exit status' 1 $?
+	exec 9>&-
+	wait $feeder
+	check 'a helper that is killed: it is said' grep -q '^bpfsift: out.pcap1: Broken pipe' err
+	check 'a helper that is killed: the packets stay' test "$(wc -c <out.pcap)" -ge "$n_before"
+	check 'a helper that is killed: and can be read' $peer -r out.pcap -w again.pcap
+fi
+
+# An output that nobody reads is waited for until somebody interrupts.
+if env --default-signal=INT true 2>/dev/null; then
+	# shellcheck disable=SC2086
+	env --default-signal=INT $BPFSIFT -r big.pcap -w nobody.fifo 2>err &
+	pid=$!
+	check 'a FIFO that nobody reads: it waits' wait_for grep -q '^reading from' err
+	kill -INT $pid
+	wait $pid
+	check_same 'a FIFO that nobody reads: interrupted' 1 $?
+	check 'a FIFO that nobody reads: it is said' grep -q '^bpfsift: nobody.fifo: Interrupted' err
+else
+	skip 'env(1) cannot reset signals: not interrupted'
+fi
+
+# Of an expression whose program takes more than one message.
+python3 -c 'print(" or ".join("net 198.%d.%d.0/24 and port %d" % (18 + n // 200, n % 200, n + 1)
+                           for n in range(400)), "or arp or udp")' >long.filter
+# shellcheck disable=SC2086
+{
+	n_insns=$($BPFSIFT -y EN10MB -O -ddd -F long.filter 2>err | head -n 1)
+	check "a long expression: $n_insns instructions" test "$n_insns" -gt 8192
+	check_same 'a long expression: all of them come from the helper' "$n_insns" \
+		"$($BPFSIFT -r "$data/demo.pcap" -O -F long.filter -ddd 2>err | head -n 1)"
+	check_same 'a long expression: packets' \
+		"$($peer -r big.pcap -O -F long.filter --count 2>err)" \
+		"$($BPFSIFT -r big.pcap -O -F long.filter --count 2>err)"
+}
+
 # ---- what a system may lack, or refuse ----
 
 cat >lacking.c <<'END'
