@@ -3,8 +3,8 @@
  * What the interpreters that test nothing share: how interp_loop.def goes from
  * one instruction to the next, and its tests, which are empty.
  *
- * Dispatch goes through labels as values where the compiler has them; debug
- * builds use the switch, and the tests compile these files once for each.
+ * Dispatch goes through labels as values where the compiler has them; debug and
+ * fuzz builds use the switch, and the tests compile these files once for each.
  */
 #ifndef BPFSIFT_EBPF_INTERP_FAST_H
 #define BPFSIFT_EBPF_INTERP_FAST_H
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #ifndef LOOP_LABELS
-#if defined(__GNUC__) && !defined(BPFSIFT_DEBUG)
+#if defined(__GNUC__) && !defined(BPFSIFT_DEBUG) && !defined(BPFSIFT_FUZZ)
 #define LOOP_LABELS 1
 #else
 #define LOOP_LABELS 0
