@@ -407,6 +407,70 @@ START_TEST(a_wrong_checksum_is_named)
 }
 END_TEST
 
+#define GZIP(flags) 0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3
+
+/* Streams written by hand, each with one thing wrong. */
+static const struct {
+	enum sift_codec codec;
+	const char *says[2];    /* ISA-L and zlib have words of their own; NULL: a checksum */
+	uint8_t bytes[40];
+	size_t n;
+} damaged[] = {
+	/* the last block, of a type that there is not; RFC 1951, 3.2.3 */
+	{ SIFT_CODEC_GZIP, { "invalid deflate block", "invalid block type" }, { GZIP(0), 7 }, 32 },
+	/* a stored block whose length and its complement do not fit */
+	{ SIFT_CODEC_GZIP, { "invalid deflate block", "invalid stored block lengths" },
+	  { GZIP(0), 1, 5, 0, 5, 0 }, 32 },
+	/* fixed codes: a copy from before the first byte, which ISA-L notices behind it, and a
+	   code that stands for nothing */
+	{ SIFT_CODEC_GZIP, { "distance too far back", "invalid distance too far back" },
+	  { GZIP(0), 0x03, 0xde, 0xff, 0x0f }, 32 },
+	{ SIFT_CODEC_GZIP, { "invalid deflate symbol", "invalid literal/length code" },
+	  { GZIP(0), 0x1b, 0x03, 0 }, 32 },
+	/* a header with a checksum, which is wrong */
+	{ SIFT_CODEC_GZIP, { NULL, "header crc mismatch" },
+	  { GZIP(2), 0x12, 0x34, 3, 0 }, 32 },
+	/* a descriptor with the reserved bit, and a block of the reserved type; RFC 8878 */
+	{ SIFT_CODEC_ZSTD, { "Unsupported frame parameter" }, { 0x28, 0xb5, 0x2f, 0xfd, 0x08, 0x50 }, 32 },
+	{ SIFT_CODEC_ZSTD, { "Data corruption detected" },
+	  { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 4, 7, 0, 0 }, 32 },
+	/* a version that there is not, reserved bits, a checksum of the header */
+	{ SIFT_CODEC_LZ4, { "ERROR_headerVersion_wrong" }, { 0x04, 0x22, 0x4d, 0x18, 0x24, 0x40, 0 }, 32 },
+	{ SIFT_CODEC_LZ4, { "ERROR_reservedFlag_set" }, { 0x04, 0x22, 0x4d, 0x18, 0x62, 0x40, 0 }, 32 },
+	{ SIFT_CODEC_LZ4, { NULL }, { 0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0 }, 32 },
+	/* flags that are not known yet, their checksum right and wrong */
+	{ SIFT_CODEC_XZ, { "unknown filter or option" },
+	  { 0xfd, '7', 'z', 'X', 'Z', 0, 1, 0, 0xbe, 0x23, 0xc2, 0x58 }, 32 },
+	{ SIFT_CODEC_XZ, { "invalid data or checksum" }, { 0xfd, '7', 'z', 'X', 'Z', 0, 0, 1, 0 }, 32 },
+};
+
+START_TEST(what_is_wrong_with_a_stream_is_named)
+{
+	uint64_t rng = suite_seed(0xf18);
+	bool is_zlib = false;
+	struct outcome o;
+	char text[128];
+	const char *says = damaged[_i].says[0];
+
+	if (!has_codec(damaged[_i].codec))
+		return;
+#if !defined(HAVE_ISAL)
+	is_zlib = damaged[_i].codec == SIFT_CODEC_GZIP;
+#endif
+	if (is_zlib)
+		says = damaged[_i].says[1];
+	o = read_bytes(damaged[_i].bytes, damaged[_i].n, &rng);
+	ck_assert_int_eq(o.rc, -EINVAL);
+	ck_assert_uint_eq(o.got.n, _i == 2 && !is_zlib ? 3 : 0);
+	snprintf(text, sizeof(text), "%s: %s%s", sift_codec_name(damaged[_i].codec),
+		 says != NULL ? "corrupt: " : "", says != NULL ? says : "checksum mismatch");
+	ck_assert_msg(strlen(o.err.text) > strlen(text) &&
+			      strcmp(o.err.text + strlen(o.err.text) - strlen(text), text) == 0,
+		      "%s, not %s", o.err.text, text);
+	free(o.got.p);
+}
+END_TEST
+
 START_TEST(what_follows_is_refused_behind_what_was_there)
 {
 	static const struct {
@@ -819,6 +883,7 @@ suite(void)
 	tcase_add_loop_test(damage, a_wrong_checksum_is_named, first, SIFT_N_CODECS);
 	tcase_add_loop_test(damage, what_follows_is_refused_behind_what_was_there, first,
 			    SIFT_N_CODECS);
+	tcase_add_loop_test(damage, what_is_wrong_with_a_stream_is_named, 0, N_ELEMS(damaged));
 	tcase_add_test(damage, a_read_that_fails_is_reported_to_who_wants_the_bytes);
 	tcase_add_loop_test(damage, a_format_left_out_is_named, first, SIFT_N_CODECS);
 	tcase_add_test(damage, zstd_frames_are_read_side_by_side);

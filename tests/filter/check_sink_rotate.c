@@ -163,6 +163,12 @@ START_TEST(refuses_before_anything_is_created)
 	ck_assert_int_eq(sift_sink_open_rotated("r.tmp", &opts, &rotate, &sink, &err), -EINVAL);
 	ck_assert_int_eq(n_opened, 0);
 	rotate.size = sizeof(rotate);
+	opts.format = SIFT_FORMAT_PCAPNG;
+	opts.flags = SIFT_SAVEFILE_SECTIONS;
+	ck_assert_int_eq(sift_sink_open_rotated("r.tmp", &opts, &rotate, &sink, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "r.tmp: sections are not kept from file to file");
+	ck_assert_int_eq(n_opened, 0);
+	opts = ethernet();
 	ck_assert_int_eq(sift_sink_open_rotated("refused", &opts, &rotate, &sink, &err), -EACCES);
 	ck_assert_str_eq(err.text, "refused: Permission denied");
 	ck_assert_int_eq(n_opened, 1);

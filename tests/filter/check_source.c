@@ -348,6 +348,58 @@ START_TEST(no_such_interface)
 }
 END_TEST
 
+static const struct {
+	struct sift_live_opts opts;
+	const char *err;
+} bad_live[] = {
+	{ { .size = sizeof(struct sift_live_opts), .snaplen = (uint32_t)INT32_MAX + 1 },
+	  "snapshot length or timeout over 2147483647" },
+	{ { .size = sizeof(struct sift_live_opts), .timeout_ms = (uint32_t)INT32_MAX + 1 },
+	  "snapshot length or timeout over 2147483647" },
+	{ { .size = sizeof(struct sift_live_opts), .buffer_kib = INT32_MAX / 1024 + 1 },
+	  "a buffer of 2097152 KiB, but the limit is 2097151" },
+	{ { .size = sizeof(struct sift_live_opts), .direction = (enum sift_direction)7 },
+	  "unknown direction 7" },
+	{ { .size = sizeof(struct sift_live_opts), .tstamp_type = "sundial" },
+	  "invalid time stamp type sundial" },
+	{ { .size = 1 }, NULL },
+};
+
+START_TEST(refuses_options_of_live_capture)
+{
+	struct sift_source *source = NULL;
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_source_open_live("lo", &bad_live[_i].opts, &source, &err), -EINVAL);
+	if (bad_live[_i].err != NULL)
+		ck_assert_str_eq(err.text, bad_live[_i].err);
+	ck_assert_str_ne(err.text, "");
+	ck_assert_ptr_null(source);
+}
+END_TEST
+
+/* The loopback has no clock of its own: that is a warning, and the kernel's is taken. */
+START_TEST(a_clock_that_the_interface_has_not)
+{
+	const struct sift_live_opts opts = { .size = sizeof(opts), .tstamp_type = "adapter" };
+	struct sift_source_info info = { .size = sizeof(info) };
+	struct sift_source *source = NULL;
+	struct ebpf_err err = { "" };
+	int rc = sift_source_open_live("lo", &opts, &source, &err);
+
+	if (rc == -EPERM || rc == -ENODEV || rc == -ENETDOWN) {
+		suite_skip("%s", err.text);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_int_eq(sift_source_info(source, &info, &err), 0);
+	ck_assert_ptr_nonnull(info.warning);
+	ck_assert_msg(strstr(info.warning, "timestamp type 'adapter' on lo: ") != NULL, "%s",
+		      info.warning);
+	sift_source_close(source);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -366,6 +418,8 @@ suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("live");
 	tcase_add_test(tc, no_such_interface);
+	tcase_add_loop_test(tc, refuses_options_of_live_capture, 0, N_ELEMS(bad_live));
+	tcase_add_test(tc, a_clock_that_the_interface_has_not);
 	suite_add_tcase(s, tc);
 	return s;
 }
