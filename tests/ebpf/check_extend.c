@@ -226,6 +226,52 @@ START_TEST(what_is_refused)
 }
 END_TEST
 
+START_TEST(functions_are_named_once_and_by_who_may)
+{
+	static const struct ebpf_prog_type other_type = { .name = "other" };
+	struct ebpf_func_opts func = { .size = sizeof(func), .insn = 5,
+				       .args = { EBPF_ARG_SCALAR, EBPF_ARG_SCALAR } };
+	struct ebpf_func_opts bad = { .size = 1 };
+	const struct ebpf_func_opts *funcs[EBPF_MAX_FUNCS + 1] = { &func, &func };
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .funcs = funcs, .n_funcs = 1 };
+	struct ebpf_prog *prog = NULL, *target;
+	static const struct ebpf_insn exit_insn = { .code = EBPF_JMP | EBPF_EXIT };
+	struct ebpf_err err;
+	int rc;
+
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "functions of a program that is not verified");
+	opts.verify = EBPF_VERIFY_ON;
+	opts.n_funcs = EBPF_MAX_FUNCS + 1;
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -E2BIG);
+	ck_assert_str_eq(err.text, "257 functions, limit is 256");
+	opts.n_funcs = 2;
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "function at insn 5 named twice");
+	funcs[1] = &bad;
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -EINVAL);
+	funcs[1] = NULL;
+	opts.n_funcs = 1;
+	func.args[2] = EBPF_ARG_MAP;
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "function at insn 5: r3 is neither a number nor the context");
+	func.args[2] = EBPF_ARG_NONE;
+
+	target = must_load(TARGET, &opts);
+	opts = extending(target, 5);
+	opts.funcs = funcs;
+	opts.n_funcs = 1;
+	ck_assert_int_eq(load(TARGET, &opts, &prog, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "a program in a function's place has none itself");
+	opts.n_funcs = 0;
+	rc = ebpf_prog_load_opts(&other_type, &exit_insn, 1, &opts, &prog, &err);
+	ck_assert_int_eq(rc, -EINVAL);
+	ck_assert_str_eq(err.text, "function of a program of type raw, not other");
+	ck_assert_ptr_null(prog);
+	ebpf_prog_put(target);
+}
+END_TEST
+
 /* Seven calls deep, the function may hold one frame: what calls another does not fit. */
 START_TEST(frames_do_not_run_out)
 {
@@ -322,6 +368,7 @@ suite(void)
 	tcase_add_loop_test(tc, functions_are_verified_by_themselves, 0, N_ELEMS(refusals));
 	tcase_add_test(tc, results_are_not_known);
 	tcase_add_test(tc, what_is_refused);
+	tcase_add_test(tc, functions_are_named_once_and_by_who_may);
 	tcase_add_test(tc, frames_do_not_run_out);
 	tcase_add_test(tc, not_in_a_program_array);
 	tcase_add_test(tc, maps_are_bound);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define K(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
 #define EXIT_ K(0x95, 0, 0, 0, 0)
@@ -121,6 +122,50 @@ START_TEST(a_program_counts_in_a_map)
 	ck_assert_uint_eq(value, 5);
 	ebpf_map_put(map);
 	ck_assert_uint_eq(run(engine, prog, NULL, 0), 5);       /* the program has it still */
+	ebpf_prog_put(prog);
+}
+END_TEST
+
+/* Removes key 7; what the helper returned is the result. */
+static const struct ebpf_insn remover[] = {
+	STDW(10, -8, 7), MAP(1, 0), MOV_X(2, 10), ADD_K(2, -8), CALL(3), EXIT_,
+};
+
+START_TEST(a_program_removes_from_a_map)
+{
+	int engine = _i % 2;
+	struct ebpf_map *hash = new_map(EBPF_MAP_HASH, 8, 8, 16, 0);
+	struct ebpf_map *array = new_map(EBPF_MAP_ARRAY, 4, 8, 16, 0);
+	struct ebpf_map *constant = new_map(EBPF_MAP_HASH, 8, 8, 16, EBPF_MAP_RDONLY_PROG);
+	struct ebpf_map *progs = new_map(EBPF_MAP_PROG_ARRAY, 4, 4, 16, 0);
+	struct ebpf_map *const maps[] = { hash, hash, array, constant, progs };
+	static const int results[] = { 0, -ENOENT, -EINVAL, -EACCES, -EOPNOTSUPP };
+	uint64_t key = 7, value = 1;
+
+	ck_assert_int_eq(ebpf_map_update(hash, &key, &value, EBPF_ANY), 0);
+	ck_assert_int_eq(ebpf_map_update(constant, &key, &value, EBPF_ANY), 0);
+	for (size_t i = 0; i < N_ELEMS(maps); i++) {
+		struct ebpf_load_opts opts = with_map(&maps[i]);
+		struct ebpf_prog *prog = load(engine, remover, N_ELEMS(remover), &opts);
+
+		ck_assert_int_eq((int64_t)run(engine, prog, NULL, 0), results[i]);
+		ebpf_prog_put(prog);
+	}
+	ck_assert_int_eq(ebpf_map_lookup(hash, &key, &value), -ENOENT);
+	ck_assert_int_eq(ebpf_map_lookup(constant, &key, &value), 0);
+	ebpf_map_put(hash);
+	ebpf_map_put(array);
+	ebpf_map_put(constant);
+	ebpf_map_put(progs);
+}
+END_TEST
+
+START_TEST(a_program_knows_its_processor)
+{
+	static const struct ebpf_insn insns[] = { CALL(8), EXIT_ };
+	struct ebpf_prog *prog = load(_i, insns, 2, NULL);
+
+	ck_assert_uint_lt(run(_i, prog, NULL, 0), (uint64_t)sysconf(_SC_NPROCESSORS_CONF));
 	ebpf_prog_put(prog);
 }
 END_TEST
@@ -798,6 +843,8 @@ suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_program_counts_in_a_map, 0, 2 * N_ELEMS(counter_types));
+	tcase_add_loop_test(tc, a_program_removes_from_a_map, 0, 2);
+	tcase_add_loop_test(tc, a_program_knows_its_processor, 0, 2);
 	tcase_add_loop_test(tc, threads_lose_no_count, 0, 2 * N_ELEMS(counter_types));
 	tcase_add_loop_test(tc, loads_find_maps_by_descriptor_and_by_index, 0, 2);
 	tcase_add_loop_test(tc, the_address_of_a_subprogram_is_a_number_like_no_other, 0, 2);

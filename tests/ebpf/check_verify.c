@@ -145,6 +145,8 @@ static const struct {
 	{ &ctx, "r2 = map_fd[8]\nr3 = 0\ncall 12\n" RET },
 	{ &ctx, "r1 = map_value[7][8]\nr0 = *(u64 *)(r1 +0)\n" RET },
 	{ &ctx, "r1 = map_value[10][0]\nr0 = *(u64 *)(r1 +8)\n" RET },
+	{ &ctx, "r1 = map_idx_value[2][8]\nr0 = *(u64 *)(r1 +0)\n" RET },
+	{ &ctx, KEY "r1 = map_idx[0]\ncall 1\n" RET },
 	/* the distance of two addresses in one object */
 	{ &raw, BYTE "r3 = r1\nr3 += r2\nr3 += 4\nr3 -= r1\nr3 += -4\nr1 += r3\n"
 		"r0 = *(u8 *)(r1 +0)\nexit\n" },
@@ -301,6 +303,16 @@ static const struct {
 	  "insn 1: r1 (ctx 0) +0, read 4 bytes: the context is no plain memory" },
 	{ &raw, "r1 = 4\nr2 = 4\ncall 6\nexit\n", -EACCES,
 	  "insn 2: r1 (scalar 4) +0, read 4 bytes: not an address of memory" },
+	/* the packet may have moved: what was spilled is void, too */
+	{ &ctx, DATA "*(u64 *)(r10 -8) = r8\ncall 43\nr8 = *(u64 *)(r10 -8)\n" RET, -ENODATA,
+	  "insn 3: r10 (fp+0) -8, read 8 bytes: byte at r10-8 was never written" },
+	{ &raw, "r1 = map_idx[3]\n" RET, -EINVAL, "insn 0: no map number 3" },
+	{ &raw, "r1 = var[0]\n" RET, -EINVAL, "insn 0: LDDW_VAR is not supported" },
+	{ &ctx, "r6 = r1\nr0 = *(u16 *)skb[r7 + 0]\nexit\n", -EACCES,
+	  "insn 1: r7 is read, but was not written" },
+	{ &ctx, "r6 += 4\nexit\n", -EACCES, "insn 0: r6 is read, but was not written" },
+	{ &ctx, "r6 = r1\nr6 += 4\nr0 = *(u16 *)skb[0]\nexit\n", -EACCES,
+	  "insn 2: r6 (ctx 4): packet load wants the context" },
 	/* arithmetic with addresses */
 	{ &ctx, KEY "r1 = map_fd[7]\ncall 1\nr0 += 1\n" RET, -EACCES,
 	  "insn 6: r0 (map_value_or_null 0 0) + 1: no arithmetic on such an address" },
@@ -427,6 +439,48 @@ START_TEST(eight_frames_and_no_more)
 }
 END_TEST
 
+/* Programs that are too long, or too much, for the verifier to walk. */
+START_TEST(limits_are_named)
+{
+	static struct ebpf_insn long_program[EBPF_MAXINSNS + 1];
+	static const struct ebpf_insn half[] = {
+		{ .code = EBPF_LD | EBPF_IMM | EBPF_DW, .dst_reg = 1, .src_reg = 1, .imm = 7 },
+		{ .imm = 1 },
+		{ .code = EBPF_JMP | EBPF_EXIT },
+	};
+	static char text[1 << 16];
+	struct ebpf_err err;
+	size_t n = 0;
+
+	ck_assert_int_eq(ebpf_verify(long_program, 0, &raw, NULL, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "program has no instructions");
+	ck_assert_int_eq(ebpf_verify(long_program, EBPF_MAXINSNS + 1, &raw, NULL, &err), -E2BIG);
+	snprintf(text, sizeof(text), "program has %d instructions, limit is %d", EBPF_MAXINSNS + 1,
+		 EBPF_MAXINSNS);
+	ck_assert_str_eq(err.text, text);
+	ck_assert_int_eq(ebpf_verify(half, 3, &ctx, NULL, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "insn 0: second half of a map's load is not 0");
+
+	/* each turn leaves the way out open */
+	ck_assert_int_eq(verify_text("r0 = 0\nr3 = 0\nr4 = *(u8 *)(r1 +0)\nif r4 == 7 goto pc+2\n"
+				     "r3 += 1\nif r3 < 9000 goto pc-4\nexit\n",
+				     &raw, NULL, &err), -E2BIG);
+	ck_assert_str_eq(err.text, "insn 3: more than 8192 branches left open");
+
+	/* as many functions as there may be, and one more */
+	for (int n_funcs = 256; n_funcs <= 257; n_funcs++) {
+		n = 0;
+		for (int i = 1; i < n_funcs; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "call pc+%d\n",
+					      n_funcs - 1 + i);
+		for (int i = 0; i < n_funcs; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "r0 = 0\nexit\n");
+		ck_assert_int_eq(verify_text(text, &raw, NULL, &err), n_funcs == 256 ? 0 : -E2BIG);
+	}
+	ck_assert_str_eq(err.text, "insn 768: more than 256 functions");
+}
+END_TEST
+
 struct log {
 	char text[4096];
 };
@@ -459,6 +513,35 @@ START_TEST(log_shows_the_walk)
 }
 END_TEST
 
+/* What stands in the stack, what is known of the packet, and where a way joins another. */
+START_TEST(log_shows_stack_and_packet)
+{
+	struct ebpf_verify_env env = ctx;
+	struct log log = { "" };
+	struct ebpf_err err;
+
+	env.log = append_line;
+	env.log_arg = &log;
+	ck_assert_int_eq(verify_text(DATA_LEN "*(u64 *)(r10 -8) = r8\n*(u64 *)(r10 -16) = 5\n"
+				     "if r9 < 14 goto pc+1\nr2 = *(u64 *)(r10 -8)\n" RET,
+				     &env, NULL, &err), 0);
+	ck_assert_str_eq(log.text,
+			 "0: (79) r8 = *(u64 *)(r1 +0) ; r8=packet 0\n"
+			 "1: (61) r9 = *(u32 *)(r1 +8) ; r9=scalar 0..2147483647 of length\n"
+			 "2: (7b) *(u64 *)(r10 -8) = r8 ; fp-8=packet 0\n"
+			 "3: (7a) *(u64 *)(r10 -16) = 5 ; fp-16=scalar 5\n"
+			 "4: (a5) if r9 < 0xe goto pc+1 ; r9=scalar 14..2147483647 of length; "
+			 "packet>=14\n"
+			 "5: (79) r2 = *(u64 *)(r10 -8) ; r2=packet 0\n"
+			 "6: (b7) r0 = 0 ; r0=scalar 0\n"
+			 "7: (95) exit\n"
+			 "6: other way ; r1=ctx 0; r8=packet 0; r9=scalar 0..13 of length; "
+			 "fp-8=packet 0; fp-16=scalar 5\n"
+			 "6: (b7) r0 = 0 ; r0=scalar 0\n"
+			 "7: (95) exit\n");
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -470,7 +553,9 @@ suite(void)
 	tcase_add_loop_test(tc, refuses, 0, N_ELEMS(refused));
 	tcase_add_test(tc, tells_what_a_program_is);
 	tcase_add_test(tc, eight_frames_and_no_more);
+	tcase_add_test(tc, limits_are_named);
 	tcase_add_test(tc, log_shows_the_walk);
+	tcase_add_test(tc, log_shows_stack_and_packet);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -284,6 +284,7 @@ static const struct {
 	  "22:13:20.123456 11:12:13:14:15:16 > 01:02:03:04:05:06 protocol 0x0806, length 14\n" },
 	{ DLT_IEEE802_11, 3, "\x1b[m", "22:13:20.123456 IEEE802_11, length 3\n" },
 	{ DLT_RAW, 0, "", "22:13:20.123456 RAW, length 0\n" },
+	{ 9999, 3, "abc", "22:13:20.123456 link-type 9999, length 3\n" },
 };
 
 START_TEST(summarises_a_packet_in_a_line)
@@ -308,6 +309,51 @@ START_TEST(summarises_a_packet_in_a_line)
 	text[len] = '\0';
 	ck_assert_str_eq((char *)text, summaries[_i].line);
 	free(text);
+	unlink(savefile_path());
+}
+END_TEST
+
+/* Nanoseconds if asked for, no line for what is not kept, and no part of one. */
+START_TEST(a_file_that_cannot_grow_ends_in_a_whole_line)
+{
+	static const char line[] = "22:13:20.123456789 RAW, length 0\n";
+	enum { LINE = sizeof(line) - 1 };
+	struct sift_summary_opts opts = { .size = sizeof(opts), .dlt = DLT_RAW,
+					  .precision = SIFT_PRECISION_NANO };
+	struct sift_view views[6];
+	uint32_t keep[6];
+
+	setenv("TZ", "UTC", 1);
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < 6; i++) {
+		sift_view_init(&views[i], DLT_RAW, payload, 0, 0);
+		views[i].ts_sec = 1700000000;
+		views[i].ts_nsec = 123456789;
+		keep[i] = i % 2 ? 0 : UINT32_MAX;
+	}
+	for (rlim_t limit = 0; limit <= 3 * LINE; limit++) {
+		struct rlimit rlimit = { limit, RLIM_INFINITY };
+		struct sift_sink *sink = NULL;
+		struct ebpf_err err;
+		uint8_t *text;
+		size_t len;
+		int rc;
+
+		ck_assert_int_eq(sift_sink_open_summary(savefile_path(), &opts, &sink, &err), 0);
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		rc = sift_sink_write(sink, views, keep, 6, &err);
+		if (rc == 0)
+			rc = sift_sink_flush(sink, &err);
+		sift_sink_close(sink, NULL);
+		rlimit.rlim_cur = RLIM_INFINITY;
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		ck_assert_int_eq(rc, limit < 3 * LINE ? -EFBIG : 0);
+		len = slurp(savefile_path(), &text);
+		ck_assert_uint_eq(len, limit / LINE * LINE);
+		for (size_t at = 0; at < len; at += LINE)
+			ck_assert_mem_eq(text + at, line, LINE);
+		free(text);
+	}
 	unlink(savefile_path());
 }
 END_TEST
@@ -364,6 +410,7 @@ suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("summary");
 	tcase_add_loop_test(tc, summarises_a_packet_in_a_line, 0, N_ELEMS(summaries));
+	tcase_add_test(tc, a_file_that_cannot_grow_ends_in_a_whole_line);
 	tcase_add_loop_test(tc, summaries_are_printable_whatever_the_packet, 0, N_ELEMS(summaries));
 	suite_add_tcase(s, tc);
 	return s;
