@@ -258,6 +258,17 @@ case $engines in
 	falls_back 'limit is 4096' receiver "$(conditions 1200) arp"
 	falls_back 'jumps backward' receiver 'ip6 protochain 6 or arp'
 	falls_back 'no such frames' any 'arp and link[10] = 4'
+	# Of what root may, capturing alone.
+	if ! command -v setpriv >/dev/null 2>&1 ||
+		grep -qx 0 /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null; then
+		skip 'anybody may load a filter here, or there is no setpriv'
+	else
+		all_rights=$BPFSIFT
+		BPFSIFT="setpriv --bounding-set=-all,+net_raw,+net_admin --inh-caps=-all \
+			$BPFSIFT -Z root"
+		falls_back 'Operation not permitted' receiver arp
+		BPFSIFT=$all_rights
+	fi
 	;;
 esac
 
