@@ -24,6 +24,15 @@ fits_ENTRY(const struct ebpf_decoded *d)
 	return d[1].dst == d[0].dst;
 }
 
+/* Where the optimiser has them: length, data of the frame, and what is compared of it. */
+enum { LEN = EBPF_R0, DATA = EBPF_R3, BYTES = EBPF_R4 };
+
+static bool
+fits_FRAME(const struct ebpf_decoded *d)
+{
+	return d[0].src == DATA && d[0].dst == BYTES;
+}
+
 /* t = *(p + off); t &= m; t <<= n; u = len; u -= t; if u s< k goto; t += p */
 static bool
 fits_HLEN(const struct ebpf_decoded *d)
@@ -32,6 +41,42 @@ fits_HLEN(const struct ebpf_decoded *d)
 
 	return t != u && d[1].dst == t && d[2].dst == t && d[4].dst == u && d[4].src == t &&
 	       d[5].dst == u && d[6].dst == t;
+}
+
+/* The same with u -= t, where u is the length itself. */
+static bool
+fits_HLEN_SAME(const struct ebpf_decoded *d)
+{
+	uint8_t t = d[0].dst, u = d[3].dst;
+
+	return t != u && d[1].dst == t && d[2].dst == t && d[3].src == t && d[4].dst == u &&
+	       d[5].dst == t;
+}
+
+/* Two loads, each compared, before that. */
+static bool
+are_of_frame(const struct ebpf_decoded *d)
+{
+	return fits_FRAME(d) && d[1].dst == BYTES && fits_FRAME(d + 2) && d[3].dst == BYTES &&
+	       fits_FRAME(d + 4);
+}
+
+static bool
+fits_TRANSPORT(const struct ebpf_decoded *d)
+{
+	return are_of_frame(d) && fits_HLEN(d + 4);
+}
+
+static bool
+fits_HOSTS(const struct ebpf_decoded *d)
+{
+	return fits_FRAME(d) && d[1].dst == BYTES && d[2].dst == LEN && fits_FRAME(d + 3);
+}
+
+static bool
+fits_TRANSPORT_SAME(const struct ebpf_decoded *d)
+{
+	return are_of_frame(d) && fits_HLEN_SAME(d + 4);
 }
 
 static bool
@@ -48,6 +93,8 @@ fits_ONCE(const struct ebpf_decoded *d)
 	return true;
 }
 
+#define fits_PORTS fits_TWICE
+#define fits_MASKED fits_TWICE
 #define fits_GUARDED fits_ONCE
 #define fits_LAST fits_ONCE
 #define fits_GUARDED_LAST fits_ONCE
@@ -55,11 +102,19 @@ fits_ONCE(const struct ebpf_decoded *d)
 static bool
 fits_ENTRY_ONCE(const struct ebpf_decoded *d)
 {
-	return fits_ENTRY(d) && d[2].dst == d[3].src && d[4].dst == d[3].dst;
+	return d[0].src == EBPF_R1 && d[0].dst == LEN && d[1].dst == LEN &&
+	       d[2].src == EBPF_R1 && d[2].dst == DATA && fits_FRAME(d + 3) && d[4].dst == BYTES;
 }
 
 #define fits_ENTRY_TWICE fits_ENTRY_ONCE
-#define fits_ENTRY_LAST fits_ENTRY_ONCE
+
+/* Nothing of it is needed any more. */
+static bool
+fits_ENTRY_LAST(const struct ebpf_decoded *d)
+{
+	return d[0].src == EBPF_R1 && d[1].dst == d[0].dst && d[0].dst != EBPF_R1 &&
+	       d[2].src == EBPF_R1 && d[3].src == d[2].dst && d[4].dst == d[3].dst;
+}
 
 /* "if dst >= k goto +2; r0 = k; exit": a guard that returns a constant. */
 static bool
@@ -77,6 +132,20 @@ flows(const struct ebpf_decoded *d, size_t n)
 			return false;
 	}
 	return true;
+}
+
+static bool
+fits_THRICE(const struct ebpf_decoded *d)
+{
+	return flows(d, 2);
+}
+
+#define fits_RANGE fits_THRICE
+
+static bool
+fits_GUARDED_RANGE(const struct ebpf_decoded *d)
+{
+	return flows(d + 1, 2);
 }
 
 static bool
@@ -142,9 +211,11 @@ enum {
 _Static_assert(EBPF_N_OPS <= UINT8_MAX, "a row fits a byte");
 
 const struct ebpf_run ebpf_runs[EBPF_N_FUSED] = {
-#define F(id, family, ...)                                                                         \
-	[EBPF_FUSED_##id] = { #id, fits_##family, sizeof((const uint8_t[]) { __VA_ARGS__ }),       \
-			      { __VA_ARGS__ } },
+#define OUT(slot) (1u << (slot))
+#define F(id, family, ...) R(id, family, 0, __VA_ARGS__)
+#define R(id, family, outs, ...)                                                                   \
+	[EBPF_FUSED_##id] = { #id, fits_##family, outs,                                            \
+			      sizeof((const uint8_t[]) { __VA_ARGS__ }), { __VA_ARGS__ } },
 #include "ebpf/fused.def"
 };
 
@@ -155,14 +226,24 @@ compares(const struct ebpf_run *run, size_t i)
 	return ebpf_ops[run->rows[i]].form == EBPF_FORM_JMP_K;
 }
 
-/* Slot i's way to where it branches, and its way on, return constants. */
+/* Where slot i branches to, a constant is returned. */
 static bool
-is_last(const struct ebpf_decoded *d, const uint8_t *rows, size_t n, size_t i)
+is_out(const struct ebpf_decoded *d, const uint8_t *rows, size_t n, size_t i)
 {
 	size_t to = i + 1 + (size_t)d[i].off;
 
 	return d[i].off > 0 && to + 1 < n && rows[to] == EBPF_OP_MOV32_K &&
-	       rows[to + 1] == EBPF_OP_EXIT && d[i + 1].dst == EBPF_R0 && d[to].dst == EBPF_R0;
+	       rows[to + 1] == EBPF_OP_EXIT && d[to].dst == EBPF_R0;
+}
+
+static bool
+are_outs(const struct ebpf_run *run, const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		if ((run->outs >> i & 1) != 0 && !is_out(d, rows, n, i))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -174,12 +255,12 @@ ends_well(const struct ebpf_run *run, const struct ebpf_decoded *d, const uint8_
 {
 	size_t last = run->n - 1u;
 
-	if (last >= 3 && run->rows[last] == EBPF_OP_EXIT && compares(run, last - 2)) {
+	if (last >= 2 && run->rows[last] == EBPF_OP_EXIT && compares(run, last - 2)) {
 		last -= 2;
-		if (!is_last(d, rows, n, last))
+		if (!is_out(d, rows, n, last) || d[last + 1].dst != EBPF_R0)
 			return false;
 	}
-	return !compares(run, last) || d[last].dst == d[last - 1].dst;
+	return last == 0 || !compares(run, last) || d[last].dst == d[last - 1].dst;
 }
 
 static int
@@ -190,7 +271,7 @@ find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
 
 		if (run->rows[0] == rows[0] && run->n <= n &&
 		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
-		    ends_well(run, d, rows, n))
+		    are_outs(run, d, rows, n) && ends_well(run, d, rows, n))
 			return id;
 	}
 	return -1;

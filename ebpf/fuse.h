@@ -22,6 +22,7 @@ struct ebpf_run {
 	const char *name;
 	/* Whether the operands of decoded slots with these rows agree. */
 	bool (*fits)(const struct ebpf_decoded *d);
+	uint16_t outs;          /* bits: slots whose jumps lead to a result */
 	uint8_t n;
 	uint8_t rows[EBPF_MAX_RUN];
 };

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The registers that the lowering gives these roles. */
+/* The registers that the lowering gives these roles, and in optimised programs these. */
 enum { A = 0, T = 2, U = 3, MARK = 5, MEM = 6, X = 7, DATA = 8, LEN = 9 };
+enum { FRAME_LEN = 0, FRAME = 3, BYTES = 4 };
 
 /* Memory: packet bytes, then a place for the registers at the end. */
 enum { N_BYTES = 64, MEM_SIZE = N_BYTES + 8 * EBPF_MAX_REG };
@@ -92,34 +93,88 @@ flow(const struct ebpf_run *run, struct ebpf_insn *insns, size_t from, uint8_t d
 	}
 }
 
+/* t = *(p + off); t &= m; t <<= n; the length less t, guarded; t += p */
+static void
+add_header(struct ebpf_insn *insns, size_t n, uint8_t t, uint8_t u, int32_t k, uint64_t *rng)
+{
+	struct ebpf_insn *sub = &insns[n - 3];
+
+	for (size_t i = 0; i < 3; i++)
+		insns[i].dst_reg = t & 0xf;
+	insns[1].imm = constant(rng);
+	insns[2].imm = 2;
+	insns[3].dst_reg = sub[0].dst_reg = sub[1].dst_reg = u & 0xf;
+	insns[3].src_reg = LEN;         /* of the move; where there is none, sub is this one */
+	sub[0].src_reg = sub[2].dst_reg = t & 0xf;
+	sub[1].imm = k;
+	sub[1].off = 1;
+	sub[2].src_reg = DATA;
+}
+
+/* Protocol and fragment offset of a frame before that. */
+static void
+add_transport(struct ebpf_insn *insns, size_t n, int16_t off, int32_t k, uint64_t *rng)
+{
+	for (size_t i = 0; i < 4; i++) {
+		insns[i].dst_reg = BYTES;
+		insns[i].imm = i % 2 == 1 ? constant(rng) : 0;
+	}
+	/* mostly the tests' way on */
+	insns[1].imm = rng_below(rng, 4) == 0 ? insns[1].imm : 1;
+	insns[3].imm = rng_below(rng, 4) == 0 ? insns[3].imm : 0x7c7c;
+	insns[0].src_reg = insns[2].src_reg = insns[4].src_reg = FRAME;
+	insns[0].off = off;
+	insns[2].off = insns[4].off = (int16_t)rng_below(rng, N_BYTES - 1);
+	add_header(insns + 4, n - 4, BYTES, n == 11 ? T : LEN, k, rng);
+}
+
+/* The same field at two places, the second guarded. */
+static void
+add_pair(const struct ebpf_run *run, struct ebpf_insn *insns, int16_t off, int32_t k, uint64_t *rng)
+{
+	bool is_hosts = run->rows[0] == EBPF_OP_LDXW;
+
+	insns[0].src_reg = insns[3].src_reg = is_hosts ? FRAME : DATA;
+	insns[0].dst_reg = insns[1].dst_reg = is_hosts ? BYTES : T;
+	insns[2].dst_reg = is_hosts ? FRAME_LEN : LEN;
+	insns[3].dst_reg = insns[4].dst_reg = is_hosts ? BYTES : A;
+	insns[0].off = off;
+	insns[3].off = (int16_t)rng_below(rng, N_BYTES - 3);
+	insns[1].imm = constant(rng);
+	insns[1].off = 1;
+	insns[2].imm = is_hosts ? constant(rng) : k;
+	insns[4].imm = constant(rng);
+}
+
+static bool
+has_row(const struct ebpf_run *run, size_t from, int row)
+{
+	return from < run->n && memchr(run->rows + from, row, run->n - from) != NULL;
+}
+
 /* Runs that begin with a load. */
 static void
 add_loads(const struct ebpf_run *run, struct ebpf_insn *insns, int16_t off, int32_t k,
 	  uint64_t *rng)
 {
-	insns[0].src_reg = DATA;
+	bool is_of_frame = strncmp(run->name, "FRAME", 5) == 0;
+
+	insns[0].src_reg = is_of_frame ? FRAME : DATA;
 	insns[0].off = off;
-	switch (run->rows[run->n - 1]) {
-	case EBPF_OP_LDXDW:     /* entry */
+	if (run->rows[run->n - 1] == EBPF_OP_LDXDW) {           /* entry */
 		insns[0].src_reg = insns[2].src_reg = MEM;
 		insns[0].dst_reg = insns[1].dst_reg = LEN;
 		insns[1].imm = constant(rng);
 		insns[1].off = 1;
 		insns[2].dst_reg = DATA;
-		break;
-	case EBPF_OP_ADD64_X:   /* header length */
-		for (size_t i = 0; i < 3; i++)
-			insns[i].dst_reg = insns[4].src_reg = insns[6].dst_reg = T;
-		insns[1].imm = constant(rng);
-		insns[2].imm = 2;
-		insns[3].dst_reg = insns[4].dst_reg = insns[5].dst_reg = U;
-		insns[3].src_reg = LEN;
-		insns[5].imm = k;
-		insns[5].off = 1;
-		insns[6].src_reg = DATA;
-		break;
-	default:
-		flow(run, insns, 0, A, rng);
+	} else if (has_row(run, 2, EBPF_OP_ADD64_X) && has_row(run, 2, EBPF_OP_JSET64_K)) {
+		add_transport(insns, run->n, off, k, rng);
+	} else if (has_row(run, 2, EBPF_OP_ADD64_X)) {
+		add_header(insns, run->n, T, run->n == 7 ? U : LEN, k, rng);
+	} else if (has_row(run, 2, run->rows[0])) {
+		add_pair(run, insns, off, k, rng);
+	} else {
+		flow(run, insns, 0, is_of_frame ? BYTES : A, rng);
 	}
 }
 
@@ -127,17 +182,17 @@ add_loads(const struct ebpf_run *run, struct ebpf_insn *insns, int16_t off, int3
 static void
 add_entry(struct ebpf_insn *insns, const struct ebpf_run *run, int16_t off, uint64_t *rng)
 {
-	insns[0].src_reg = insns[2].src_reg = MEM;
-	insns[0].dst_reg = insns[1].dst_reg = LEN;
+	insns[0].src_reg = insns[2].src_reg = EBPF_R1;
+	insns[0].dst_reg = insns[1].dst_reg = FRAME_LEN;
 	insns[0].off = 2;
 	insns[1].imm = constant(rng);
 	insns[1].off = (int16_t)(run->n - 2);
 	/* two bytes of memory are no address: it is kept where the data is */
-	insns[2].dst_reg = DATA;
+	insns[2].dst_reg = FRAME;
 	insns[2].off = N_BYTES;
-	insns[3].src_reg = DATA;
+	insns[3].src_reg = FRAME;
 	insns[3].off = off;
-	flow(run, insns, 3, A, rng);
+	flow(run, insns, 3, BYTES, rng);
 }
 
 /* The run branches on its last compare between two results, the further one put behind it. */
@@ -156,6 +211,23 @@ add_results(struct program *p, const struct ebpf_run *run, struct ebpf_insn *ins
 	insns[run->n - 1].imm = insns[run->n - 1].off = 0;
 	add(p, EBPF_OP_MOV32_K)->imm = (int32_t)rng_next(rng);
 	add(p, EBPF_OP_EXIT);
+}
+
+/* Results at the program's end for the jumps of the run, at a slot, that lead to some. */
+static void
+add_outs(struct program *p, const struct ebpf_run *run, size_t at, uint64_t *rng)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		struct ebpf_insn *insn;
+
+		if ((run->outs >> i & 1) == 0)
+			continue;
+		p->insns[at + i].off = (int16_t)(p->n - (at + i) - 1);
+		insn = add(p, EBPF_OP_MOV32_K);
+		insn->dst_reg = A;
+		insn->imm = (int32_t)rng_next(rng);
+		add(p, EBPF_OP_EXIT);
+	}
 }
 
 static bool
@@ -223,6 +295,11 @@ add_run(struct program *p, const struct ebpf_run *run, uint64_t *rng)
 		insns[1].off = off;
 		flow(run, insns, 1, A, rng);
 		break;
+	case EBPF_OP_JEQ64_K:   /* one more test */
+	case EBPF_OP_JNE64_K:
+		insns[0].dst_reg = A;
+		insns[0].imm = constant(rng);
+		break;
 	case EBPF_OP_MOV32_K:   /* a result, or a compare with a constant */
 		insns[0].dst_reg = run->rows[1] == EBPF_OP_EXIT ? A : T;
 		insns[0].imm = constant(rng);
@@ -259,18 +336,18 @@ add_epilogue(struct program *p)
 static void
 add_prologue(struct program *p, uint64_t *rng)
 {
+	static const uint8_t at_memory[] = { MEM, DATA, FRAME };
 	struct ebpf_insn *insn;
 
 	mov(p, A, (uint32_t)constant(rng));
 	mov(p, X, rng_below(rng, 8) == 0 ? (uint32_t)rng_next(rng) : rng_below(rng, N_BYTES));
 	mov(p, LEN, rng_below(rng, 4) == 0 ? rng_below(rng, N_BYTES) : N_BYTES);
 	mov(p, T, 0);
-	mov(p, U, 0);
 	mov(p, 4, 0);
 	mov(p, MARK, 0);
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < N_ELEMS(at_memory); i++) {
 		insn = add(p, EBPF_OP_MOV64_X);
-		insn->dst_reg = i == 0 ? MEM : DATA;
+		insn->dst_reg = at_memory[i] & 0xf;
 		insn->src_reg = EBPF_R1;
 	}
 }
@@ -352,6 +429,7 @@ START_TEST(a_run_does_what_its_slots_do)
 		at = p.n;
 		add_run(&p, run, &rng);
 		add_epilogue(&p);
+		add_outs(&p, run, at, &rng);
 		if (n < 20)
 			ck_assert_msg(fused_at(&p, at) == _i, "%s is not found", run->name);
 		compare(&p, run->name, &rng);
@@ -392,9 +470,34 @@ START_TEST(operands_that_do_not_agree_are_not_fused)
 	} spoilt[] = {
 		{ EBPF_FUSED_PROLOGUE, 1, DATA, MEM, 8 },
 		{ EBPF_FUSED_ENTRY, 1, X, 0, 1 },
-		{ EBPF_FUSED_ENTRY_JEQ, 3, A, X, 0 },
+		{ EBPF_FUSED_ENTRY_JEQ, 3, BYTES, X, 0 },
+		{ EBPF_FUSED_ENTRY_JNE, 0, FRAME_LEN, MEM, 0 },
+		{ EBPF_FUSED_ENTRY_JNE_OUT, 2, DATA, EBPF_R1, N_BYTES },
+		{ EBPF_FUSED_ENTRY_JNE_OUT, 1, FRAME_LEN, 0, 1 },
+		{ EBPF_FUSED_ENTRY_TWICE_JNE_OUT, 5, BYTES, 0, 1 },
 		{ EBPF_FUSED_ENTRY_TWICE_JNE, 4, X, 0, 1 },
-		{ EBPF_FUSED_ENTRY_LAST_JEQ, 4, A, 0, 1 },
+		{ EBPF_FUSED_ENTRY_LAST_JEQ, 4, BYTES, 0, 1 },
+		{ EBPF_FUSED_ENTRY_LAST_JNE, 2, FRAME, MEM, N_BYTES },
+		{ EBPF_FUSED_FRAME_B_JNE_OUT, 0, BYTES, DATA, 0 },
+		{ EBPF_FUSED_FRAME_H_JSET_OUT, 1, BYTES, 0, 1 },
+		{ EBPF_FUSED_ONCE_W_JLE_OUT, 1, A, 0, -1 },
+		{ EBPF_FUSED_JLT_W_JEQ_OUT, 0, LEN, 0, 1 },
+		{ EBPF_FUSED_THRICE_B_JNE_OUT, 2, X, 0, 1 },
+		{ EBPF_FUSED_MASKED_W_JNE, 1, X, 0, 0 },
+		{ EBPF_FUSED_MASKED_B_JEQ_OUT, 2, A, 0, 1 },
+		{ EBPF_FUSED_RANGE_JGT, 1, X, 0, 0 },
+		{ EBPF_FUSED_RANGE_JLE_OUT, 3, A, 0, 1 },
+		{ EBPF_FUSED_JLT_RANGE_LAST_JGT, 3, X, 0, 0 },
+		{ EBPF_FUSED_PORTS_JLT_JEQ, 1, X, 0, 1 },
+		{ EBPF_FUSED_PORTS_JSLT_JNE, 2, LEN, 0, 1 },
+		{ EBPF_FUSED_HOSTS_JNE_OUT, 3, BYTES, DATA, 0 },
+		{ EBPF_FUSED_HOSTS_JNE32_OUT, 2, LEN, 0, 1 },
+		{ EBPF_FUSED_TRANSPORT, 2, BYTES, DATA, 0 },
+		{ EBPF_FUSED_TRANSPORT, 3, A, 0, 1 },
+		{ EBPF_FUSED_TRANSPORT_SAME, 8, LEN, 0, 1 },
+		{ EBPF_FUSED_TRANSPORT_SAME, 7, LEN, X, 0 },
+		{ EBPF_FUSED_HLEN_SAME, 3, LEN, X, 0 },
+		{ EBPF_FUSED_TEST_LAST_JEQ, 0, A, 0, 1 },
 		{ EBPF_FUSED_LAST_B_JEQ, 1, A, 0, 1 },
 		{ EBPF_FUSED_LAST_H_JSET, 2, X, 0, 0 },
 		{ EBPF_FUSED_JLT_LAST_W_JNE, 2, A, 0, 1 },
@@ -418,20 +521,22 @@ START_TEST(operands_that_do_not_agree_are_not_fused)
 	uint64_t rng = suite_seed(0x5b011);
 
 	for (size_t i = 0; i < N_ELEMS(spoilt); i++) {
+		const struct ebpf_run *run = &ebpf_runs[spoilt[i].id];
 		struct program p = { .n = 0 };
 		struct ebpf_insn *insn;
 		size_t at;
 
 		add_prologue(&p, &rng);
 		at = p.n;
-		add_run(&p, &ebpf_runs[spoilt[i].id], &rng);
+		add_run(&p, run, &rng);
+		add_epilogue(&p);
+		add_outs(&p, run, at, &rng);
 		insn = &p.insns[at + spoilt[i].slot];
 		insn->dst_reg = spoilt[i].dst & 0xf;
 		insn->src_reg = spoilt[i].src & 0xf;
 		insn->off = spoilt[i].off;
-		add_epilogue(&p);
-		ck_assert_msg(fused_at(&p, at) != spoilt[i].id, "%s, slot %zu",
-			      ebpf_runs[spoilt[i].id].name, spoilt[i].slot);
+		ck_assert_msg(fused_at(&p, at) != spoilt[i].id, "%s, slot %zu", run->name,
+			      spoilt[i].slot);
 	}
 }
 END_TEST
