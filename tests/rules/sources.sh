@@ -59,6 +59,8 @@ check_empty 'each list of a fragment goes on where it seems to' "$(
 version=$(sed -nE 's/^AC_INIT\(\[bpfsift\], \[([0-9.]+)\]\)$/\1/p' configure.ac)
 check 'configure.ac names the version' test -n "$version"
 check_same 'NEWS begins with that version' "bpfsift $version" "$(head -n 1 NEWS | sed 's/ (.*//')"
+check_same "the Debian package's too" "bpfsift ($version-" \
+	"$(sed -n '1s/^\(bpfsift ([0-9.]*-\).*/\1/p' debian/changelog)"
 
 for script in $scripts; do
 	case $(head -n 1 "$script") in
