@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ebpf/err.h"
 #include "filter/section.h"
@@ -27,7 +28,7 @@ enum { BATCH = SIFT_BATCH_MAX, BUFFER = 128 << 10 };
 #endif
 
 struct sift_blocks {
-	struct sift_inflow *flow;
+	struct sift_inflow *flow; /* NULL: the buffer is all there is, and somebody else's */
 	const char *name;
 	struct sift_section_rule rule;
 	struct sift_section section;
@@ -316,10 +317,14 @@ make_room(struct sift_blocks *b)
 static void
 refill(struct sift_blocks *b)
 {
-	size_t size = make_room(b);
+	size_t size;
 	ssize_t got;
 
-	if (size == 0)
+	if (b->flow == NULL) {
+		b->has_ended = true;
+		return;
+	}
+	if ((size = make_room(b)) == 0)
 		return;
 	got = sift_inflow_read(b->flow, b->buf + b->end, size - b->end, &b->failure);
 	if (got < 0)
@@ -457,12 +462,6 @@ sift_blocks_places(const struct sift_blocks *blocks)
 }
 
 size_t
-sift_blocks_cut_max(const struct sift_blocks_place *place)
-{
-	return sift_block_cut_max(place->end - place->begin);
-}
-
-size_t
 sift_blocks_cut(const struct sift_blocks *blocks, size_t i, uint32_t caplen, uint8_t *to)
 {
 	return sift_block_cut(body_of(blocks, i), sift_section_first_snaplen(&blocks->section),
@@ -494,15 +493,16 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 	size_t size = n_read > BUFFER ? n_read : BUFFER;
 	struct sift_blocks *b = calloc(1, sizeof(*b));
 
-	if (b != NULL)
+	if (b != NULL) {
+		b->flow = opts->flow;
 		b->section.is_swapped = head->is_swapped;
+	}
 	if (b == NULL || (b->buf = malloc(size)) == NULL ||
 	    sift_section_add(&b->section, &head->first, NULL) < 0 ||
 	    !keep_head(b, opts->read, head->len)) {
 		sift_blocks_free(b);
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	}
-	b->flow = opts->flow;
 	b->name = opts->name;
 	b->rule =
 		(struct sift_section_rule){ opts->is_mixed, head->first.dlt, head->first.snaplen };
@@ -522,6 +522,110 @@ sift_blocks_free(struct sift_blocks *blocks)
 		return;
 	sift_section_destroy(&blocks->section);
 	free(blocks->head);
-	free(blocks->buf);
+	if (blocks->flow != NULL)
+		free(blocks->buf);
 	free(blocks);
+}
+
+/* ---- several threads ---- */
+
+bool
+sift_blocks_extent(const struct sift_blocks *blocks, struct sift_extent *extent)
+{
+	int fd = sift_inflow_fd(blocks->flow);
+	struct stat st;
+
+	if (fd < 0 || blocks->failed != 0 || blocks->has_ended ||
+	    fstat(fd, &st) < 0)
+		return false;
+	*extent = (struct sift_extent){
+		.fd = fd,
+		.begin = blocks->off + blocks->begin,
+		.end = (uint64_t)st.st_size,
+	};
+	return extent->begin < extent->end;
+}
+
+void
+sift_blocks_resume(struct sift_blocks *blocks, uint64_t off)
+{
+	sift_inflow_seek(blocks->flow, off);
+	blocks->off = off;
+	blocks->begin = blocks->end = blocks->batch = 0;
+	blocks->n = 0;
+}
+
+const struct sift_section_rule *
+sift_blocks_rule(const struct sift_blocks *blocks)
+{
+	return &blocks->rule;
+}
+
+const struct sift_section *
+sift_blocks_section(const struct sift_blocks *blocks)
+{
+	return &blocks->section;
+}
+
+int
+sift_blocks_set_section(struct sift_blocks *blocks, const struct sift_section *section,
+			struct ebpf_err *err)
+{
+	return sift_section_copy(&blocks->section, section, err);
+}
+
+void
+sift_blocks_swap_section(struct sift_blocks *blocks, struct sift_section *section)
+{
+	struct sift_section was = blocks->section;
+
+	blocks->section = *section;
+	*section = was;
+}
+
+int
+sift_blocks_new_part(const struct sift_blocks *whole, struct sift_blocks **out,
+		     struct ebpf_err *err)
+{
+	struct sift_blocks *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", whole->name);
+	b->name = whole->name;
+	b->rule = whole->rule;
+	b->is_carrying = whole->is_carrying;
+	b->dlt = whole->dlt;
+	*out = b;
+	return 0;
+}
+
+void
+sift_blocks_point(struct sift_blocks *part, uint8_t *bytes, size_t n, uint64_t off)
+{
+	assert(part->flow == NULL);
+	part->buf = bytes;
+	part->begin = 0;
+	part->end = n;
+	part->off = off;
+	part->failed = 0;
+	part->has_ended = false;
+}
+
+uint64_t
+sift_blocks_offset(const struct sift_blocks *part)
+{
+	return part->off + part->begin;
+}
+
+void
+sift_blocks_go_back(struct sift_blocks *part, size_t i)
+{
+	struct sift_section *section = &part->section;
+
+	assert(i < part->n);
+	part->begin = part->batch + part->places[i].begin;
+	part->n = i;
+	while (section->n_interfaces > 0 &&
+	       section->interfaces[section->n_interfaces - 1].off >= sift_blocks_offset(part))
+		section->n_interfaces--;
 }

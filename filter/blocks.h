@@ -18,9 +18,9 @@
 
 #include <stdbool.h>
 
-#include "filter/block.h"
 #include "filter/inflow.h"
 #include "filter/record.h"
+#include "filter/section.h"
 
 /* What a file begins with. */
 struct sift_blocks_head {
@@ -116,13 +116,44 @@ struct sift_blocks_place {
 /* For each packet of the last batch. */
 const struct sift_blocks_place *sift_blocks_places(const struct sift_blocks *blocks);
 
-/* Bytes that the longest cut block may have. */
-size_t sift_blocks_cut_max(const struct sift_blocks_place *place);
-
 /*
  * Write a packet's block with no more than its first caplen bytes, which are fewer than
  * it has; options are kept.  Returns how long it is.
  */
 size_t sift_blocks_cut(const struct sift_blocks *blocks, size_t i, uint32_t caplen, uint8_t *to);
+
+/* ---- several threads ---- */
+
+/*
+ * The blocks that are not handed out yet, where they can be read out of order; and to go on
+ * with the block at off of them.
+ */
+bool sift_blocks_extent(const struct sift_blocks *blocks, struct sift_extent *extent);
+void sift_blocks_resume(struct sift_blocks *blocks, uint64_t off);
+
+/*
+ * What holds for the block that is next: the section, and what is wanted of interfaces.
+ * Another one's can be copied, 0 or -ENOMEM, or exchanged.
+ */
+const struct sift_section_rule *sift_blocks_rule(const struct sift_blocks *blocks);
+const struct sift_section *sift_blocks_section(const struct sift_blocks *blocks);
+int sift_blocks_set_section(struct sift_blocks *blocks, const struct sift_section *section,
+			    struct ebpf_err *err);
+void sift_blocks_swap_section(struct sift_blocks *blocks, struct sift_section *section);
+
+/*
+ * A reader of the same file's blocks in memory, borrowed: n bytes of whole ones, from off in
+ * the file on, of which it may change what section headers say.  sift_blocks_next() ends
+ * behind them, or in front of one that is damaged.  0 or -ENOMEM.
+ */
+int sift_blocks_new_part(const struct sift_blocks *whole, struct sift_blocks **out,
+			 struct ebpf_err *err);
+void sift_blocks_point(struct sift_blocks *part, uint8_t *bytes, size_t n, uint64_t off);
+
+/* In the file, of the block that is next. */
+uint64_t sift_blocks_offset(const struct sift_blocks *part);
+
+/* Back to packet i of the last batch, as if the file had been read up to there. */
+void sift_blocks_go_back(struct sift_blocks *part, size_t i);
 
 #endif

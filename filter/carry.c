@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "ebpf/err.h"
-#include "filter/sink.h"
 
 void
 sift_carry_destroy(struct sift_carry *carry)
@@ -16,15 +15,10 @@ sift_carry_destroy(struct sift_carry *carry)
 	free(carry->buf);
 }
 
-static int
-write_run(struct sift_sink *sink, const uint8_t *begin, const uint8_t *end, struct ebpf_err *err)
+int
+sift_carry_reserve(struct sift_carry *carry, size_t len, struct ebpf_err *err)
 {
-	return end > begin ? sift_sink_carry(sink, begin, (size_t)(end - begin), err) : 0;
-}
-
-static int
-make_room(struct sift_carry *carry, size_t size, struct ebpf_err *err)
-{
+	size_t size = sift_block_cut_max(len);
 	uint8_t *grown;
 
 	if (size <= carry->size)
@@ -36,26 +30,14 @@ make_room(struct sift_carry *carry, size_t size, struct ebpf_err *err)
 	return 0;
 }
 
-static int
-write_cut(struct sift_carry *carry, const struct sift_blocks *blocks, size_t i, uint32_t caplen,
-	  struct sift_sink *sink, struct ebpf_err *err)
-{
-	int rc = make_room(carry, sift_blocks_cut_max(&sift_blocks_places(blocks)[i]), err);
-
-	if (rc < 0)
-		return rc;
-	return sift_sink_carry(sink, carry->buf, sift_blocks_cut(blocks, i, caplen, carry->buf),
-			       err);
-}
-
 int
 sift_carry_batch(struct sift_carry *carry, const struct sift_blocks *blocks,
 		 const struct sift_view *views, const uint32_t *keep, size_t n, bool is_all,
-		 struct sift_sink *sink, struct ebpf_err *err)
+		 sift_carry_put_fn put, void *arg, struct ebpf_err *err)
 {
 	const struct sift_blocks_place *places = sift_blocks_places(blocks);
-	size_t len;
-	const uint8_t *bytes = sift_blocks_bytes(blocks, &len), *run = bytes;
+	size_t len, run = 0, end;
+	const uint8_t *bytes = sift_blocks_bytes(blocks, &len);
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
@@ -63,11 +45,17 @@ sift_carry_batch(struct sift_carry *carry, const struct sift_blocks *blocks,
 
 		if (keep[i] != 0 && !is_cut)
 			continue;
-		if ((rc = write_run(sink, run, bytes + places[i].begin, err)) < 0 ||
-		    (is_cut &&
-		     (rc = write_cut(carry, blocks, i, keep[i], sink, err)) < 0))
+		if (places[i].begin > run &&
+		    (rc = put(arg, bytes + run, places[i].begin - run, true, err)) < 0)
 			return rc;
-		run = bytes + places[i].end;
+		run = places[i].end;
+		if (!is_cut)
+			continue;
+		if ((rc = sift_carry_reserve(carry, places[i].end - places[i].begin, err)) < 0 ||
+		    (rc = put(arg, carry->buf, sift_blocks_cut(blocks, i, keep[i], carry->buf),
+			      false, err)) < 0)
+			return rc;
 	}
-	return write_run(sink, run, is_all ? bytes + len : bytes + places[n - 1].end, err);
+	end = is_all ? len : places[n - 1].end;
+	return end > run ? put(arg, bytes + run, end - run, true, err) : 0;
 }

@@ -16,13 +16,20 @@ struct sift_carry {
 
 void sift_carry_destroy(struct sift_carry *carry);
 
+/* Room to cut a block of so many bytes, which is made as it is needed too.  0 or -ENOMEM. */
+int sift_carry_reserve(struct sift_carry *carry, size_t len, struct ebpf_err *err);
+
+/* Take n > 0 bytes of whole blocks: those that stay do so as long as the batch does. */
+typedef int (*sift_carry_put_fn)(void *arg, const uint8_t *bytes, size_t n, bool stays,
+				 struct ebpf_err *err);
+
 /*
- * Give the sink, which writes sections, the reader's last batch: all blocks but those of
- * packets whose keep is 0, each cut to keep bytes of its packet.  Of the first n packets,
- * n > 0, alone, and what precedes them, unless it is all.
+ * Put the reader's last batch: all blocks but those of packets whose keep is 0, each cut
+ * to keep bytes of its packet.  Of the first n packets, n > 0, alone, and what precedes
+ * them, unless it is all.
  */
 int sift_carry_batch(struct sift_carry *carry, const struct sift_blocks *blocks,
 		     const struct sift_view *views, const uint32_t *keep, size_t n, bool is_all,
-		     struct sift_sink *sink, struct ebpf_err *err);
+		     sift_carry_put_fn put, void *arg, struct ebpf_err *err);
 
 #endif

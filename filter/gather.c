@@ -8,17 +8,6 @@
 
 #include "ebpf/err.h"
 
-int
-sift_gather_init(struct sift_gather *gather, size_t size, struct ebpf_err *err)
-{
-	uint8_t *buf = malloc(size);
-
-	if (buf == NULL)
-		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	*gather = (struct sift_gather){ .buf = buf, .size = size };
-	return 0;
-}
-
 void
 sift_gather_destroy(struct sift_gather *gather)
 {
@@ -33,10 +22,20 @@ sift_gather_set_format(struct sift_gather *gather, const struct sift_record_form
 	gather->ts_scale = ts_scale;
 }
 
-void
-sift_gather_reset(struct sift_gather *gather)
+int
+sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err)
 {
+	uint8_t *larger;
+
 	gather->used = gather->run_len = 0;
+	if (size <= gather->size)
+		return 0;
+	if ((larger = malloc(size)) == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	free(gather->buf);
+	gather->buf = larger;
+	gather->size = size;
+	return 0;
 }
 
 static void
@@ -55,16 +54,16 @@ copy_run(struct sift_gather *gather)
 	gather->run_len = 0;
 }
 
-/* A record that lies as it is to be written. */
+/* What lies as it is to be written. */
 static void
-add_raw(struct sift_gather *gather, const uint8_t *record, size_t n)
+add_run(struct sift_gather *gather, const uint8_t *bytes, size_t n)
 {
-	if (gather->run_len != 0 && gather->run + gather->run_len == record) {
+	if (gather->run_len != 0 && gather->run + gather->run_len == bytes) {
 		gather->run_len += n;
 		return;
 	}
 	copy_run(gather);
-	gather->run = record;
+	gather->run = bytes;
 	gather->run_len = n;
 }
 
@@ -78,7 +77,7 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 		const uint8_t *record = view->data - SIFT_RECORD_HEADER;
 
 		if (load32(record + SIFT_RECORD_CAPLEN_AT, false) == caplen) {
-			add_raw(gather, record, SIFT_RECORD_HEADER + (size_t)caplen);
+			add_run(gather, record, SIFT_RECORD_HEADER + (size_t)caplen);
 			return;
 		}
 		memcpy(header, record, sizeof(header));
@@ -99,6 +98,19 @@ sift_gather_add(struct sift_gather *gather, const struct sift_view *views, const
 		if (keep[i] != 0)
 			add(gather, &views[i], keep[i]);
 	}
+}
+
+void
+sift_gather_add_bytes(struct sift_gather *gather, const uint8_t *bytes, size_t n, bool stays)
+{
+	if (n == 0)
+		return;
+	if (stays) {
+		add_run(gather, bytes, n);
+		return;
+	}
+	copy_run(gather);
+	copy(gather, bytes, n);
 }
 
 const uint8_t *

@@ -19,8 +19,7 @@ struct sift_gather {
 	size_t run_len;
 };
 
-/* Room for size bytes of records.  0 or -ENOMEM. */
-int sift_gather_init(struct sift_gather *gather, size_t size, struct ebpf_err *err);
+/* One of zeros has nothing in it, and room for nothing. */
 void sift_gather_destroy(struct sift_gather *gather);
 
 /*
@@ -30,8 +29,8 @@ void sift_gather_destroy(struct sift_gather *gather);
 void sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
 			    uint32_t ts_scale);
 
-/* Forget what is there. */
-void sift_gather_reset(struct sift_gather *gather);
+/* Forget what is there, and have room for size bytes.  0 or -ENOMEM. */
+int sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err);
 
 /*
  * Add the records of views whose keep is not 0, cut to that.  All that is added
@@ -39,6 +38,9 @@ void sift_gather_reset(struct sift_gather *gather);
  */
 void sift_gather_add(struct sift_gather *gather, const struct sift_view *views,
 		     const uint32_t *keep, size_t n);
+
+/* Add bytes as they are, which stay where they are, or are copied at once. */
+void sift_gather_add_bytes(struct sift_gather *gather, const uint8_t *bytes, size_t n, bool stays);
 
 /* All of it, valid until the next call, and as long as the views' bytes are; its length in *n. */
 const uint8_t *sift_gather_bytes(struct sift_gather *gather, size_t *n);

@@ -12,43 +12,41 @@
 #include <unistd.h>
 
 #include "ebpf/err.h"
-#include "filter/gather.h"
 #include "filter/sink.h"
 #include "filter/turn.h"
 
-enum {
-	/* The record that a block's end cuts in two is most often read with it. */
-	OVERLAP = 2048,
-	BATCH = SIFT_BATCH_MAX,
-};
+/* The record that a block's end cuts in two is most often read with it. */
+enum { OVERLAP = 2048 };
 
-_Static_assert((int)OVERLAP >= (int)SIFT_RECORD_HEADER, "a header that begins in a block is there");
+_Static_assert((int)OVERLAP >= (int)SIFT_RECORD_HEADER && (int)OVERLAP >= 3 * 4,
+	       "the header of a record that begins in a block is there");
 
 struct crew {
 	const struct sift_parallel *job;
-	uint64_t origin;                /* offset of block 0 */
-	_Atomic uint64_t n_taken;       /* blocks */
-	struct sift_turn walk;          /* guards the next two */
-	uint64_t next;                  /* offset of the first record not walked over */
+	uint64_t origin;          /* offset of block 0 */
+	_Atomic uint64_t n_taken; /* blocks */
+	struct sift_turn walk;    /* guards the next three */
+	void *walker;
+	uint64_t next; /* offset of the first record not walked over */
 	bool has_ended;
-	struct sift_turn write;         /* guards the sink, the counters, failed and failure */
-	atomic_int failed;              /* a negative errno; seen by walkers too */
+	struct sift_turn
+		write;         /* guards the sink, the counters, what was judged, and the failure */
+	uint64_t judged;       /* up to here, where a judge has ended early */
+	atomic_bool is_halted; /* it has; seen by walkers too, */
+	atomic_int failed;     /* as is a negative errno */
 	struct ebpf_err failure;
 };
 
 struct worker {
 	struct crew *crew;
 	pthread_t thread;
-	uint8_t *block;                 /* as read, with room for one more record */
-	uint64_t off;                   /* in the file, of its first */
-	size_t n;                       /* bytes that were read */
-	uint64_t begin, end;            /* offsets of its records: the first, behind the last */
-	int failed;                     /* of this block, a negative errno, */
-	struct ebpf_err failure;        /* and its message */
-	size_t n_seen, n_matched;
-	struct sift_gather gather;
-	struct sift_view views[BATCH];
-	uint32_t verdicts[BATCH];
+	uint8_t *block; /* as read, and longer where its last record is */
+	size_t size;
+	uint64_t off;        /* in the file, of its first */
+	size_t n;            /* bytes that were read */
+	uint64_t begin, end; /* offsets of its records: the first, behind the last */
+	void *judge;
+	struct sift_judged judged;
 };
 
 /* pread(2) to the end, which comes early where the file does. */
@@ -90,7 +88,32 @@ read_block(struct worker *w, uint64_t number)
 	got = read_at(job->extent.fd, w->block,
 		      at_most(&job->extent, w->off, job->block_size + OVERLAP), w->off);
 	w->n = got > 0 ? (size_t)got : 0;
-	w->failed = 0;
+}
+
+/*
+ * Have n bytes of the block.  Where they cannot be had, whoever goes on behind us finds out
+ * why.
+ */
+static bool
+read_rest(struct worker *w, size_t n)
+{
+	uint8_t *larger;
+	size_t wanted;
+
+	if (n <= w->n)
+		return true;
+	if (n > w->size) {
+		if ((larger = realloc(w->block, n)) == NULL)
+			return false;
+		w->block = larger;
+		w->size = n;
+	}
+	wanted = n - w->n;
+	if (read_at(w->crew->job->extent.fd, w->block + w->n, wanted, w->off + w->n) !=
+	    (ssize_t)wanted)
+		return false;
+	w->n = n;
+	return true;
 }
 
 /*
@@ -102,133 +125,76 @@ walk(struct worker *w)
 {
 	struct crew *crew = w->crew;
 	const struct sift_parallel *job = crew->job;
-	size_t expected = at_most(&job->extent, w->off, job->block_size + OVERLAP);
-	uint64_t stop = w->off + at_most(&job->extent, w->off, job->block_size);
-	uint64_t next = crew->next;
+	size_t expected = at_most(&job->extent, w->off, job->block_size + OVERLAP), wanted;
+	struct sift_walk walk = {
+		.off = w->off,
+		.next = crew->next,
+		.stop = w->off + at_most(&job->extent, w->off, job->block_size),
+		.end = job->extent.end,
+		.has_ended = crew->has_ended,
+	};
 
-	w->begin = next;
-	if (w->n < expected || next >= job->extent.end || atomic_load(job->is_stopped) ||
-	    atomic_load(&crew->failed) != 0)
-		crew->has_ended = true;
-	while (!crew->has_ended && next < stop) {
-		uint64_t left = job->extent.end - next;
-		uint32_t caplen;
-
-		if (left < SIFT_RECORD_HEADER) {
-			crew->has_ended = true;
+	w->begin = walk.next;
+	if (w->n < expected || walk.next >= walk.end || atomic_load(job->is_stopped) ||
+	    atomic_load(&crew->failed) != 0 || atomic_load(&crew->is_halted))
+		walk.has_ended = true;
+	while (!walk.has_ended) {
+		walk.p = w->block;
+		walk.n = w->n;
+		wanted = job->ops->follow(crew->walker, w->judge, &walk);
+		if (wanted == 0)
 			break;
-		}
-		caplen = sift_record_caplen(job->format, w->block + (next - w->off));
-		if (caplen > SIFT_RECORD_MAX_CAPLEN || left - SIFT_RECORD_HEADER < caplen) {
-			crew->has_ended = true;
-			break;
-		}
-		next += SIFT_RECORD_HEADER + (uint64_t)caplen;
+		walk.has_ended = !read_rest(w, wanted);
 	}
-	w->end = crew->next = next;
-}
-
-/* What of the last record lies behind what was read. */
-static void
-read_rest(struct worker *w)
-{
-	const struct sift_parallel *job = w->crew->job;
-	uint64_t end = w->off + w->n;
-	size_t wanted;
-	ssize_t got;
-
-	if (w->end <= end || w->begin == w->end)
-		return;
-	wanted = (size_t)(w->end - end);
-	got = read_at(job->extent.fd, w->block + w->n, wanted, end);
-	if (got == (ssize_t)wanted)
-		return;
-	w->failed = ebpf_err_set(&w->failure, got < 0 ? (int)got : -EIO, "%s: offset %llu: %s",
-				 job->name, (unsigned long long)end,
-				 got < 0 ? strerror((int)-got) : "the file was cut while it was read");
-	w->end = w->begin;
-}
-
-static size_t
-count_matches(const uint32_t *verdicts, size_t n)
-{
-	size_t n_matched = 0;
-
-	for (size_t i = 0; i < n; i++)
-		n_matched += verdicts[i] != 0;
-	return n_matched;
-}
-
-static void
-judge_batch(struct worker *w, size_t n)
-{
-	const struct sift_parallel *job = w->crew->job;
-	size_t n_matched = n;
-
-	if (job->filter != NULL) {
-		sift_filter_batch(job->filter, w->views, n, w->verdicts);
-		n_matched = count_matches(w->verdicts, n);
-	}
-	w->n_seen += n;
-	w->n_matched += n_matched;
-	if (n_matched == 0 || job->sink == NULL)
-		return;
-	/* a verdict other than 0 does not cut */
-	for (size_t i = 0; i < n; i++) {
-		if (job->filter == NULL || w->verdicts[i] != 0)
-			w->verdicts[i] = job->keep;
-	}
-	sift_gather_add(&w->gather, w->views, w->verdicts, n);
+	crew->has_ended = walk.has_ended;
+	w->end = crew->next = walk.next;
 }
 
 static void
 judge(struct worker *w)
 {
-	const struct sift_parallel *job = w->crew->job;
-	enum sift_detail detail = job->sink == NULL || w->gather.is_raw ? SIFT_DETAIL_BARE
-									: SIFT_DETAIL_TIMED;
-	const uint8_t *at, *end;
-	size_t n;
-
-	w->n_seen = w->n_matched = 0;
-	sift_gather_reset(&w->gather);
+	w->judged = (struct sift_judged){ .end = w->begin };
 	/* then they may be anywhere, as behind a block that one record spans */
 	if (w->begin == w->end)
 		return;
-	at = w->block + (w->begin - w->off);
-	end = w->block + (w->end - w->off);
-	while ((n = sift_record_views(job->format, detail, &at, end, w->views, BATCH)) > 0)
-		judge_batch(w, n);
-	assert(at == end);
+	if (read_rest(w, (size_t)(w->end - w->off)))
+		w->crew->job->ops->judge(w->judge, w->block + (w->begin - w->off),
+					 (size_t)(w->end - w->begin), w->begin, &w->judged);
 }
 
-static void
-fail(struct crew *crew, int rc, const struct ebpf_err *err)
+static int
+write_bytes(const struct sift_parallel *job, const struct sift_judged *judged, struct ebpf_err *err)
 {
-	crew->failure = *err;
-	atomic_store(&crew->failed, rc);
+	if (judged->n == 0)
+		return 0;
+	return job->is_carried ? sift_sink_carry(job->sink, judged->bytes, judged->n, err)
+			       : sift_sink_append(job->sink, judged->bytes, judged->n, err);
 }
 
 static void
-write_block(struct worker *w, const uint8_t *records, size_t n)
+write_block(struct worker *w)
 {
 	struct crew *crew = w->crew;
 	struct sift_pipeline_counters *counters = crew->job->counters;
 	struct ebpf_err err;
 	int rc;
 
-	if (atomic_load(&crew->failed) != 0)
+	if (atomic_load(&crew->failed) != 0 || atomic_load(&crew->is_halted))
 		return;
-	counters->seen += w->n_seen;
-	counters->matched += w->n_matched;
-	if (n > 0 && (rc = sift_sink_append(crew->job->sink, records, n, &err)) < 0) {
-		fail(crew, rc, &err);
+	counters->seen += w->judged.n_seen;
+	counters->matched += w->judged.n_matched;
+	if ((rc = write_bytes(crew->job, &w->judged, &err)) < 0) {
+		crew->failure = err;
+		atomic_store(&crew->failed, rc);
 		return;
 	}
 	if (crew->job->sink != NULL)
-		counters->written += w->n_matched;
-	if (w->failed != 0)
-		fail(crew, w->failed, &w->failure);
+		counters->written += w->judged.n_matched;
+	if (w->judged.end != w->end) {
+		crew->judged = w->judged.end;
+		crew->job->ops->halt(crew->walker, w->judge);
+		atomic_store(&crew->is_halted, true);
+	}
 }
 
 static void *
@@ -240,19 +206,17 @@ work(void *cookie)
 
 	do {
 		uint64_t number = atomic_fetch_add(&crew->n_taken, 1);
-		const uint8_t *records;
-		size_t n;
 
 		read_block(w, number);
 		sift_turn_wait(&crew->walk, number);
 		walk(w);
 		is_last = crew->has_ended;
 		sift_turn_pass(&crew->walk);
-		read_rest(w);
 		judge(w);
-		records = sift_gather_bytes(&w->gather, &n);
 		sift_turn_wait(&crew->write, number);
-		write_block(w, records, n);
+		write_block(w);
+		/* its judge knows what holds where it has ended */
+		is_last |= atomic_load(&crew->is_halted);
 		sift_turn_pass(&crew->write);
 	} while (!is_last);
 	return NULL;
@@ -263,7 +227,8 @@ worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	sift_gather_destroy(&w->gather);
+	if (w->judge != NULL)
+		w->crew->job->ops->judge_free(w->judge);
 	free(w->block);
 	free(w);
 }
@@ -272,20 +237,17 @@ static struct worker *
 worker_new(struct crew *crew)
 {
 	const struct sift_parallel *job = crew->job;
-	size_t room = job->block_size + OVERLAP + SIFT_RECORD_HEADER + SIFT_RECORD_MAX_CAPLEN;
 	struct worker *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
 	w->crew = crew;
-	w->block = malloc(room);
-	if (w->block == NULL || sift_gather_init(&w->gather, room, NULL) < 0) {
+	w->size = job->block_size + OVERLAP;
+	w->block = malloc(w->size);
+	if (w->block == NULL || (w->judge = job->ops->judge_new(job)) == NULL) {
 		worker_free(w);
 		return NULL;
 	}
-	if (job->sink != NULL)
-		sift_gather_set_format(&w->gather, job->format, job->sink->ts_scale);
-	sift_record_init_views(job->format->dlt, w->views, BATCH);
 	return w;
 }
 
@@ -334,28 +296,49 @@ run_crew(struct crew *crew, struct ebpf_err *err)
 	return rc;
 }
 
+static int
+init_crew(struct crew *crew, struct ebpf_err *err)
+{
+	const struct sift_parallel *job = crew->job;
+	int rc;
+
+	atomic_init(&crew->n_taken, 0);
+	atomic_init(&crew->failed, 0);
+	atomic_init(&crew->is_halted, false);
+	if ((crew->walker = job->ops->walker_new(job)) == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", job->name);
+	if ((rc = sift_turn_init(&crew->walk)) < 0)
+		goto fail_walk;
+	if ((rc = sift_turn_init(&crew->write)) < 0)
+		goto fail_write;
+	return 0;
+fail_write:
+	sift_turn_destroy(&crew->walk);
+fail_walk:
+	job->ops->walker_free(crew->walker);
+	return ebpf_err_set(err, rc, "%s: no threads", job->name);
+}
+
 int
 sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err)
 {
 	uint64_t begin = parallel->extent.begin;
-	struct crew crew = { .job = parallel, .origin = begin - begin % parallel->block_size,
+	struct crew crew = { .job = parallel,
+			     .origin = begin - begin % parallel->block_size,
 			     .next = begin };
 	int rc;
 
 	assert(parallel->n_threads > 0 && parallel->block_size > 0);
-	atomic_init(&crew.n_taken, 0);
-	atomic_init(&crew.failed, 0);
-	if ((rc = sift_turn_init(&crew.walk)) < 0)
-		return ebpf_err_set(err, rc, "%s: no threads", parallel->name);
-	if ((rc = sift_turn_init(&crew.write)) < 0) {
-		sift_turn_destroy(&crew.walk);
-		return ebpf_err_set(err, rc, "%s: no threads", parallel->name);
-	}
+	*next = begin;
+	if ((rc = init_crew(&crew, err)) < 0)
+		return rc;
 	rc = run_crew(&crew, err);
 	if (rc == 0 && (rc = atomic_load(&crew.failed)) < 0)
 		ebpf_err_set(err, rc, "%s", crew.failure.text);
-	*next = crew.next;
+	*next = atomic_load(&crew.is_halted) ? crew.judged : crew.next;
+	parallel->ops->finish(crew.walker, parallel);
 	sift_turn_destroy(&crew.write);
 	sift_turn_destroy(&crew.walk);
+	parallel->ops->walker_free(crew.walker);
 	return rc;
 }

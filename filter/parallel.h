@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Filtering a stretch of a pcap file with several threads, the output in the
+ * Filtering a stretch of a savefile with several threads, the output in the
  * input's order.
  *
  * Each thread takes the next block of the file, reads it, and waits till it is
@@ -8,33 +8,89 @@
  * before, as soon as that has followed the record headers through its own.  No
  * boundary is guessed.  Then it judges the block's records, gathers those that
  * match, and writes them when the block before has been written.
+ *
+ * What is particular to a format is a struct of functions: parallel_records.c for
+ * pcap, parallel_blocks.c for pcapng, whose blocks are the records.
  */
 #ifndef BPFSIFT_FILTER_PARALLEL_H
 #define BPFSIFT_FILTER_PARALLEL_H
 
 #include <stdatomic.h>
 
+#include "filter/blocks.h"
+#include "filter/filter.h"
 #include "filter/records.h"
+
+struct sift_parallel_ops;
 
 /* All borrowed. */
 struct sift_parallel {
+	const struct sift_parallel_ops *ops;
 	const char *name;                       /* of the input, for messages */
 	const atomic_bool *is_stopped;
-	const struct sift_record_format *format;
+	const struct sift_record_format *format;        /* of pcap, or */
+	struct sift_blocks *blocks;             /* pcapng's reader, which goes on behind this */
 	struct sift_extent extent;
-	const struct sift_filter *filter;       /* pure; NULL: all match */
-	struct sift_sink *sink;                 /* with append(); NULL: matches are counted */
+	/* What packets are judged by; those of no kind are left to who goes on. */
+	const struct sift_kind *kinds;
+	size_t n_kinds;
+	struct sift_sink *sink;                 /* NULL: matches are counted */
+	bool is_carried;                        /* into it, with carry(); else with append() */
+	int sink_dlt;                           /* what it is for, of mixed packets, */
+	uint32_t sink_snaplen;                  /* and no longer ones */
 	uint32_t keep;                          /* bytes to write of a packet at most */
 	size_t block_size;                      /* any but 0 */
 	unsigned n_threads;
 	struct sift_pipeline_counters *counters;        /* added to */
 };
 
+extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_blocks;
+
 /*
- * Judge the extent's records, up to its end, to the first that is damaged or not
- * all there, or till the source is stopped.  *next receives the offset behind the
- * last that was judged.  0; negative errno: the sink failed, or the file; -ENOMEM.
+ * Judge the extent's records, up to its end, to the first that is damaged, not all there,
+ * or of no known kind, or till the source is stopped.  *next receives the offset behind the
+ * last that was judged.  0; negative errno: the sink failed; -ENOMEM.
  */
 int sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err);
+
+/* ---- formats ---- */
+
+/* Following records through a block, of which n bytes at p are there, from off in the file on. */
+struct sift_walk {
+	const uint8_t *p;
+	size_t n;
+	uint64_t off;
+	uint64_t next;  /* offset of the first not followed, which is moved on */
+	uint64_t stop;  /* who begins from here on is another block's */
+	uint64_t end;   /* of the file, as far as it goes */
+	bool has_ended; /* the next cannot be followed: left to the reader that goes on */
+};
+
+/* What came of a block. */
+struct sift_judged {
+	size_t n_seen, n_matched;
+	const uint8_t *bytes; /* to be written, valid until the next block is judged */
+	size_t n;
+	uint64_t end; /* offset of the first not judged */
+};
+
+struct sift_parallel_ops {
+	/* What the walk knows, and each thread for itself.  NULL: out of memory. */
+	void *(*walker_new)(const struct sift_parallel *job);
+	void (*walker_free)(void *walker);
+	void *(*judge_new)(const struct sift_parallel *job);
+	void (*judge_free)(void *judge);
+	/*
+	 * One thread at a time: follow the records that begin in a block, which the judge is
+	 * given then.  Returns how many bytes of the block are wanted first, or 0.
+	 */
+	size_t (*follow)(void *walker, void *judge, struct sift_walk *walk);
+	/* Judge n bytes of whole records, and end before those that cannot be. */
+	void (*judge)(void *judge, uint8_t *p, size_t n, uint64_t off, struct sift_judged *judged);
+	/* One thread at a time, where a judge ended early: what it knows is what holds. */
+	void (*halt)(void *walker, void *judge);
+	/* At last: the reader goes on where the walk, or the judge, has ended. */
+	void (*finish)(void *walker, const struct sift_parallel *job);
+};
 
 #endif

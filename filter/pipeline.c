@@ -9,8 +9,13 @@
  *
  * A source's packets may change in kind, from one batch to the next.  The filter is then
  * another one, and the sink is told, if it can hold them.
+ *
+ * One thread is the simple path; where several can share a file, see parallel.h, they go as
+ * far as what lies before them allows, and that path goes on.
  */
-#include <bpfsift/filter.h>
+#include "config.h"
+
+#include "filter/pipeline.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -39,17 +44,17 @@ enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
 struct sift_pipeline {
 	struct sift_pipeline_opts opts;
 	struct sift_pipeline_counters counters;
-	const struct sift_filter *filter; /* for packets of this kind; NULL: all match */
-	int dlt;
-	unsigned expr_flags;
-	bool is_pure;                   /* the filter looks at bytes and lengths only */
-	bool is_raw;                    /* records are written as they lie */
-	struct sift_gather gather;      /* where they are */
+	struct sift_kind *kinds; /* of the packets so far */
+	size_t n_kinds;
+	struct sift_kind kind;     /* of those that are judged now */
+	bool is_raw;               /* records are written as they lie */
+	struct sift_gather gather; /* where they are */
 	bool has_begun;
-	int sink_dlt;                   /* what the sink was told, or is for */
+	int sink_dlt; /* what the sink was told, or is for */
 	uint32_t sink_snaplen;
-	bool is_carried;                /* blocks are, into a section that was begun */
+	bool is_carried; /* blocks are, into a section that was begun */
 	struct sift_carry carry;
+	size_t block_size, least; /* of files that several threads share */
 };
 
 static bool
@@ -59,29 +64,17 @@ writes_records(const struct sift_sink *sink)
 }
 
 static void
-set_filter(struct sift_pipeline *p, const struct sift_filter *filter)
-{
-	p->filter = filter;
-	p->is_pure = filter == NULL || sift_filter_is_pure(filter);
-}
-
-static int
-plan(struct sift_pipeline *p, struct ebpf_err *err)
+plan(struct sift_pipeline *p)
 {
 	const struct sift_source_info *info = &p->opts.source->info;
 	const struct sift_records *records = p->opts.source->records;
-	int rc;
 
-	set_filter(p, p->opts.filter);
 	p->sink_dlt = info->dlt;
 	p->sink_snaplen = info->snaplen;
 	if (records == NULL || !writes_records(p->opts.sink))
-		return 0;
-	if ((rc = sift_gather_init(&p->gather, GATHER_SIZE, err)) < 0)
-		return rc;
+		return;
 	sift_gather_set_format(&p->gather, sift_records_format(records), p->opts.sink->ts_scale);
 	p->is_raw = p->gather.is_raw;
-	return 0;
 }
 
 int
@@ -100,19 +93,25 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	if (known.flags & ~SIFT_PIPELINE_FLUSH)
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known.flags);
 	if (known.filter != NULL && (known.filter_for != NULL || known.source->is_mixed))
-		return ebpf_err_set(err, -EINVAL, known.filter_for != NULL
-							  ? "filter and filter_for"
-							  : "one filter for mixed packets");
+		return ebpf_err_set(err, -EINVAL,
+				    known.filter_for != NULL ? "filter and filter_for"
+							     : "one filter for mixed packets");
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
 	p->opts = known;
-	if ((rc = plan(p, err)) < 0) {
-		sift_pipeline_free(p);
-		return rc;
-	}
+	p->block_size = BLOCK;
+	p->least = LEAST;
+	plan(p);
 	*out = p;
 	return 0;
+}
+
+void
+sift_pipeline_set_blocks(struct sift_pipeline *pipeline, size_t block_size, size_t least)
+{
+	pipeline->block_size = block_size;
+	pipeline->least = least;
 }
 
 void
@@ -122,6 +121,7 @@ sift_pipeline_free(struct sift_pipeline *pipeline)
 		return;
 	sift_gather_destroy(&pipeline->gather);
 	sift_carry_destroy(&pipeline->carry);
+	free(pipeline->kinds);
 	free(pipeline);
 }
 
@@ -138,44 +138,77 @@ bytes_to_keep(const struct sift_pipeline *p)
 }
 
 /*
- * Turn verdicts into what the sink is to keep, and count.  Returns how many of
- * the n packets count: those after the last one wanted were never seen.
+ * Turn verdicts into what the sink is to keep.  Returns how many of the n packets
+ * count: those after the last one wanted were never seen.
  */
 static size_t
-take_verdicts(struct sift_pipeline *p, uint32_t *verdicts, size_t n)
+take_verdicts(const struct sift_pipeline *p, uint32_t *verdicts, size_t n)
 {
 	uint32_t keep = bytes_to_keep(p);
-	uint64_t most = p->opts.max_matched != 0 ? p->opts.max_matched - p->counters.matched
-						 : UINT64_MAX;
+	uint64_t most =
+		p->opts.max_matched != 0 ? p->opts.max_matched - p->counters.matched : UINT64_MAX;
 	size_t i, matched = 0;
 
 	for (i = 0; i < n && matched < most; i++) {
 		matched += verdicts[i] != 0;
 		verdicts[i] = verdicts[i] != 0 ? keep : 0;
 	}
-	p->counters.matched += matched;
-	p->counters.seen += i;
 	return i;
 }
 
+/* How many of n packets match, which are counted. */
+static size_t
+count(struct sift_pipeline *p, const uint32_t *keep, size_t n)
+{
+	size_t matched = 0;
+
+	for (size_t i = 0; i < n; i++)
+		matched += keep[i] != 0;
+	p->counters.seen += n;
+	p->counters.matched += matched;
+	return matched;
+}
+
 /* ---- kinds of packets ---- */
+
+static bool
+is_kind(const struct sift_kind *kind, const struct sift_source_info *info)
+{
+	return kind->dlt == info->dlt && kind->expr_flags == info->expr_flags;
+}
+
+/* A kind that comes for the first time. */
+static int
+add_kind(struct sift_pipeline *p, struct ebpf_err *err)
+{
+	const struct sift_source_info *info = &p->opts.source->info;
+	struct sift_kind kind = { info->dlt, info->expr_flags, .filter = p->opts.filter };
+	struct sift_kind *kinds = reallocarray(p->kinds, p->n_kinds + 1, sizeof(*kinds));
+	int rc;
+
+	if (kinds == NULL)
+		return ebpf_err_set(err, -ENOMEM, "out of memory");
+	p->kinds = kinds;
+	if (p->opts.filter_for != NULL &&
+	    (rc = p->opts.filter_for(p->opts.filter_arg, kind.dlt, kind.expr_flags, &kind.filter,
+				     err)) < 0)
+		return rc;
+	kind.is_pure = kind.filter == NULL || sift_filter_is_pure(kind.filter);
+	p->kind = kinds[p->n_kinds++] = kind;
+	return 0;
+}
 
 /* The filter for the packets that are next. */
 static int
 choose_filter(struct sift_pipeline *p, struct ebpf_err *err)
 {
-	const struct sift_source_info *info = &p->opts.source->info;
-	const struct sift_filter *filter = NULL;
-	int rc;
-
-	p->dlt = info->dlt;
-	p->expr_flags = info->expr_flags;
-	if (p->opts.filter_for == NULL)
-		return 0;
-	rc = p->opts.filter_for(p->opts.filter_arg, info->dlt, info->expr_flags, &filter, err);
-	if (rc == 0)
-		set_filter(p, filter);
-	return rc;
+	for (size_t i = 0; i < p->n_kinds; i++) {
+		if (is_kind(&p->kinds[i], &p->opts.source->info)) {
+			p->kind = p->kinds[i];
+			return 0;
+		}
+	}
+	return add_kind(p, err);
 }
 
 /* What is looked at of a view. */
@@ -184,7 +217,7 @@ detail_of(const struct sift_pipeline *p)
 {
 	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
-	if (!p->is_pure || (is_written && !writes_records(p->opts.sink)))
+	if (!p->kind.is_pure || (is_written && !writes_records(p->opts.sink)))
 		return SIFT_DETAIL_ALL;
 	return !is_written || p->is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 }
@@ -206,8 +239,7 @@ take_kind(struct sift_pipeline *p, struct ebpf_err *err)
 	enum sift_detail before = detail_of(p), after;
 	int rc;
 
-	if (!source->is_mixed ||
-	    (source->info.dlt == p->dlt && source->info.expr_flags == p->expr_flags))
+	if (!source->is_mixed || is_kind(&p->kind, &source->info))
 		return 0;
 	if ((rc = choose_filter(p, err)) < 0)
 		return ebpf_err_prefix(err, rc, "%s", source->info.name);
@@ -255,6 +287,16 @@ refuse_kind(const struct sift_pipeline *p, const struct sift_view *view, size_t 
 		ours != NULL ? ours : "(unnamed)");
 }
 
+static bool
+has_matches(const uint32_t *keep, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && keep[i] == 0)
+		i++;
+	return i < n;
+}
+
 /*
  * Whether the sink can hold the batch's matches.  In a pcap file, readers would cut packets
  * beyond its snapshot length.  *n becomes how many it can hold before one that it cannot.
@@ -265,15 +307,15 @@ fit_kind(struct sift_pipeline *p, const struct sift_view *views, const uint32_t 
 {
 	const struct sift_source_info *info = &p->opts.source->info;
 
-	if (p->is_carried || (info->dlt == p->sink_dlt && info->snaplen == p->sink_snaplen))
+	if (p->opts.sink == NULL || p->is_carried ||
+	    (info->dlt == p->sink_dlt && info->snaplen == p->sink_snaplen))
 		return 0;
 	if (p->opts.sink->ops->begin != NULL)
-		return begin_kind(p, err);
+		return has_matches(keep, *n) ? begin_kind(p, err) : 0;
 	for (size_t i = 0; i < *n; i++) {
 		uint32_t caplen = views[i].caplen < keep[i] ? views[i].caplen : keep[i];
 
-		if (keep[i] != 0 &&
-		    (info->dlt != p->sink_dlt || caplen > p->sink_snaplen)) {
+		if (keep[i] != 0 && (info->dlt != p->sink_dlt || caplen > p->sink_snaplen)) {
 			*n = i;
 			return refuse_kind(p, &views[i], i, err);
 		}
@@ -306,84 +348,136 @@ begin_sink(struct sift_pipeline *p, struct ebpf_err *err)
 
 /* ---- batches ---- */
 
+/* A carried batch's bytes go to the sink as they come. */
+static int
+put_carried(void *sink, const uint8_t *bytes, size_t n, bool stays, struct ebpf_err *err)
+{
+	(void)stays;
+	return sift_sink_carry(sink, bytes, n, err);
+}
+
 static int
 write_batch(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
 	    struct ebpf_err *err)
 {
 	const uint8_t *bytes;
+	int rc;
 
 	if (!p->is_raw)
 		return sift_sink_write(p->opts.sink, views, keep, n, err);
-	sift_gather_reset(&p->gather);
+	if ((rc = sift_gather_reset(&p->gather, GATHER_SIZE, err)) < 0)
+		return rc;
 	sift_gather_add(&p->gather, views, keep, n);
 	bytes = sift_gather_bytes(&p->gather, &n);
 	return sift_sink_append(p->opts.sink, bytes, n, err);
 }
 
-/* As many as fit, and then what is wrong with the next. */
 static int
-write_fitting(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep,
-	      size_t n, struct ebpf_err *err)
+write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep,
+	      size_t n, bool is_all, struct ebpf_err *err)
 {
-	struct ebpf_err unfit;
-	int rc = fit_kind(p, views, keep, &n, &unfit), written;
+	uint64_t matched = count(p, keep, n);
+	int rc = 0;
 
-	if (rc < 0 && rc != -EPROTOTYPE)
-		return ebpf_err_set(err, rc, "%s", unfit.text);
-	written = n > 0 ? write_batch(p, views, keep, n, err) : 0;
-	return written < 0 || rc == 0 ? written : ebpf_err_set(err, rc, "%s", unfit.text);
-}
-
-static int
-run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, struct ebpf_err *err)
-{
-	uint32_t verdicts[SIFT_BATCH_MAX];
-	uint64_t matched = p->counters.matched;
-	size_t in_batch = n;
-	int rc;
-
-	assert(n <= SIFT_BATCH_MAX);
-	if (p->filter != NULL) {
-		sift_filter_batch(p->filter, views, n, verdicts);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			verdicts[i] = UINT32_MAX;
-	}
-	n = take_verdicts(p, verdicts, n);
-	matched = p->counters.matched - matched;
 	if (p->opts.sink == NULL)
 		return 0;
 	if (p->is_carried)
-		rc = sift_carry_batch(&p->carry, p->opts.source->blocks, views, verdicts, n,
-				      n == in_batch, p->opts.sink, err);
-	else
-		rc = matched > 0 ? write_fitting(p, views, verdicts, n, err) : 0;
+		rc = sift_carry_batch(&p->carry, p->opts.source->blocks, views, keep, n, is_all,
+				      put_carried, p->opts.sink, err);
+	else if (matched > 0)
+		rc = write_batch(p, views, keep, n, err);
 	if (rc < 0)
 		return rc;
 	p->counters.written += matched;
 	return p->opts.flags & SIFT_PIPELINE_FLUSH ? sift_sink_flush(p->opts.sink, err) : 0;
 }
 
+/* As many as fit are judged and written, and then it is told what is wrong with the next. */
+static int
+run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, struct ebpf_err *err)
+{
+	uint32_t verdicts[SIFT_BATCH_MAX];
+	struct ebpf_err unfit;
+	size_t in_batch = n;
+	int rc, written;
+
+	assert(n <= SIFT_BATCH_MAX);
+	if (p->kind.filter != NULL) {
+		sift_filter_batch(p->kind.filter, views, n, verdicts);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			verdicts[i] = UINT32_MAX;
+	}
+	n = take_verdicts(p, verdicts, n);
+	rc = fit_kind(p, views, verdicts, &n, &unfit);
+	if (rc < 0 && rc != -EPROTOTYPE)
+		return ebpf_err_set(err, rc, "%s", unfit.text);
+	written = write_matches(p, views, verdicts, n, n == in_batch, err);
+	return written < 0 || rc == 0 ? written : ebpf_err_set(err, rc, "%s", unfit.text);
+}
+
+/* No filter for the batch: what precedes its first packet is not held back for that. */
+static void
+write_front(struct sift_pipeline *p)
+{
+	const struct sift_blocks *blocks = p->opts.source->blocks;
+	size_t n_bytes, n;
+	const uint8_t *bytes;
+
+	if (!p->is_carried)
+		return;
+	bytes = sift_blocks_bytes(blocks, &n_bytes);
+	n = sift_blocks_places(blocks)[0].begin;
+	assert(n <= n_bytes);
+	if (n > 0)
+		sift_sink_carry(p->opts.sink, bytes, n, NULL);
+}
+
+/*
+ * To the end.  1: packets of a kind came for the first time, which several threads may go on
+ * with.
+ */
 static int
 run_batches(struct sift_pipeline *p, struct ebpf_err *err)
 {
+	size_t n_kinds = p->n_kinds, n;
 	const struct sift_view *views;
-	size_t n;
 	int rc;
 
 	while (!has_enough(p)) {
 		rc = sift_source_next(p->opts.source, &views, &n, err);
 		if (rc <= 0)
 			return rc;
-		if ((rc = take_kind(p, err)) < 0)
+		if ((rc = take_kind(p, err)) < 0) {
+			write_front(p);
 			return rc;
+		}
 		if ((rc = run_batch(p, views, n, err)) < 0)
 			return rc;
 		if (p->opts.between != NULL &&
 		    (rc = p->opts.between(p->opts.between_arg, err)) != 0)
 			return rc < 0 ? rc : 0;
+		if (p->n_kinds != n_kinds)
+			return 1;
 	}
 	return 0;
+}
+
+/* Whether several threads can do it, and what lies before them. */
+static bool
+is_for_threads(const struct sift_pipeline *p, struct sift_extent *extent)
+{
+	const struct sift_source *source = p->opts.source;
+	bool is_written = p->opts.sink != NULL && !p->is_carried;
+
+	if (p->opts.threads <= 1 || p->opts.max_matched != 0 || !p->kind.is_pure ||
+	    p->opts.flags & SIFT_PIPELINE_FLUSH || (is_written && !writes_records(p->opts.sink)))
+		return false;
+	if (source->records != NULL
+		    ? !sift_records_extent(source->records, extent)
+		    : source->blocks == NULL || !sift_blocks_extent(source->blocks, extent))
+		return false;
+	return extent->end - extent->begin >= p->least;
 }
 
 /* With several threads as far as that goes; the rest is for one. */
@@ -392,27 +486,47 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 {
 	struct sift_source *source = p->opts.source;
 	struct sift_parallel parallel = {
+		.ops = source->records != NULL ? &sift_parallel_records : &sift_parallel_blocks,
 		.name = source->info.name,
 		.is_stopped = &source->is_stopped,
-		.filter = p->filter,
+		.blocks = source->blocks,
+		.kinds = p->kinds,
+		.n_kinds = p->n_kinds,
 		.sink = p->opts.sink,
+		.is_carried = p->is_carried,
+		.sink_dlt = p->sink_dlt,
+		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),
-		.block_size = BLOCK,
+		.block_size = p->block_size,
 		.n_threads = p->opts.threads,
 		.counters = &p->counters,
 	};
 	uint64_t next;
 	int rc;
 
-	if (p->opts.threads <= 1 || source->records == NULL || !p->is_pure ||
-	    p->opts.max_matched != 0 || p->opts.flags & SIFT_PIPELINE_FLUSH ||
-	    (p->opts.sink != NULL && !writes_records(p->opts.sink)) ||
-	    !sift_records_extent(source->records, &parallel.extent) ||
-	    parallel.extent.end - parallel.extent.begin < LEAST)
+	if (!is_for_threads(p, &parallel.extent))
 		return 0;
-	parallel.format = sift_records_format(source->records);
+	if (source->records != NULL)
+		parallel.format = sift_records_format(source->records);
 	rc = sift_parallel_run(&parallel, &next, err);
-	sift_records_resume(source->records, next);
+	if (source->records != NULL)
+		sift_records_resume(source->records, next);
+	else
+		sift_blocks_resume(source->blocks, next);
+	return rc;
+}
+
+static int
+run_source(struct sift_pipeline *p, struct ebpf_err *err)
+{
+	int rc;
+
+	do {
+		if ((rc = run_parallel(p, err)) < 0)
+			return rc;
+		set_detail(p, detail_of(p));
+		rc = run_batches(p, err);
+	} while (rc == 1);
 	return rc;
 }
 
@@ -435,11 +549,9 @@ sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err)
 {
 	int rc = choose_filter(pipeline, err), stats;
 
-	if (rc < 0 || (rc = begin_sink(pipeline, err)) < 0 ||
-	    (rc = run_parallel(pipeline, err)) < 0)
+	if (rc < 0 || (rc = begin_sink(pipeline, err)) < 0)
 		return rc;
-	set_detail(pipeline, detail_of(pipeline));
-	rc = run_batches(pipeline, err);
+	rc = run_source(pipeline, err);
 	/* whoever goes on with the source itself sees all of it */
 	set_detail(pipeline, SIFT_DETAIL_ALL);
 	if (pipeline->is_carried)

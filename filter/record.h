@@ -45,6 +45,12 @@ enum sift_detail {
 	SIFT_DETAIL_BARE,       /* bytes and lengths */
 };
 
+/* A stretch of a file that pread() reads, from a record's first byte on: offsets in the file. */
+struct sift_extent {
+	int fd;                 /* borrowed */
+	uint64_t begin, end;
+};
+
 static inline uint32_t
 sift_record_caplen(const struct sift_record_format *format, const uint8_t *header)
 {

@@ -40,12 +40,6 @@ const struct sift_record_format *sift_records_format(const struct sift_records *
 /* What views have from the next batch on; at first it is all. */
 void sift_records_set_detail(struct sift_records *records, enum sift_detail detail);
 
-/* A stretch of a file that pread() reads, from a record's first byte on: offsets in the file. */
-struct sift_extent {
-	int fd;                 /* borrowed */
-	uint64_t begin, end;
-};
-
 /* What is not handed out yet, where it can be read out of order. */
 bool sift_records_extent(const struct sift_records *records, struct sift_extent *extent);
 

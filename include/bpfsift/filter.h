@@ -836,15 +836,17 @@ struct sift_pipeline_opts {
 	unsigned flags;         /**< SIFT_PIPELINE_* */
 	/**
 	 * Threads to filter with, the caller's one of them, where the source is a
-	 * pcap file that several can read, and the sink writes pcap: packets are
-	 * written in their order all the same.  0 is 1.
+	 * pcap or pcapng file that several can read, and the sink writes pcap, or sections
+	 * that the source's are copied into: packets are written in their order all the
+	 * same.  0 is 1.
 	 */
 	unsigned threads;
 	/**
 	 * The filter for packets of another kind, asked for before the first batch and
-	 * whenever the source's dlt or expr_flags change.  It sets *filter, to NULL where
-	 * every packet matches, and returns 0; or a negative errno, with which the pipeline
-	 * ends.  The filter is kept until the next call.  NULL: filter is for all packets.
+	 * when packets come of which the source's dlt or expr_flags were not there before.
+	 * It sets *filter, to NULL where every packet matches, and returns 0; or a negative
+	 * errno, with which the pipeline ends.  All filters are kept until the pipeline is
+	 * freed.  NULL: filter is for all packets.
 	 */
 	int (*filter_for)(void *arg, int dlt, unsigned expr_flags,
 			  const struct sift_filter **filter, struct ebpf_err *err);

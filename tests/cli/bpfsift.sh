@@ -446,6 +446,30 @@ status: 0" -r "$mixed" -w "$scratch/n.pcapng"
 	done
 	check_same 'a cut file: exit status' 1 $one
 
+	# So with pcapng, copied block by block and as pcap.
+	for file in large cut; do
+		$BPFSIFT -r "$scratch/$file.pcap" -w "$scratch/$file.pcapng" 2>/dev/null
+	done
+	head -c 590001 "$scratch/large.pcapng" >"$scratch/cut.pcapng"
+	for file in large cut; do
+		for out in pcap pcapng; do
+			$BPFSIFT -r "$scratch/$file.pcapng" -w "$scratch/one.$out" --threads=1 \
+				--stats tcp 2>"$scratch/one.err"
+			one=$?
+			for threads in 2 3; do
+				$BPFSIFT -r "$scratch/$file.pcapng" -w "$scratch/many.$out" \
+					--threads=$threads --stats tcp 2>"$scratch/many.err"
+				check_same "$file.pcapng as $out, $threads threads: exit status" \
+					$one $?
+				check "$file.pcapng as $out, $threads threads: packets" \
+					cmp "$scratch/one.$out" "$scratch/many.$out"
+				check "$file.pcapng as $out, $threads threads: messages" \
+					cmp "$scratch/one.err" "$scratch/many.err"
+			done
+		done
+	done
+	check_same 'a cut pcapng file: exit status' 1 $one
+
 	# Outputs that cannot be written.
 	if [ -c /dev/full ]; then
 		says "$reading

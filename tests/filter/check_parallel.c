@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "filter/parallel.h"
+#include "filter/pipeline.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -35,6 +35,7 @@ struct outcome {
 /* What is asked of every way alike. */
 struct order {
 	const char *path;
+	size_t size; /* of the file there */
 	const struct sift_filter *filter;
 	enum sift_precision precision;
 	uint32_t snaplen;
@@ -71,7 +72,7 @@ open_sink(const struct order *order, const char *path)
 
 static void
 run_pipeline(const struct order *order, struct sift_source *source, struct sift_sink *sink,
-	     struct outcome *outcome, unsigned threads)
+	     struct outcome *outcome, unsigned threads, size_t block_size)
 {
 	const struct sift_pipeline_opts opts = {
 		.size = sizeof(opts),
@@ -85,6 +86,8 @@ run_pipeline(const struct order *order, struct sift_source *source, struct sift_
 	struct sift_pipeline *pipeline;
 
 	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, &outcome->err), 0);
+	if (block_size != 0)
+		sift_pipeline_set_blocks(pipeline, block_size, 1);
 	outcome->rc = sift_pipeline_run(pipeline, &outcome->err);
 	ck_assert_int_eq(sift_pipeline_counters(pipeline, &counters, NULL), 0);
 	outcome->seen += counters.seen;
@@ -93,38 +96,17 @@ run_pipeline(const struct order *order, struct sift_source *source, struct sift_
 	sift_pipeline_free(pipeline);
 }
 
-/* Blocks of a size that no pipeline would choose, as far as they lead. */
-static bool
-run_small_blocks(const struct order *order, struct sift_source *source, struct sift_sink *sink,
-		 struct outcome *outcome, uint64_t *rng)
+/* Blocks of a size that no pipeline would choose, but not too many of them. */
+static size_t
+any_block_size(size_t file_size, uint64_t *rng)
 {
 	static const size_t sizes[] = { 16, 17, 64, 1000, 4096, 65536, 131072 };
-	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
-	struct sift_parallel parallel = {
-		.name = order->path,
-		.is_stopped = &source->is_stopped,
-		.format = sift_records_format(source->records),
-		.filter = order->filter,
-		.sink = sink,
-		.keep = order->snaplen != 0 ? order->snaplen : UINT32_MAX,
-		.n_threads = 2 + rng_below(rng, 4),
-		.counters = &counters,
-	};
-	uint64_t next;
+	size_t size;
 
-	if (!sift_records_extent(source->records, &parallel.extent))
-		return false;
-	do {
-		parallel.block_size = sizes[rng_below(rng, N_ELEMS(sizes))];
-	} while ((parallel.extent.end - parallel.extent.begin) / parallel.block_size > 20000);
-	ck_assert_int_eq(sift_parallel_run(&parallel, &next, &outcome->err), 0);
-	ck_assert_uint_ge(next, parallel.extent.begin);
-	ck_assert_uint_le(next, parallel.extent.end);
-	sift_records_resume(source->records, next);
-	outcome->seen = counters.seen;
-	outcome->matched = counters.matched;
-	outcome->written = counters.written;
-	return true;
+	do
+		size = sizes[rng_below(rng, N_ELEMS(sizes))];
+	while (file_size / size > 20000);
+	return size;
 }
 
 /* One way is libpcap's reader, one is ours, one is ours and several threads. */
@@ -139,8 +121,10 @@ run(const struct order *order, unsigned way, struct outcome *outcome, uint64_t *
 	sink = open_sink(order, outcome->path);
 	ck_assert(way == 0 || source->records != NULL);
 	if (way == 2)
-		run_small_blocks(order, source, sink, outcome, rng);
-	run_pipeline(order, source, sink, outcome, 1);
+		run_pipeline(order, source, sink, outcome, 2 + rng_below(rng, 4),
+			     any_block_size(order->size, rng));
+	else
+		run_pipeline(order, source, sink, outcome, 1, 0);
 	ck_assert_int_eq(sift_sink_close(sink, &outcome->err), 0);
 	sift_source_close(source);
 }
@@ -202,6 +186,7 @@ START_TEST(several_threads_do_what_one_does)
 		};
 
 		capture_make(&capture, i % 8 == 0 ? 2000 : 150, &rng);
+		order.size = capture.n;
 		for (unsigned way = 0; way < N_WAYS; way++)
 			run(&order, way, &outcomes[way], &rng);
 		for (unsigned way = 1; way < N_WAYS; way++)
@@ -274,7 +259,7 @@ START_TEST(a_failing_sink_ends_all_threads)
 	source = open_source(capture.path, 0);
 	sink = open_sink(&order, outcome.path);
 	setrlimit(RLIMIT_FSIZE, &limit);
-	run_pipeline(&order, source, sink, &outcome, 3);
+	run_pipeline(&order, source, sink, &outcome, 3, 0);
 	limit.rlim_cur = RLIM_INFINITY;
 	setrlimit(RLIMIT_FSIZE, &limit);
 	ck_assert_int_eq(outcome.rc, -EFBIG);
@@ -315,7 +300,7 @@ START_TEST(a_stopped_source_ends_all_threads)
 		snprintf(outcome.path, sizeof(outcome.path), "%s-out", capture.path);
 		sink = open_sink(&order, outcome.path);
 		ck_assert_int_eq(pthread_create(&stopper, NULL, stop_soon, source), 0);
-		run_pipeline(&order, source, sink, &outcome, 3);
+		run_pipeline(&order, source, sink, &outcome, 3, 0);
 		pthread_join(stopper, NULL);
 		ck_assert_int_eq(outcome.rc, 0);
 		ck_assert_uint_eq(outcome.written, outcome.seen);
