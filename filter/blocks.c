@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "ebpf/err.h"
+#include "filter/salvage_blocks.h"
 #include "filter/section.h"
 
 enum { SECTION_LENGTH_AT = SIFT_BLOCK_HEADER + 8 }; /* of 8 bytes */
@@ -42,9 +43,15 @@ struct sift_blocks {
 	size_t batch; /* where its bytes begin, which end at begin */
 	uint64_t off; /* in the file, of the buffer's first byte */
 	bool has_ended;
-	int failed;              /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure; /* and its message */
-	size_t n;                /* of the batch */
+	bool is_salvaged;                                           /* damage is passed over, */
+	void (*on_skip)(void *arg, uint64_t off, uint64_t n_bytes); /* and told; or NULL */
+	void *on_skip_arg;
+	bool is_damaged;                   /* the block at begin */
+	bool is_lost;                      /* what is at begin may be none */
+	uint64_t skipped_from, skipped_to; /* not told yet: offsets */
+	int failed;                        /* a negative errno that waits behind the batch, */
+	struct ebpf_err failure;           /* and its message */
+	size_t n;                          /* of the batch */
 	int dlt;
 	struct sift_view views[BATCH];
 	uint32_t from[BATCH]; /* interface of each */
@@ -57,6 +64,10 @@ struct sift_blocks {
 static bool
 fail(struct sift_blocks *b, int code)
 {
+	if (b->is_salvaged && code == -EINVAL) {
+		b->is_damaged = true;
+		return false;
+	}
 	b->failed = ebpf_err_prefix(&b->failure, code, "%s: offset %llu", b->name,
 				    (unsigned long long)(b->off + b->begin));
 	return false;
@@ -265,8 +276,7 @@ end(struct sift_blocks *b)
 	size_t left = b->end - b->begin, wanted = SIFT_BLOCK_HEADER;
 	uint32_t total;
 
-	b->has_ended = true;
-	if (left == 0)
+	if (left == 0 || b->is_salvaged)
 		return;
 	if (left >= SIFT_BLOCK_HEADER) {
 		total = load32(block + 4, order_of(b, block, left));
@@ -284,6 +294,8 @@ wanted(const struct sift_blocks *b)
 {
 	uint32_t total;
 
+	if (b->is_lost)
+		return SIFT_SALVAGE_BLOCKS_WINDOW;
 	if (b->end < SIFT_BLOCK_HEADER + SIFT_BLOCK_TRAILER) /* not checked yet */
 		return BUFFER;
 	total = load32(b->buf + 4, order_of(b, b->buf, b->end));
@@ -327,14 +339,17 @@ refill(struct sift_blocks *b)
 	if ((size = make_room(b)) == 0)
 		return;
 	got = sift_inflow_read(b->flow, b->buf + b->end, size - b->end, &b->failure);
+	if (got > 0) {
+		b->end += (size_t)got;
+		return;
+	}
+	b->has_ended = true;
 	if (got < 0)
 		b->failed = (int)got;
-	else if (got > 0)
-		b->end += (size_t)got;
-	else if (sift_inflow_is_stopped(b->flow))
-		b->has_ended = true;
-	else
+	else if (!sift_inflow_is_stopped(b->flow))
 		end(b);
+	else
+		b->begin = b->batch = b->end; /* nobody wants it any more */
 }
 
 /* Whether there is something in the batch: blocks count for who carries them. */
@@ -344,6 +359,75 @@ has_some(const struct sift_blocks *b)
 	return b->n > 0 || (b->is_carrying && b->begin > b->batch);
 }
 
+/* ---- passing over damage ---- */
+
+/* Tell of a stretch of damage, once its end is known. */
+static void
+tell_skipped(struct sift_blocks *b)
+{
+	if (b->skipped_from != b->skipped_to && b->on_skip != NULL)
+		b->on_skip(b->on_skip_arg, b->skipped_from, b->skipped_to - b->skipped_from);
+	b->skipped_from = b->skipped_to = 0;
+}
+
+static void
+skip(struct sift_blocks *b, size_t n)
+{
+	uint64_t off = b->off + b->begin;
+
+	/* a sound block that nobody sees may stand between them */
+	if (b->skipped_to != off) {
+		tell_skipped(b);
+		b->skipped_from = off;
+	}
+	b->begin += n;
+	b->batch = b->begin;
+	b->skipped_to = off + n;
+}
+
+/* The length of the block at begin where both ends agree on it, whatever is wrong inside. */
+static uint32_t
+framed_length(const struct sift_blocks *b)
+{
+	const uint8_t *block = b->buf + b->begin;
+	size_t left = b->end - b->begin;
+	bool is_swapped;
+	uint32_t total;
+
+	if (left < SIFT_BLOCK_HEADER + SIFT_BLOCK_TRAILER)
+		return 0;
+	is_swapped = order_of(b, block, left);
+	total = load32(block + 4, is_swapped);
+	if (sift_block_check_length(total, NULL) < 0 || total > left ||
+	    load32(block + total - SIFT_BLOCK_TRAILER, is_swapped) != total)
+		return 0;
+	return total;
+}
+
+/* Leave out the damaged block at begin, or all up to the next that can be found, if it can. */
+static void
+pass_over(struct sift_blocks *b)
+{
+	const struct sift_stretch stretch = { b->buf + b->begin, b->end - b->begin, b->has_ended };
+	uint32_t total = b->is_damaged ? framed_length(b) : 0;
+	size_t n = 0;
+
+	b->is_damaged = false;
+	if (total > 0) {
+		skip(b, total);
+		return;
+	}
+	b->is_lost = true;
+	if (stretch.n == 0) {
+		b->is_lost = !b->has_ended;
+		return;
+	}
+	if (sift_salvage_find_block(&b->section, &b->rule, &stretch, &n) || b->has_ended)
+		b->is_lost = false;
+	if (n > 0)
+		skip(b, n);
+}
+
 int
 sift_blocks_next(struct sift_blocks *b, const struct sift_view **views, size_t *n,
 		 struct ebpf_err *err)
@@ -351,14 +435,23 @@ sift_blocks_next(struct sift_blocks *b, const struct sift_view **views, size_t *
 	b->has_begun = true;
 	b->n = 0;
 	b->batch = b->begin;
-	while (b->failed == 0) {
-		while (b->n < BATCH && take_block(b))
+	for (;;) {
+		if (b->is_damaged || b->is_lost)
+			pass_over(b);
+		while (b->n < BATCH && !b->is_lost && take_block(b))
 			take_usual(b);
 		/* views point into the buffer: it is refilled once they are done with */
-		if (has_some(b) || b->failed != 0 || b->has_ended)
+		if (has_some(b))
+			break;
+		/* what is left of a block at the end is no block */
+		b->is_damaged |= b->is_salvaged && b->has_ended && b->begin < b->end;
+		if (b->is_damaged)
+			continue;
+		if (b->failed != 0 || b->has_ended)
 			break;
 		refill(b);
 	}
+	tell_skipped(b);
 	if (has_some(b)) {
 		*views = b->views;
 		*n = b->n;
@@ -504,6 +597,9 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	}
 	b->name = opts->name;
+	b->is_salvaged = opts->is_salvaged;
+	b->on_skip = opts->on_skip;
+	b->on_skip_arg = opts->on_skip_arg;
 	b->rule =
 		(struct sift_section_rule){ opts->is_mixed, head->first.dlt, head->first.snaplen };
 	b->dlt = head->first.dlt;
@@ -535,7 +631,7 @@ sift_blocks_extent(const struct sift_blocks *blocks, struct sift_extent *extent)
 	int fd = sift_inflow_fd(blocks->flow);
 	struct stat st;
 
-	if (fd < 0 || blocks->failed != 0 || blocks->has_ended ||
+	if (fd < 0 || blocks->is_salvaged || blocks->failed != 0 || blocks->has_ended ||
 	    fstat(fd, &st) < 0)
 		return false;
 	*extent = (struct sift_extent){

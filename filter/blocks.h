@@ -46,6 +46,9 @@ struct sift_blocks_opts {
 	 * order, which libpcap refuses.  All packets of a batch are of one link type.
 	 */
 	bool is_mixed;
+	bool is_salvaged; /* damage is passed over, see salvage_blocks.h, */
+	void (*on_skip)(void *arg, uint64_t off, uint64_t n_bytes); /* and told; or NULL */
+	void *on_skip_arg;
 };
 
 struct sift_blocks;

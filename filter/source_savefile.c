@@ -462,6 +462,9 @@ begin_blocks(struct savefile *s, const struct sift_blocks_head *head, struct ebp
 		.read = s->feed.head,
 		.n_read = s->feed.head_len,
 		.is_mixed = s->source.is_mixed,
+		.is_salvaged = s->opts.flags & SIFT_READER_SALVAGE,
+		.on_skip = on_skip,
+		.on_skip_arg = s,
 	};
 
 	return sift_blocks_new(&opts, &s->source.blocks, err);
@@ -502,9 +505,9 @@ read_header(struct savefile *s, struct ebpf_err *err)
 		info->snaplen = s->survey.snaplen;
 	}
 	info->precision = is_nano ? SIFT_PRECISION_NANO : SIFT_PRECISION_MICRO;
-	if (s->opts.flags & SIFT_READER_SALVAGE && (!is_ours || s->feed.is_pcapng))
+	if (!is_ours && s->opts.flags & SIFT_READER_SALVAGE)
 		return ebpf_err_set(err, -ENOTSUP,
-				    "%s: pcap files of the usual link types alone are salvaged",
+				    "%s: files of the usual link types alone are salvaged",
 				    s->name);
 	if (!is_ours)
 		return 0;

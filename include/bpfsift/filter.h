@@ -356,8 +356,8 @@ BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source *
  */
 #define SIFT_READER_FOLLOW  0x2u
 /**
- * Go on behind damage: with the next record that looks like one and has others behind
- * it.  For pcap files of the usual link types.
+ * Go on behind damage: with the next record, or pcapng block, that looks like one and has
+ * others behind it.  For files of the usual link types whose beginning is sound.
  */
 #define SIFT_READER_SALVAGE 0x4u
 /**

@@ -334,8 +334,20 @@ status: 1" -r "$scratch/self.pcap" -w "$scratch/link.pcap" arp
 	check '--salvage: nearly all packets' test "$n" -ge 330
 	$BPFSIFT -r "$scratch/hole.pcap" -w "$scratch/front.pcap" 2>"$scratch/err"
 	check_same 'a hole, without --salvage: exit status' 1 $?
-	says "stderr: $data/ng-le.pcapng: pcap files of the usual link types alone are salvaged
-status: 1" --salvage -r "$data/ng-le.pcapng"
+	says "stderr: $data/pcap-kuznetzov.pcap: files of the usual link types alone are salvaged
+status: 1" --salvage -r "$data/pcap-kuznetzov.pcap"
+	$BPFSIFT -r "$data/demo.pcap" -w "$scratch/sound.pcapng" 2>/dev/null
+	{ head -c 40000 "$scratch/sound.pcapng"; head -c 300 /dev/zero
+		tail -c +40301 "$scratch/sound.pcapng"; } >"$scratch/hole.pcapng"
+	$BPFSIFT -r "$scratch/hole.pcapng" -w "$scratch/salvaged.pcapng" --salvage 2>"$scratch/err"
+	check_same '--salvage of pcapng: exit status' 0 $?
+	check '--salvage of pcapng: what was passed over' \
+		grep -q "WARNING: $scratch/hole.pcapng: offset [0-9]*: passed over [0-9]* damaged bytes\$" \
+		"$scratch/err"
+	n=$(count -r "$scratch/salvaged.pcapng" | cut -d' ' -f1)
+	check '--salvage of pcapng: nearly all packets' test "$n" -ge 330
+	$BPFSIFT -r "$scratch/hole.pcapng" -w "$scratch/front.pcapng" 2>"$scratch/err"
+	check_same 'a hole in pcapng, without --salvage: exit status' 1 $?
 	says 'stderr: --follow is for one file
 status: 1' --follow -r "$in" -r "$in"
 	head -c 30000 "$data/demo.pcap" >"$scratch/grows.pcap"

@@ -270,17 +270,16 @@ END_TEST
 
 START_TEST(what_is_not_salvaged_says_so)
 {
-	static const char *const names[] = { "ng-le.pcapng", "pcap-kuznetzov.pcap" };
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
 					       .flags = SIFT_READER_SALVAGE };
 	struct sift_source *source = NULL;
 	struct ebpf_err err;
 
-	ck_assert_int_eq(sift_source_open_savefile_opts(suite_data(names[_i]), &opts, &source,
+	ck_assert_int_eq(sift_source_open_savefile_opts(suite_data("pcap-kuznetzov.pcap"), &opts, &source,
 							&err),
 			 -ENOTSUP);
 	ck_assert_ptr_nonnull(
-		strstr(err.text, ": pcap files of the usual link types alone are salvaged"));
+		strstr(err.text, ": files of the usual link types alone are salvaged"));
 	ck_assert_ptr_null(source);
 }
 END_TEST
@@ -295,7 +294,7 @@ suite(void)
 	tcase_add_test(tc, what_damage_left_is_found);
 	tcase_add_test(tc, sound_files_read_as_ever);
 	tcase_add_test(tc, anything_is_read_to_its_end);
-	tcase_add_loop_test(tc, what_is_not_salvaged_says_so, 0, 2);
+	tcase_add_test(tc, what_is_not_salvaged_says_so);
 	suite_add_tcase(s, tc);
 	return s;
 }
