@@ -185,6 +185,7 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 {
 	const struct sift_parallel *job = j->job;
 	const struct sift_kind *kind = n > 0 ? kind_of(j) : NULL;
+	const struct sift_filter *filter = kind != NULL ? kind->filter : NULL;
 	size_t n_fitting, n_matched = 0;
 
 	if (n > 0 && kind == NULL) {
@@ -192,10 +193,10 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 		sift_blocks_go_back(j->blocks, 0);
 		return false;
 	}
-	if (n > 0 && kind->filter != NULL)
-		sift_filter_batch(kind->filter, views, n, j->verdicts);
+	if (filter != NULL)
+		sift_filter_batch(filter, views, n, j->verdicts);
 	for (size_t i = 0; i < n; i++) {
-		bool matches = kind->filter == NULL || j->verdicts[i] != 0;
+		bool matches = filter == NULL || j->verdicts[i] != 0;
 
 		j->verdicts[i] = matches ? job->keep : 0;
 	}

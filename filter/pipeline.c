@@ -51,7 +51,7 @@ struct sift_pipeline {
 	struct sift_gather gather; /* where they are */
 	bool has_begun;
 	int sink_dlt; /* what the sink was told, or is for */
-	uint32_t sink_snaplen;
+	uint32_t sink_ext, sink_snaplen;
 	bool is_carried; /* blocks are, into a section that was begun */
 	struct sift_carry carry;
 	size_t block_size, least; /* of files that several threads share */
@@ -64,13 +64,21 @@ writes_records(const struct sift_sink *sink)
 }
 
 static void
-plan(struct sift_pipeline *p)
+note_sink(struct sift_pipeline *p)
 {
 	const struct sift_source_info *info = &p->opts.source->info;
-	const struct sift_records *records = p->opts.source->records;
 
 	p->sink_dlt = info->dlt;
+	p->sink_ext = info->linktype_ext;
 	p->sink_snaplen = info->snaplen;
+}
+
+static void
+plan(struct sift_pipeline *p)
+{
+	const struct sift_records *records = p->opts.source->records;
+
+	note_sink(p);
 	if (records == NULL || !writes_records(p->opts.sink))
 		return;
 	sift_gather_set_format(&p->gather, sift_records_format(records), p->opts.sink->ts_scale);
@@ -246,23 +254,37 @@ take_kind(struct sift_pipeline *p, struct ebpf_err *err)
 	if ((after = detail_of(p)) == before)
 		return 0;
 	set_detail(p, after);
-	sift_blocks_complete(source->blocks);
+	if (source->blocks != NULL)
+		sift_blocks_complete(source->blocks);
 	return 0;
 }
 
 /* ---- what the sink holds ---- */
 
-/* The first of the sink's packets, or the first of another kind. */
-static int
-begin_kind(struct sift_pipeline *p, struct ebpf_err *err)
+/* Of the source's packets, the longest that the sink will see. */
+static uint32_t
+longest(const struct sift_pipeline *p)
 {
 	const struct sift_source_info *info = &p->opts.source->info;
 	uint32_t keep = bytes_to_keep(p);
 
-	p->sink_dlt = info->dlt;
-	p->sink_snaplen = info->snaplen;
-	return sift_sink_begin(p->opts.sink, info, keep < info->snaplen ? keep : info->snaplen,
-			       err);
+	return keep < info->snaplen ? keep : info->snaplen;
+}
+
+/* The first of the sink's packets. */
+static int
+begin_source(struct sift_pipeline *p, struct ebpf_err *err)
+{
+	note_sink(p);
+	return sift_sink_begin(p->opts.sink, &p->opts.source->info, longest(p), err);
+}
+
+/* Those that come are of another kind. */
+static int
+turn_to_kind(struct sift_pipeline *p, struct ebpf_err *err)
+{
+	note_sink(p);
+	return sift_sink_turn(p->opts.sink, &p->opts.source->info, longest(p), err);
 }
 
 /* A packet that the sink, of one kind of packets, is not for; its number is i. */
@@ -271,9 +293,19 @@ refuse_kind(const struct sift_pipeline *p, const struct sift_view *view, size_t 
 	    struct ebpf_err *err)
 {
 	const struct sift_source *source = p->opts.source;
-	const struct sift_blocks_interface *itf = sift_blocks_interface(source->blocks, i);
-	const char *ours = sift_linktype_name(p->sink_dlt), *other = sift_linktype_name(itf->dlt);
-	unsigned long long off = itf->off;
+	const char *ours = sift_linktype_name(p->sink_dlt);
+	const char *other = sift_linktype_name(source->info.dlt);
+	const struct sift_blocks_interface *itf;
+	unsigned long long off;
+
+	if (source->blocks == NULL)
+		return ebpf_err_set(
+			err, -EPROTOTYPE,
+			"%s: a packet has link type %s, which the output cannot hold beside %s",
+			source->info.name, other != NULL ? other : "(unnamed)",
+			ours != NULL ? ours : "(unnamed)");
+	itf = sift_blocks_interface(source->blocks, i);
+	off = itf->off;
 
 	if (itf->dlt == p->sink_dlt)
 		return ebpf_err_set(
@@ -308,10 +340,11 @@ fit_kind(struct sift_pipeline *p, const struct sift_view *views, const uint32_t 
 	const struct sift_source_info *info = &p->opts.source->info;
 
 	if (p->opts.sink == NULL || p->is_carried ||
-	    (info->dlt == p->sink_dlt && info->snaplen == p->sink_snaplen))
+	    (info->dlt == p->sink_dlt && info->linktype_ext == p->sink_ext &&
+	     info->snaplen == p->sink_snaplen))
 		return 0;
 	if (p->opts.sink->ops->begin != NULL)
-		return has_matches(keep, *n) ? begin_kind(p, err) : 0;
+		return has_matches(keep, *n) ? turn_to_kind(p, err) : 0;
 	for (size_t i = 0; i < *n; i++) {
 		uint32_t caplen = views[i].caplen < keep[i] ? views[i].caplen : keep[i];
 
@@ -337,7 +370,7 @@ begin_sink(struct sift_pipeline *p, struct ebpf_err *err)
 		return 0;
 	p->has_begun = true;
 	if (blocks == NULL || sink->ops->carry == NULL || !sift_blocks_carry(blocks))
-		return begin_kind(p, err);
+		return begin_source(p, err);
 	p->is_carried = true;
 	head = sift_blocks_head(blocks, &n);
 	if ((rc = sift_sink_carry(sink, head, n, err)) < 0)

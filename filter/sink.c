@@ -34,6 +34,16 @@ sift_sink_begin(struct sift_sink *sink, const struct sift_source_info *info, uin
 }
 
 int
+sift_sink_turn(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+	       struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sink->ops->turn(sink, info, snaplen, err);
+	return sink->failed;
+}
+
+int
 sift_sink_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err)
 {
 	if (sink->failed != 0)

@@ -11,11 +11,14 @@
 
 struct sift_sink_ops {
 	/*
-	 * What is written from here on is of another kind, or source, of which no packet is
-	 * longer than snaplen.  NULL: the sink takes one kind alone.
+	 * What is written from here on is of another source, of which no packet is longer than
+	 * snaplen.  NULL: the sink takes one kind of packets alone.
 	 */
 	int (*begin)(struct sift_sink *sink, const struct sift_source_info *info,
 		     uint32_t snaplen, struct ebpf_err *err);
+	/* It is of another kind, of the same source.  NULL as begin() is. */
+	int (*turn)(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+		    struct ebpf_err *err);
 	/* As the public functions of these names; not called after one failed. */
 	int (*write)(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		     size_t n, struct ebpf_err *err);
@@ -58,6 +61,8 @@ int sift_sink_open_pcapng(const char *path, const struct sift_savefile_opts *opt
 /* As sift_sink_write(), for the functions of these names; not where they are NULL. */
 int sift_sink_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
 		    struct ebpf_err *err);
+int sift_sink_turn(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+		   struct ebpf_err *err);
 int sift_sink_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err);
 int sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
 			struct ebpf_err *err);

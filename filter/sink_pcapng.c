@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Savefiles in the pcapng format, in host byte order: a section of one interface,
- * and each packet in a block of its own.  Or one such section for each source, or as
- * many, in whatever byte order, as the source has that is copied block by block.
+ * and each packet in a block of its own.  Or one such section for each source, with an
+ * interface for each kind of its packets; or as many sections, in whatever byte order, as
+ * the source has that is copied block by block.
  *
  * The section's length is left open, as the file may be a pipe.  A block is whole
  * when it is handed to the buffer, and its length stands where record_len() looks
@@ -80,13 +81,21 @@ enum {
 	FILE_HEADER_MAX = SECTION_LEN + INTERFACE_MAX,
 };
 
+/* What an interface is for. */
+struct kind {
+	int dlt;
+	uint32_t linktype_ext, snaplen;
+};
+
 struct pcapng {
 	struct sift_sink sink;
-	uint32_t ts_scale; /* nanoseconds in the unit of time stamps */
+	uint32_t ts_scale;              /* nanoseconds in the unit of time stamps */
 	struct sift_savefile_opts opts; /* as the section was begun, or would be */
 	uint16_t linktype;              /* LINKTYPE_* of that */
-	bool has_section; /* that packets can be written in, with this interface */
-	bool has_begun;   /* there is some section */
+	bool has_section;               /* that packets can be written in, with these interfaces */
+	bool has_begun;                 /* there is some section */
+	struct kind *interfaces;
+	uint32_t n_interfaces, interface; /* and the one of what is written now */
 	struct sift_outfile out;
 };
 
@@ -189,6 +198,22 @@ find_linktype(int dlt, uint16_t *linktype, struct ebpf_err *err)
 	return 0;
 }
 
+/* The section has the interface that was written last. */
+static int
+note_interface(struct pcapng *s, struct ebpf_err *err)
+{
+	struct kind *grown =
+		reallocarray(s->interfaces, (size_t)s->n_interfaces + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->out.name);
+	s->interfaces = grown;
+	grown[s->n_interfaces] =
+		(struct kind){ s->opts.dlt, s->opts.linktype_ext, s->opts.snaplen };
+	s->interface = s->n_interfaces++;
+	return 0;
+}
+
 /* At once, as sink_savefile.c does, and for the same reasons. */
 static int
 begin_section(struct pcapng *s, struct ebpf_err *err)
@@ -196,7 +221,8 @@ begin_section(struct pcapng *s, struct ebpf_err *err)
 	uint8_t *to, *end;
 	int rc = sift_outfile_reserve(&s->out, FILE_HEADER_MAX, &to, err);
 
-	if (rc < 0)
+	s->n_interfaces = 0;
+	if (rc < 0 || (rc = note_interface(s, err)) < 0)
 		return rc;
 	end = put_interface(put_section(to), &s->opts, s->linktype);
 	if (!s->has_begun)
@@ -204,6 +230,18 @@ begin_section(struct pcapng *s, struct ebpf_err *err)
 	s->out.used += (size_t)(end - to);
 	s->has_section = s->has_begun = true;
 	return sift_outfile_flush(&s->out, err);
+}
+
+static int
+add_interface(struct pcapng *s, struct ebpf_err *err)
+{
+	uint8_t *to;
+	int rc = sift_outfile_reserve(&s->out, INTERFACE_MAX, &to, err);
+
+	if (rc < 0 || (rc = note_interface(s, err)) < 0)
+		return rc;
+	s->out.used += (size_t)(put_interface(to, &s->opts, s->linktype) - to);
+	return 0;
 }
 
 /* Whatever of a section is written needs one. */
@@ -214,10 +252,9 @@ need_section(struct pcapng *s, struct ebpf_err *err)
 }
 
 static int
-pcapng_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
-	     struct ebpf_err *err)
+take_kind(struct pcapng *s, const struct sift_source_info *info, uint32_t snaplen,
+	  struct ebpf_err *err)
 {
-	struct pcapng *s = (struct pcapng *)sink;
 	int rc = find_linktype(info->dlt, &s->linktype, err);
 
 	if (rc < 0)
@@ -225,7 +262,39 @@ pcapng_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32
 	s->opts.dlt = info->dlt;
 	s->opts.linktype_ext = info->linktype_ext;
 	s->opts.snaplen = snaplen;
-	return begin_section(s, err);
+	return 0;
+}
+
+static int
+pcapng_begin(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+	     struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+	int rc = take_kind(s, info, snaplen, err);
+
+	return rc < 0 ? rc : begin_section(s, err);
+}
+
+/* The section's interface for such packets, which it gets if it has none. */
+static int
+pcapng_turn(struct sift_sink *sink, const struct sift_source_info *info, uint32_t snaplen,
+	    struct ebpf_err *err)
+{
+	struct pcapng *s = (struct pcapng *)sink;
+	int rc = take_kind(s, info, snaplen, err);
+
+	if (rc < 0 || !s->has_section)
+		return rc < 0 ? rc : begin_section(s, err);
+	for (uint32_t i = 0; i < s->n_interfaces; i++) {
+		const struct kind *kind = &s->interfaces[i];
+
+		if (kind->dlt == info->dlt && kind->linktype_ext == info->linktype_ext &&
+		    kind->snaplen == snaplen) {
+			s->interface = i;
+			return 0;
+		}
+	}
+	return add_interface(s, err);
 }
 
 /* ---- packets ---- */
@@ -250,7 +319,7 @@ write_packet(struct pcapng *s, const struct sift_view *view, uint32_t caplen, st
 
 	if (rc < 0)
 		return rc;
-	store_host32(block + HEADER, 0);
+	store_host32(block + HEADER, s->interface);
 	store_host32(block + HEADER + 4, (uint32_t)(time >> 32));
 	store_host32(block + HEADER + 8, (uint32_t)time);
 	store_host32(block + HEADER + 12, caplen);
@@ -346,6 +415,7 @@ pcapng_close(struct sift_sink *sink, struct ebpf_err *err)
 	struct pcapng *s = (struct pcapng *)sink;
 	int rc = sift_outfile_close(&s->out, err);
 
+	free(s->interfaces);
 	free(s);
 	return rc;
 }
@@ -359,6 +429,7 @@ static const struct sift_sink_ops pcapng_ops = {
 
 static const struct sift_sink_ops sections_ops = {
 	.begin = pcapng_begin,
+	.turn = pcapng_turn,
 	.write = pcapng_write,
 	.carry = pcapng_carry,
 	.put_stats = pcapng_put_stats,

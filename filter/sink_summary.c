@@ -265,6 +265,7 @@ summary_close(struct sift_sink *sink, struct ebpf_err *err)
 
 static const struct sift_sink_ops summary_ops = {
 	.begin = summary_begin,
+	.turn = summary_begin,
 	.write = summary_write,
 	.flush = summary_flush,
 	.close = summary_close,

@@ -2,9 +2,10 @@
 /*
  * Several sources as one, their packets by time.
  *
- * A batch ends where one of the sources' own batches does: until the next call all
- * views of it must last.  Each source is taken to be in order; where one is not, its
- * packets keep its own order and pass when their turn comes.
+ * A batch ends where one of the sources' own batches does, since until the next call all
+ * views of it must last, and where a packet of another kind comes.  Each source is taken to
+ * be in order; where one is not, its packets keep its own order and pass when their turn
+ * comes.
  */
 #include "filter/source.h"
 
@@ -17,6 +18,9 @@
 /* A source, and what of its batch is not handed out yet. */
 struct part {
 	struct sift_source *source;
+	int dlt; /* of the batch, as the next two */
+	uint32_t linktype_ext;
+	unsigned expr_flags;
 	const struct sift_view *next;
 	size_t n;
 };
@@ -25,13 +29,13 @@ struct merge {
 	struct sift_source source;
 	struct part *parts;
 	size_t n_parts;
-	struct part **heap;     /* those with packets, the earliest first */
+	struct part **heap; /* those with packets, the earliest first */
 	size_t n_heap;
-	struct part **empty;    /* those whose next batch is to be asked for */
+	struct part **empty; /* those whose next batch is to be asked for */
 	size_t n_empty;
-	int failed;             /* a negative errno that waits behind all packets, */
-	struct ebpf_err failure;        /* its message, */
-	size_t n_failed;                /* and in how many sources */
+	int failed;              /* a negative errno that waits behind all packets, */
+	struct ebpf_err failure; /* its message, */
+	size_t n_failed;         /* and in how many sources */
 	struct sift_view views[SIFT_BATCH_MAX];
 };
 
@@ -100,6 +104,9 @@ refill(struct merge *m)
 		int rc = sift_source_next(part->source, &part->next, &part->n, &err);
 
 		if (rc > 0) {
+			part->dlt = part->source->info.dlt;
+			part->linktype_ext = part->source->info.linktype_ext;
+			part->expr_flags = part->source->info.expr_flags;
 			push(m, part);
 		} else if (rc < 0 && m->n_failed++ == 0) {
 			m->failed = rc;
@@ -120,6 +127,25 @@ merge_end(const struct merge *m, struct ebpf_err *err)
 			    m->n_failed - 1);
 }
 
+/* Whether a part's packets are of the batch's kind, which the first of them makes it. */
+static bool
+is_for_batch(struct merge *m, const struct part *part, size_t taken)
+{
+	struct sift_source_info *info = &m->source.info;
+
+	if (!m->source.is_mixed)
+		return true;
+	if (taken > 0)
+		return part->dlt == info->dlt && part->linktype_ext == info->linktype_ext &&
+		       part->expr_flags == info->expr_flags;
+	info->dlt = part->dlt;
+	info->linktype_ext = part->linktype_ext;
+	info->expr_flags = part->expr_flags;
+	if (part->source->info.snaplen > info->snaplen)
+		info->snaplen = part->source->info.snaplen;
+	return true;
+}
+
 static int
 merge_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	   struct ebpf_err *err)
@@ -131,6 +157,8 @@ merge_next(struct sift_source *source, const struct sift_view **views, size_t *n
 	while (taken < SIFT_BATCH_MAX && m->n_empty == 0 && m->n_heap > 0) {
 		struct part *part = m->heap[0];
 
+		if (!is_for_batch(m, part, taken))
+			break;
 		m->views[taken++] = *part->next++;
 		if (--part->n == 0) {
 			m->empty[m->n_empty++] = part;
@@ -187,24 +215,24 @@ are_alike(const struct sift_source_info *a, const struct sift_source_info *b)
 	       (a->dlt != DLT_NULL || a->expr_flags == b->expr_flags);
 }
 
-/* One link type for all; of the rest, what holds for each. */
+/* What holds for each of them; whether packets may be of several kinds. */
 static int
-merge_info(struct sift_source_info *info, struct sift_source *const *sources, size_t n,
-	   struct ebpf_err *err)
+merge_info(struct sift_source_info *info, bool *is_mixed, struct sift_source *const *sources,
+	   size_t n, struct ebpf_err *err)
 {
 	*info = sources[0]->info;
 	info->warning = NULL;
+	*is_mixed = false;
 	for (size_t i = 0; i < n; i++) {
 		const struct sift_source_info *other = &sources[i]->info;
 
-		if (sources[i]->is_mixed)
-			return ebpf_err_set(err, -EINVAL,
-					    "%s cannot be merged: its link types may differ",
-					    other->name);
-		if (!are_alike(info, other))
-			return ebpf_err_set(err, -EINVAL,
-					    "%s and %s cannot be merged: their link types differ",
-					    info->name, other->name);
+		/* one output has one byte order */
+		if (other->dlt == DLT_NULL && info->dlt == DLT_NULL && !are_alike(info, other))
+			return ebpf_err_set(
+				err, -EINVAL,
+				"%s and %s cannot be merged: the byte order of their headers differs",
+				info->name, other->name);
+		*is_mixed |= sources[i]->is_mixed || !are_alike(info, other);
 		if (other->snaplen > info->snaplen)
 			info->snaplen = other->snaplen;
 		if (other->precision == SIFT_PRECISION_NANO)
@@ -219,12 +247,13 @@ sift_source_open_merged(struct sift_source *const *sources, size_t n, struct sif
 			struct ebpf_err *err)
 {
 	struct sift_source_info info;
+	bool is_mixed;
 	struct merge *m;
 	int rc;
 
 	if (n == 0)
 		return ebpf_err_set(err, -EINVAL, "nothing to merge");
-	if ((rc = merge_info(&info, sources, n, err)) < 0)
+	if ((rc = merge_info(&info, &is_mixed, sources, n, err)) < 0)
 		return rc;
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
@@ -238,6 +267,7 @@ sift_source_open_merged(struct sift_source *const *sources, size_t n, struct sif
 	}
 	m->source.ops = &merge_ops;
 	m->source.info = info;
+	m->source.is_mixed = is_mixed;
 	atomic_init(&m->source.is_stopped, false);
 	m->n_parts = m->n_empty = n;
 	for (size_t i = 0; i < n; i++) {

@@ -357,9 +357,8 @@ move_merged(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 static bool
 holds_one_linktype(const struct bpfsift_options *options)
 {
-	return options->merge ||
-	       (options->write_path != NULL &&
-		(options->format == SIFT_FORMAT_PCAP || bpfsift_output_is_rotated(options)));
+	return options->write_path != NULL &&
+	       (options->format == SIFT_FORMAT_PCAP || bpfsift_output_is_rotated(options));
 }
 
 /* What can be wrong with any of the inputs, before anything is written. */

@@ -144,9 +144,8 @@ tell_skipped(void *arg, const char *name, uint64_t off, uint64_t n_bytes)
 static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
-	/* those to be merged are of one link type, and libpcap reads no others */
 	unsigned flags = inputs->options->reader_flags;
-	bool is_mixed = !(flags & SIFT_READER_LIBPCAP) && !inputs->options->merge;
+	bool is_mixed = !(flags & SIFT_READER_LIBPCAP); /* which reads no such files */
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
 					       .flags = flags | (is_mixed ? SIFT_READER_MIXED : 0),
 					       .memlimit = inputs->options->memlimit,
@@ -310,8 +309,10 @@ bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_
 			return refuse(err, -EINVAL,
 				      "%s and %s have different link types, which %s",
 				      first->path, input->path,
-				      inputs->options->merge
-					      ? "cannot be merged"
+				      inputs->options->format == SIFT_FORMAT_PCAPNG
+					      ? "rotated files cannot hold"
+				      : inputs->options->merge
+					      ? "one pcap file cannot hold: --format=pcapng can"
 					      : "one pcap file cannot hold: write a file for each, "
 						"or --format=pcapng");
 	}

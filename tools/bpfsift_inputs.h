@@ -46,7 +46,7 @@ struct bpfsift_kind bpfsift_input_kind(const struct bpfsift_input *input);
 int bpfsift_inputs_check_output(const struct bpfsift_inputs *inputs, const char *path,
 				struct ebpf_err *err);
 
-/* 0; -EINVAL: packets of several link types, which cannot be merged, nor be in one pcap file. */
+/* 0; -EINVAL: packets of several link types, which cannot be in one pcap file. */
 int bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_err *err);
 
 #endif

@@ -455,14 +455,17 @@ BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_l
  * in the order that they have there.  Where one fails the others are read to their
  * ends, then its error is returned.
  *
- * @param sources  n sources that have not been read from, of one link type, and opened
- *                 without SIFT_READER_MIXED.  On success
- *                 they are the merged source's, which closes them.
+ * Where link types differ, or a source was opened with SIFT_READER_MIXED, the merged source
+ * is mixed as those are: sift_source_info() tells of the last batch, in which all is of one
+ * kind, and SIFT_SAVEFILE_SECTIONS gives each kind an interface.
+ *
+ * @param sources  n sources that have not been read from.  On success they are the merged
+ *                 source's, which closes them.
  * @param n        at least 1.
  * @param out      on success receives the source, to be closed with
  *                 sift_source_close(); on failure left as it was.
  * @param err      receives one line; may be NULL.
- * @return 0; -EINVAL: none, or link types that differ, or may; -ENOMEM.
+ * @return 0; -EINVAL: none, or DLT_NULL with headers of both byte orders; -ENOMEM.
  */
 BPFSIFT_API int sift_source_open_merged(struct sift_source *const *sources, size_t n,
 					struct sift_source **out, struct ebpf_err *err);
@@ -627,8 +630,9 @@ enum sift_format {
  * packets that do not match: interfaces, comments, names, statistics, whatever they are, in
  * their sections, their byte order and their places.  A packet that is cut keeps its options;
  * sections no longer say how long they are.  Other sources get a section with an interface
- * that is as the source says.  dlt, linktype_ext and snaplen are of a section that no
- * pipeline has begun; the file is empty until there is one.
+ * that is as the source says, and one more for each other kind of their packets.  dlt,
+ * linktype_ext and snaplen are of a section that no pipeline has begun; the file is empty
+ * until there is one.
  */
 #define SIFT_SAVEFILE_SECTIONS 0x1u
 

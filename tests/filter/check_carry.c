@@ -624,7 +624,7 @@ START_TEST(says_what_is_not_possible)
 					       .snaplen = 96,
 					       .flags = SIFT_SAVEFILE_SECTIONS };
 	struct sift_pipeline_opts opts = { .size = sizeof(opts) };
-	struct sift_source *source = NULL, *merged = NULL;
+	struct sift_source *source = NULL;
 	struct sift_pipeline *pipeline = NULL;
 	struct filters *filters = new_filters(false);
 	struct sift_sink *sink = NULL;
@@ -645,10 +645,6 @@ START_TEST(says_what_is_not_possible)
 	ck_assert_int_eq(access("none.tmp", F_OK), -1);
 
 	ck_assert_int_eq(open_mixed(name, &source, &err), 0);
-	ck_assert_int_eq(sift_source_open_merged(&source, 1, &merged, &err), -EINVAL);
-	snprintf(want, sizeof(want), "%s cannot be merged: its link types may differ", name);
-	ck_assert_str_eq(err.text, want);
-	ck_assert_ptr_null(merged);
 	opts.source = source;
 	filter_for(filters, DLT_EN10MB, SIFT_EXPR_SAVEFILE, &opts.filter, NULL);
 	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, &err), -EINVAL);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/capture.h"
 #include "tests/support/savefile.h"
@@ -152,18 +153,134 @@ END_TEST
 
 START_TEST(what_cannot_be_merged_is_refused)
 {
-	struct sift_source *sources[] = { open_source(suite_data("demo.pcap")), NULL },
+	struct sift_source *sources[] = { open_source(suite_data("null.pcap")), NULL },
 			   *merged = NULL;
 	struct ebpf_err err;
 
 	ck_assert_int_eq(sift_source_open_merged(sources, 0, &merged, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "nothing to merge");
-	sources[1] = open_source(suite_data("raw.pcap"));
+	sources[1] = open_source(suite_data("null-be.pcap"));
 	ck_assert_int_eq(sift_source_open_merged(sources, 2, &merged, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, "cannot be merged: their link types differ"));
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "cannot be merged: the byte order of their headers differs"));
 	ck_assert_ptr_null(merged);
 	sift_source_close(sources[0]);
 	sift_source_close(sources[1]);
+}
+END_TEST
+
+/* ---- several link types ---- */
+
+/* Write what is merged as pcapng, and say how many packets there were. */
+static uint64_t
+write_merged(const struct capture *captures, size_t n, const char *path)
+{
+	const struct sift_savefile_opts savefile = { .size = sizeof(savefile),
+						     .dlt = 1,
+						     .snaplen = 262144,
+						     .precision = SIFT_PRECISION_NANO,
+						     .format = SIFT_FORMAT_PCAPNG,
+						     .flags = SIFT_SAVEFILE_SECTIONS };
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct sift_pipeline_opts opts = { .size = sizeof(opts) };
+	struct sift_source *sources[MOST];
+	struct sift_pipeline *pipeline;
+
+	for (size_t i = 0; i < n; i++)
+		sources[i] = open_source(captures[i].path);
+	ck_assert_int_eq(sift_source_open_merged(sources, n, &opts.source, NULL), 0);
+	ck_assert_int_eq(sift_sink_open_savefile(path, &savefile, &opts.sink, NULL), 0);
+	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, NULL), 0);
+	sift_pipeline_run(pipeline, NULL); /* captures may be cut */
+	ck_assert_int_eq(sift_pipeline_counters(pipeline, &counters, NULL), 0);
+	sift_pipeline_free(pipeline);
+	ck_assert_int_eq(sift_sink_close(opts.sink, NULL), 0);
+	sift_source_close(opts.source);
+	return counters.written;
+}
+
+/* One packet after another, each with its link type. */
+struct reader {
+	struct sift_source *source;
+	const struct sift_view *views;
+	size_t n;
+	struct sift_source_info info;
+};
+
+static bool
+next_packet(struct reader *r)
+{
+	if (r->n > 1) {
+		r->n--;
+		r->views++;
+		return true;
+	}
+	if (sift_source_next(r->source, &r->views, &r->n, NULL) != 1) {
+		r->n = 0;
+		return false;
+	}
+	r->info.size = sizeof(r->info);
+	ck_assert_int_eq(sift_source_info(r->source, &r->info, NULL), 0);
+	return true;
+}
+
+/* The packets of the merged source, by another one, are those of the file. */
+static uint64_t
+compare_written(const struct capture *captures, size_t n, const char *path)
+{
+	const struct sift_reader_opts mixed = { .size = sizeof(mixed), .flags = SIFT_READER_MIXED };
+	struct sift_source *sources[MOST];
+	struct reader a = { NULL }, b = { NULL };
+	uint64_t n_packets = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sources[i] = open_source(captures[i].path);
+	ck_assert_int_eq(sift_source_open_merged(sources, n, &a.source, NULL), 0);
+	ck_assert_int_eq(sift_source_open_savefile_opts(path, &mixed, &b.source, NULL), 0);
+	for (; next_packet(&a); n_packets++) {
+		ck_assert(next_packet(&b));
+		ck_assert_int_eq(a.info.dlt, b.info.dlt);
+		ck_assert_uint_eq(a.views->caplen, b.views->caplen);
+		ck_assert_uint_eq(a.views->wirelen, b.views->wirelen);
+		/* a savefile has no seconds below 0, nor fractions above one */
+		ck_assert_uint_eq((uint32_t)(a.views->ts_sec + (int64_t)a.views->ts_excess),
+				  (uint32_t)b.views->ts_sec);
+		ck_assert_uint_eq(a.views->ts_nsec, b.views->ts_nsec);
+		ck_assert(a.views->caplen == 0 ||
+			  memcmp(a.views->data, b.views->data, a.views->caplen) == 0);
+	}
+	ck_assert(!next_packet(&b));
+	sift_source_close(a.source);
+	sift_source_close(b.source);
+	return n_packets;
+}
+
+START_TEST(link_types_may_differ)
+{
+	static const uint32_t linktypes[] = { 1, 101, 113, 105 };
+	uint64_t rng = suite_seed(0x3e26f), n_packets = 0;
+	struct capture captures[MOST];
+	char path[TEMPFILE_PATH];
+
+	for (size_t i = 0; i < MOST; i++)
+		capture_init(&captures[i]);
+	tempfile_create(path);
+	for (uint64_t round = suite_scaled(60); round > 0; round--) {
+		size_t n = 1 + rng_below(&rng, MOST);
+		uint64_t written;
+
+		for (size_t i = 0; i < n; i++) {
+			captures[i].linktype = linktypes[rng_below(&rng, N_ELEMS(linktypes))];
+			capture_make(&captures[i], 100, &rng);
+		}
+		written = write_merged(captures, n, path);
+		ck_assert_uint_eq(compare_written(captures, n, path), written);
+		n_packets += written;
+	}
+	ck_assert_uint_gt(n_packets, 0);
+	for (size_t i = 0; i < MOST; i++)
+		capture_destroy(&captures[i]);
+	unlink(path);
 }
 END_TEST
 
@@ -177,6 +294,7 @@ suite(void)
 	tcase_add_test(tc, the_earliest_comes_first);
 	tcase_add_test(tc, a_stop_ends_it);
 	tcase_add_test(tc, what_cannot_be_merged_is_refused);
+	tcase_add_test(tc, link_types_may_differ);
 	suite_add_tcase(s, tc);
 	return s;
 }
