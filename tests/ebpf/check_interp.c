@@ -788,6 +788,45 @@ START_TEST(unaligned_atomics_change_the_right_bytes)
 }
 END_TEST
 
+/* Each atomic row, on a value at an odd address and on the same at an aligned one. */
+START_TEST(unaligned_atomics_do_what_aligned_ones_do)
+{
+	const struct ebpf_policy policy = { .size = sizeof(policy), .jit = EBPF_JIT_OFF };
+	const struct ebpf_op_desc *d = &ebpf_ops[_i];
+	bool is_load = d->form == EBPF_FORM_LOAD_ACQ;
+	static const uint64_t value = 0x123456789abcdef5;
+	uint64_t results[2], after[2];
+
+	if (d->form < EBPF_FORM_ATOMIC || d->form > EBPF_FORM_STORE_REL)
+		return;
+	for (int i = 0; i < 2; i++) {
+		_Alignas(8) uint8_t mem[24] = { 0 };
+		int16_t off = i == 0 ? 8 : 3;
+		struct program p = { .n = 0 };
+		struct ebpf_prog *prog;
+
+		/* compare-and-exchange finds what it compares with */
+		add_lddw(&p, 0, size_of(d->code) == 4 ? value & UINT32_MAX : value);
+		add_lddw(&p, 2, 0x5a5a5a5a00ff00ff);
+		add(&p, is_load ? row_insn(_i, 2, 1, off, 0) : row_insn(_i, 1, 2, off, 0));
+		add(&p, INSN(EBPF_ALU64 | EBPF_MUL, 0, 0, 0, 31));
+		add(&p, INSN(EBPF_ALU64 | EBPF_ADD | EBPF_X, 0, 2, 0, 0));
+		add(&p, EXIT_);
+		memcpy(mem + off, &value, sizeof(value));
+		ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, p.insns, p.n, NULL, &policy,
+							   &prog, NULL), 0);
+		results[i] = ebpf_prog_run(prog, (uintptr_t)mem, 0);
+		after[i] = peek(mem + off, 8);
+		memset(mem + off, 0, 8);
+		for (size_t k = 0; k < sizeof(mem); k++)
+			ck_assert_uint_eq(mem[k], 0);
+		ebpf_prog_put(prog);
+	}
+	ck_assert_msg(results[0] == results[1] && after[0] == after[1], "%s", d->name);
+	ck_assert_msg(is_load || after[0] != value, "%s", d->name);
+}
+END_TEST
+
 /* ---- what the checked interpreter refuses ---- */
 
 #define K(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
@@ -913,6 +952,7 @@ suite(void)
 	tcase_add_test(tc, may_goto_ends_an_endless_loop);
 	tcase_add_test(tc, helpers_get_the_environment);
 	tcase_add_test(tc, unaligned_atomics_change_the_right_bytes);
+	tcase_add_loop_test(tc, unaligned_atomics_do_what_aligned_ones_do, 0, EBPF_N_OPS);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("checked");
