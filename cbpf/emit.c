@@ -379,13 +379,17 @@ write_pool(struct far *f, size_t pool, struct cbpf_lowered *out)
 static int
 allocate(struct cbpf_lowered *out, size_t n)
 {
-	out->insns = calloc(n, sizeof(*out->insns));
-	out->origin = calloc(n, sizeof(*out->origin));
-	out->n_insns = 0;
-	if (out->insns != NULL && out->origin != NULL)
-		return 0;
-	cbpf_lowered_free(out);
-	return -ENOMEM;
+	struct cbpf_lowered made = {
+		.insns = calloc(n, sizeof(*made.insns)),
+		.origin = calloc(n, sizeof(*made.origin)),
+	};
+
+	if (made.insns == NULL || made.origin == NULL) {
+		cbpf_lowered_free(&made);
+		return -ENOMEM;
+	}
+	*out = made;
+	return 0;
 }
 
 static int

@@ -516,7 +516,8 @@ struct ebpf_stats {
 	size_t size;            /**< sizeof(struct ebpf_stats), set by the caller */
 	uint64_t runs;
 	uint64_t nanoseconds;   /**< that they took */
-	uint64_t misses;        /**< runs not made, since one was under way on the thread */
+	/** Runs not made, since one was under way on the thread, or it had no memory to tell. */
+	uint64_t misses;
 };
 
 /**
@@ -758,8 +759,8 @@ BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, s
  *              to 8 bytes where the program has atomic instructions.  Type
  *              packet: a struct sift_view.
  * @param len   bytes at mem: at least as many as the program was verified for.
- * @param r0    receives R0 at exit, 0 from a run that would have been one inside
- *              of itself; untouched on failure.
+ * @param r0    receives R0 at exit, 0 from a run that is counted as a miss (struct
+ *              ebpf_stats); untouched on failure.
  * @param err   receives one line; may be NULL.
  * @return 0; -EINVAL: not verified, memory too short or not aligned.
  * Thread-safe as far as mem is.

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Expressions, filters, sources, sinks and pipelines, with files in a directory of their own. */
+#include "config.h"
+
+#include "tests/faults/operations.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/suite.h"
+#include "tests/support/tempfile.h"
+
+enum { ETHERNET = 1, SNAPLEN = 262144, N_CODECS = SIFT_CODEC_XZ + 1, N_LARGE = 6000 };
+
+/* ---- filters ---- */
+
+static const struct cbpf_insn ipv4[] = {
+	CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, 12),
+	CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0x800, 0, 1),
+	CBPF_STMT(CBPF_RET | CBPF_K, SNAPLEN),
+	CBPF_STMT(CBPF_RET | CBPF_K, 0),
+};
+static struct cbpf_prog *checked;
+
+static void
+make_checked(void)
+{
+	if (checked == NULL)
+		ck_assert_int_eq(cbpf_check(ipv4, N_ELEMS(ipv4), CBPF_DIALECT_PCAP, &checked, NULL),
+				 0);
+}
+
+static int
+make_filter(struct ebpf_err *err)
+{
+	static const uint8_t frame[60] = { [12] = 0x08 };
+	struct sift_filter *filter = UNTOUCHED;
+	struct sift_view view;
+	int rc = sift_filter_new(checked, NULL, &filter, err);
+
+	if (rc < 0) {
+		EXPECT(filter == UNTOUCHED);
+		return rc;
+	}
+	sift_view_init(&view, ETHERNET, frame, sizeof(frame), sizeof(frame));
+	EXPECT(sift_filter_match(filter, &view) == SNAPLEN);
+	sift_filter_free(filter);
+	return 0;
+}
+
+#ifdef HAVE_PCAP
+static int
+compile(struct ebpf_err *err)
+{
+	struct cbpf_insn *insns = UNTOUCHED;
+	size_t n = 0;
+	int rc = sift_expr_compile("vlan and tcp port 80", ETHERNET, SNAPLEN, 0,
+				   SIFT_EXPR_TAG_APART, &insns, &n, err);
+
+	if (rc < 0)
+		EXPECT(insns == UNTOUCHED);
+	else
+		free(insns);
+	return rc;
+}
+
+static int
+list_interfaces(struct ebpf_err *err)
+{
+	struct sift_interface *list = UNTOUCHED;
+	size_t n = 0;
+	int rc = sift_interfaces_list(&list, &n, err);
+
+	if (rc < 0)
+		EXPECT(list == UNTOUCHED);
+	else
+		sift_interfaces_free(list, n);
+	return rc;
+}
+
+/* ---- files ---- */
+
+static char out_path[TEMPFILE_PATH];
+static char codec_paths[N_CODECS][TEMPFILE_PATH];
+static char large_path[TEMPFILE_PATH];
+static char paths[4][TEMPFILE_PATH + 64];
+static uint64_t n_in_demo;
+
+static const char *
+data(int i, const char *name)
+{
+	snprintf(paths[i], sizeof(paths[i]), "%s", suite_data(name));
+	return paths[i];
+}
+
+/* How many packets are handed on before the end or a failure. */
+static int
+drain(struct sift_source *source, uint64_t *n, struct ebpf_err *err)
+{
+	const struct sift_view *views;
+	size_t n_views;
+	int rc;
+
+	for (*n = 0; (rc = sift_source_next(source, &views, &n_views, err)) == 1;)
+		*n += n_views;
+	return rc;
+}
+
+static int
+open_source(const char *path, unsigned flags, unsigned threads, struct sift_source **source,
+	    struct ebpf_err *err)
+{
+	const struct sift_reader_opts opts = { .size = sizeof(opts), .flags = flags,
+					       .threads = threads };
+	int rc;
+
+	*source = UNTOUCHED;
+	if ((rc = sift_source_open_savefile_opts(path, &opts, source, err)) < 0) {
+		EXPECT(*source == UNTOUCHED);
+		*source = NULL;
+	}
+	return rc;
+}
+
+/* All of a file is read, or an error is told. */
+static int
+read_file(const char *path, unsigned flags, unsigned threads, uint64_t expected,
+	  struct ebpf_err *err)
+{
+	struct sift_source *source;
+	uint64_t n = 0;
+	int rc = open_source(path, flags, threads, &source, err);
+
+	if (rc == 0)
+		rc = drain(source, &n, err);
+	if (rc == 0)
+		EXPECT(n == expected);
+	sift_source_close(source);
+	return rc;
+}
+
+static struct sift_savefile_opts
+savefile(enum sift_format format, enum sift_codec codec)
+{
+	return (struct sift_savefile_opts){ .size = sizeof(struct sift_savefile_opts),
+					    .dlt = ETHERNET, .snaplen = SNAPLEN,
+					    .precision = SIFT_PRECISION_NANO, .format = format,
+					    .codec = codec, .threads = 2 };
+}
+
+/* From a source through a pipeline into a sink, both of which this closes. */
+static int
+pass_through(struct sift_source *source, struct sift_sink *sink, unsigned threads,
+	     struct ebpf_err *err)
+{
+	const struct sift_pipeline_opts opts = { .size = sizeof(opts), .source = source,
+						 .sink = sink, .threads = threads };
+	struct sift_pipeline *pipeline = UNTOUCHED;
+	int rc = sift_pipeline_new(&opts, &pipeline, err), closed;
+
+	if (rc < 0) {
+		EXPECT(pipeline == UNTOUCHED);
+		pipeline = NULL;
+	} else {
+		rc = sift_pipeline_run(pipeline, err);
+	}
+	sift_pipeline_free(pipeline);
+	closed = sift_sink_close(sink, rc < 0 ? NULL : err);
+	sift_source_close(source);
+	return rc < 0 ? rc : closed;
+}
+
+static int
+copy_file(const char *from, const char *to, const struct sift_savefile_opts *opts,
+	  unsigned threads, struct ebpf_err *err)
+{
+	struct sift_source *source;
+	struct sift_sink *sink = UNTOUCHED;
+	int rc = open_source(from, 0, 0, &source, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = sift_sink_open_savefile(to, opts, &sink, err)) < 0) {
+		EXPECT(sink == UNTOUCHED);
+		sift_source_close(source);
+		return rc;
+	}
+	return pass_through(source, sink, threads, err);
+}
+
+static bool
+is_built(enum sift_codec codec)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, codec);
+	struct sift_sink *sink;
+	int rc = sift_sink_open_savefile(out_path, &opts, &sink, NULL);
+
+	if (rc == 0)
+		sift_sink_close(sink, NULL);
+	return rc != -ENOTSUP;
+}
+
+/* Of more than a block, so that it is filtered by several threads, in records of 1,016 bytes. */
+static void
+make_large(void)
+{
+	static const uint32_t header[6] = { 0xa1b23c4d, 4u << 16 | 2, 0, 0, SNAPLEN, ETHERNET };
+	static const uint32_t record[254] = { 1700000000, 5, 1000, 1000 };
+	FILE *f = fopen(large_path, "wb");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(header, sizeof(header), 1, f), 1);
+	for (int i = 0; i < N_LARGE; i++)
+		ck_assert_uint_eq(fwrite(record, sizeof(record), 1, f), 1);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void
+remove_files(void)
+{
+	unlink(out_path);
+	unlink(large_path);
+	for (int codec = 0; codec < N_CODECS; codec++)
+		unlink(codec_paths[codec]);
+}
+
+static pid_t owner;
+
+static void
+remove_own_files(void)
+{
+	if (owner == getpid())
+		remove_files();
+}
+
+static void
+make_files(void)
+{
+	struct sift_source *source;
+	struct ebpf_err err = { "" };
+
+	tempfile_create(out_path);
+	tempfile_create(large_path);
+	make_large();
+	owner = getpid();
+	atexit(remove_own_files);
+	ck_assert_int_eq(open_source(data(0, "demo.pcap"), 0, 0, &source, &err), 0);
+	ck_assert_int_eq(drain(source, &n_in_demo, &err), 0);
+	sift_source_close(source);
+	ck_assert_uint_gt(n_in_demo, 100);
+	for (int codec = 0; codec < N_CODECS; codec++) {
+		const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, codec);
+
+		tempfile_create(codec_paths[codec]);
+		if (is_built(codec))
+			ck_assert_msg(copy_file(data(0, "demo.pcap"), codec_paths[codec], &opts, 1,
+						&err) == 0, "%s", err.text);
+		else
+			unlink(codec_paths[codec]);
+	}
+}
+
+/* ---- sources ---- */
+
+static int
+read_plain(struct ebpf_err *err)
+{
+	return read_file(data(0, "demo.pcap"), 0, 0, n_in_demo, err);
+}
+
+static int
+read_by_libpcap(struct ebpf_err *err)
+{
+	return read_file(data(0, "demo.pcap"), SIFT_READER_LIBPCAP, 0, n_in_demo, err);
+}
+
+static int
+read_salvaging(struct ebpf_err *err)
+{
+	return read_file(data(0, "demo.pcap"), SIFT_READER_SALVAGE, 0, n_in_demo, err);
+}
+
+static int
+read_blocks(struct ebpf_err *err)
+{
+	struct sift_source *source;
+	uint64_t n;
+	int rc = open_source(data(0, "ng-blocks.pcapng"), SIFT_READER_MIXED, 0, &source, err);
+
+	if (rc == 0)
+		rc = drain(source, &n, err);
+	sift_source_close(source);
+	return rc;
+}
+
+static int
+read_compressed(struct ebpf_err *err)
+{
+	int rc = 0;
+
+	for (int codec = SIFT_CODEC_GZIP; rc == 0 && codec < N_CODECS; codec++)
+		for (unsigned threads = 1; rc == 0 && threads <= 2; threads++)
+			if (access(codec_paths[codec], R_OK) == 0)
+				rc = read_file(codec_paths[codec], 0, threads, n_in_demo, err);
+	return rc;
+}
+
+static int
+read_merged(struct ebpf_err *err)
+{
+	struct sift_source *parts[3], *merged = UNTOUCHED;
+	uint64_t n = 0;
+	int rc = 0;
+	size_t n_parts = 0;
+
+	while (rc == 0 && n_parts < 3)
+		if ((rc = open_source(data(0, "demo.pcap"), 0, 0, &parts[n_parts], err)) == 0)
+			n_parts++;
+	if (rc == 0 && (rc = sift_source_open_merged(parts, 3, &merged, err)) == 0) {
+		if ((rc = drain(merged, &n, err)) == 0)
+			EXPECT(n == 3 * n_in_demo);
+		sift_source_close(merged);
+		return rc;
+	}
+	EXPECT(merged == UNTOUCHED);
+	while (n_parts > 0)
+		sift_source_close(parts[--n_parts]);
+	return rc;
+}
+
+/* ---- sinks ---- */
+
+static int
+write_codecs(struct ebpf_err *err)
+{
+	int rc = 0;
+
+	for (int codec = 0; rc == 0 && codec < N_CODECS; codec++) {
+		const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, codec);
+
+		if (access(codec_paths[codec], R_OK) == 0)
+			rc = copy_file(data(0, "demo.pcap"), out_path, &opts, 1, err);
+	}
+	return rc;
+}
+
+/* The last one that was written. */
+static void
+look_at_demo(void)
+{
+	ck_assert_int_eq(read_file(out_path, 0, 1, n_in_demo, NULL), 0);
+}
+
+static int
+write_blocks(struct ebpf_err *err)
+{
+	struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAPNG, SIFT_CODEC_NONE);
+	int rc = copy_file(data(0, "demo.pcap"), out_path, &opts, 1, err);
+
+	if (rc < 0)
+		return rc;
+	opts.flags = SIFT_SAVEFILE_SECTIONS;
+	return copy_file(data(0, "ng-blocks.pcapng"), out_path, &opts, 1, err);
+}
+
+static int
+write_rotated(struct ebpf_err *err)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, SIFT_CODEC_NONE);
+	const struct sift_rotate_opts rotate = { .size = sizeof(rotate), .max_bytes = 20000,
+						 .max_files = 1,
+						 .flags = SIFT_ROTATE_PACKET_CLOCK };
+	struct sift_source *source;
+	struct sift_sink *sink = UNTOUCHED;
+	int rc = open_source(data(0, "demo.pcap"), 0, 0, &source, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = sift_sink_open_rotated(out_path, &opts, &rotate, &sink, err)) < 0) {
+		EXPECT(sink == UNTOUCHED);
+		sift_source_close(source);
+		return rc;
+	}
+	return pass_through(source, sink, 1, err);
+}
+
+/* The summary and the file get the same. */
+static int
+write_both(struct ebpf_err *err)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, SIFT_CODEC_NONE);
+	const struct sift_summary_opts lines = { .size = sizeof(lines), .dlt = ETHERNET };
+	struct sift_sink *first, *second, *tee = UNTOUCHED;
+	struct sift_source *source;
+	int rc = open_source(data(0, "demo.pcap"), 0, 0, &source, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = sift_sink_open_savefile(out_path, &opts, &first, err)) < 0)
+		goto no_first;
+	if ((rc = sift_sink_open_summary("/dev/null", &lines, &second, err)) < 0)
+		goto no_second;
+	if ((rc = sift_sink_open_tee(first, second, &tee, err)) < 0)
+		goto no_tee;
+	return pass_through(source, tee, 1, err);
+no_tee:
+	EXPECT(tee == UNTOUCHED);
+	sift_sink_close(second, NULL);
+no_second:
+	sift_sink_close(first, NULL);
+no_first:
+	sift_source_close(source);
+	return rc;
+}
+
+/* ---- pipelines ---- */
+
+static int
+run_threads(struct ebpf_err *err)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, SIFT_CODEC_NONE);
+
+	return copy_file(large_path, out_path, &opts, 3, err);
+}
+
+static void
+look_at_large(void)
+{
+	ck_assert_int_eq(read_file(out_path, 0, 0, N_LARGE, NULL), 0);
+}
+#endif
+
+const struct operation operations_filter[] = {
+	{ "a filter", make_checked, make_filter },
+#ifdef HAVE_PCAP
+	{ "an expression", NULL, compile },
+	{ "the list of interfaces", NULL, list_interfaces },
+	{ "a pcap file is read", make_files, read_plain },
+	{ "a pcap file is read by libpcap", make_files, read_by_libpcap },
+	{ "a pcap file is salvaged", make_files, read_salvaging },
+	{ "a pcapng file is read", make_files, read_blocks },
+	{ "compressed files are read", make_files, read_compressed },
+	{ "files are merged", make_files, read_merged },
+	{ "files are written, compressed too", make_files, write_codecs, look_at_demo },
+	{ "pcapng files are written", make_files, write_blocks },
+	{ "rotated files are written", make_files, write_rotated },
+	{ "a file and lines are written", make_files, write_both, look_at_demo },
+	{ "several threads filter", make_files, run_threads, look_at_large },
+#endif
+};
+const size_t n_operations_filter = N_ELEMS(operations_filter);
