@@ -31,6 +31,7 @@
 #include "filter/parallel.h"
 #include "filter/sink.h"
 #include "filter/source.h"
+#include "filter/uncancelled.h"
 
 /* A batch of records lies in the reader's buffer, which one of them may have to itself. */
 enum { GATHER_SIZE = 256 << 10 | SIFT_RECORD_HEADER };
@@ -577,8 +578,8 @@ write_stats(struct sift_pipeline *p, struct ebpf_err *err)
 	return sift_sink_put_stats(p->opts.sink, &stats, err);
 }
 
-int
-sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err)
+static int
+run(struct sift_pipeline *pipeline, struct ebpf_err *err)
 {
 	int rc = choose_filter(pipeline, err), stats;
 
@@ -591,6 +592,15 @@ sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err)
 		sift_blocks_carry_no_more(pipeline->opts.source->blocks);
 	stats = write_stats(pipeline, rc == 0 ? err : NULL);
 	return rc < 0 ? rc : stats;
+}
+
+int
+sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err)
+{
+	int cancel = sift_cancel_hold(), rc = run(pipeline, err);
+
+	sift_cancel_allow(cancel);
+	return rc;
 }
 
 int

@@ -6,6 +6,7 @@
 #include "filter/sink.h"
 
 #include "ebpf/err.h"
+#include "filter/uncancelled.h"
 
 static int
 has_failed(const struct sift_sink *sink, struct ebpf_err *err)
@@ -17,9 +18,13 @@ int
 sift_sink_write(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		size_t n, struct ebpf_err *err)
 {
+	int cancel;
+
 	if (sink->failed != 0)
 		return has_failed(sink, err);
+	cancel = sift_cancel_hold();
 	sink->failed = sink->ops->write(sink, views, keep, n, err);
+	sift_cancel_allow(cancel);
 	return sink->failed;
 }
 
@@ -74,21 +79,27 @@ sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n, struc
 int
 sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
+	int cancel;
+
 	if (sink->failed != 0)
 		return has_failed(sink, err);
+	cancel = sift_cancel_hold();
 	sink->failed = sink->ops->flush(sink, err);
+	sift_cancel_allow(cancel);
 	return sink->failed;
 }
 
 int
 sift_sink_close(struct sift_sink *sink, struct ebpf_err *err)
 {
-	int flushed, closed;
+	int flushed, closed, cancel;
 
 	if (sink == NULL)
 		return 0;
+	cancel = sift_cancel_hold();
 	flushed = sink->failed == 0 ? sift_sink_flush(sink, err) : 0;
 	/* The first failure is the one to tell of. */
 	closed = sink->ops->close(sink, flushed == 0 ? err : NULL);
+	sift_cancel_allow(cancel);
 	return flushed != 0 ? flushed : closed;
 }

@@ -9,15 +9,19 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/uncancelled.h"
 
 int
 sift_source_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 		 struct ebpf_err *err)
 {
-	int rc = 0;
+	int rc = 0, cancel;
 
-	if (!source->has_ended && !atomic_load(&source->is_stopped))
+	if (!source->has_ended && !atomic_load(&source->is_stopped)) {
+		cancel = sift_cancel_hold();
 		rc = source->ops->next(source, views, n, err);
+		sift_cancel_allow(cancel);
+	}
 	if (rc <= 0)
 		source->has_ended = true;
 	return rc;
@@ -50,8 +54,13 @@ sift_source_wake(struct sift_source *source)
 void
 sift_source_close(struct sift_source *source)
 {
-	if (source != NULL)
-		source->ops->close(source);
+	int cancel;
+
+	if (source == NULL)
+		return;
+	cancel = sift_cancel_hold();
+	source->ops->close(source);
+	sift_cancel_allow(cancel);
 }
 
 int

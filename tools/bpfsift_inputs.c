@@ -126,8 +126,9 @@ add_list(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
 		if (len > 0)
 			rc = add_path(inputs, line, err);
 	}
-	if (rc == 0 && ferror(list))
-		rc = refuse(err, -EIO, "read %s: %s", path, strerror(errno));
+	/* Without memory for a line there is neither an end nor an error of the stream. */
+	if (rc == 0 && !feof(list))
+		rc = refuse(err, -errno, "read %s: %s", path, strerror(errno));
 	free(line);
 	if (list != stdin)
 		fclose(list);

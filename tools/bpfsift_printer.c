@@ -62,35 +62,44 @@ relay_messages(void *arg)
 {
 	static const char lost_reader[] = "Unable to write output: Broken pipe\n";
 	struct bpfsift_printer *printer = arg;
-	FILE *messages = fdopen(printer->messages, "r");
+	FILE *messages = printer->messages;
 	char *line = NULL;
 	size_t size = 0;
 
-	if (messages == NULL)
-		return NULL;
 	while (getline(&line, &size, messages) > 0) {
 		if (strstr(line, lost_reader) != NULL)
 			printer->has_lost_reader = true;
 		else if (!is_ours_to_say(line))
 			fputs(line, stderr);
 	}
+	if (!feof(messages))
+		warn("what the printer said was lost: %s", strerror(errno));
 	free(line);
 	fclose(messages);
 	return NULL;
 }
 
-/* Signals are for the thread that reads packets. */
+/* Signals are for the thread that reads packets.  fd is its own, or closed. */
 static int
-start_relay(struct bpfsift_printer *printer, struct ebpf_err *err)
+start_relay(struct bpfsift_printer *printer, int fd, struct ebpf_err *err)
 {
 	sigset_t all, old;
 	int error;
 
+	printer->messages = fdopen(fd, "r");
+	if (printer->messages == NULL) {
+		error = errno;
+		close(fd);
+		return refuse(err, -error, "a pipe: %s", strerror(error));
+	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = pthread_create(&printer->relay, NULL, relay_messages, printer);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return error != 0 ? refuse(err, -error, "a thread: %s", strerror(error)) : 0;
+	if (error == 0)
+		return 0;
+	fclose(printer->messages);
+	return refuse(err, -error, "a thread: %s", strerror(error));
 }
 
 /* ---- how it is started ---- */
@@ -142,11 +151,13 @@ open_pipe(const struct sift_source_info *info, enum sift_precision precision, ui
 		.open_file = give_pipe,
 		.open_arg = &fd,
 	};
-	int rc = sift_sink_open_savefile("the printer", &opts, sink, err);
+	struct ebpf_err why;
+	int rc = sift_sink_open_savefile("the printer", &opts, sink, &why);
 
 	if (fd >= 0)
 		close(fd);
-	return rc;
+	/* It is not to blame, nor will it say why it gets nothing. */
+	return rc < 0 ? refuse(err, rc, "a pipe: %s", why.text) : 0;
 }
 
 static void
@@ -159,12 +170,16 @@ close_pair(const int fds[2])
 static int
 open_pipes(int packets[2], int messages[2], struct ebpf_err *err)
 {
+	int rc;
+
 	if (pipe2(packets, O_CLOEXEC) < 0)
 		return refuse(err, -errno, "a pipe: %s", strerror(errno));
 	if (pipe2(messages, O_CLOEXEC) == 0)
 		return 0;
+	refuse(err, 0, "a pipe: %s", strerror(errno));
+	rc = -errno;
 	close_pair(packets);
-	return refuse(err, -errno, "a pipe: %s", strerror(errno));
+	return rc;
 }
 
 int
@@ -193,10 +208,8 @@ bpfsift_printer_open(struct bpfsift_printer *printer, const struct sift_source_i
 		return open_short(info, precision, sink, err);
 	}
 	printer->is_running = true;
-	printer->messages = messages[0];
-	if ((rc = start_relay(printer, err)) < 0) {
+	if ((rc = start_relay(printer, messages[0], err)) < 0) {
 		close(packets[1]);
-		close(messages[0]);
 		bpfsift_child_relax(printer->child);
 		bpfsift_child_wait(printer->child);
 		printer->is_running = false;

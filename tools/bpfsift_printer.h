@@ -6,6 +6,7 @@
 #include "tools/bpfsift_options.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 struct bpfsift_printer {
 	const struct bpfsift_options *options;
@@ -13,7 +14,7 @@ struct bpfsift_printer {
 	bool is_running;
 	size_t child;
 	pthread_t relay;        /* of what it says on standard error, */
-	int messages;           /* which it reads here */
+	FILE *messages;         /* which it reads here */
 	bool has_lost_reader;   /* nobody reads standard output any more */
 };
 

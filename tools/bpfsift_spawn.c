@@ -109,7 +109,11 @@ bool
 bpfsift_spawn_reap(uint32_t *child, int *status)
 {
 	for (size_t i = 0; i < n_running; i++) {
-		if (waitpid(running[i].pid, status, WNOHANG) <= 0)
+		pid_t got;
+
+		while ((got = waitpid(running[i].pid, status, WNOHANG)) < 0 && errno == EINTR)
+			;
+		if (got <= 0)
 			continue;
 		*child = running[i].child;
 		running[i] = running[--n_running];

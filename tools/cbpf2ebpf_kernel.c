@@ -189,11 +189,12 @@ option_memory_max(void)
 {
 	FILE *f = fopen("/proc/sys/net/core/optmem_max", "r");
 	unsigned long max = 0;
+	char line[32];
 
 	if (f == NULL)
 		return 0;
-	if (fscanf(f, "%lu", &max) != 1)
-		max = 0;
+	if (fgets(line, sizeof(line), f) != NULL)
+		max = strtoul(line, NULL, 10);
 	fclose(f);
 	return max;
 }
