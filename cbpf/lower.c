@@ -13,6 +13,7 @@
 
 #include "cbpf/insn.h"
 #include "cbpf/opt.h"
+#include "cbpf/too_short.h"
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
 
@@ -688,25 +689,51 @@ lower_at_level(struct lowering *l, struct cbpf_lowered *out)
 	return rc == OPT_GIVE_UP ? lower_plain(l, out) : rc;
 }
 
+static int
+take_opts(struct lowering *l, struct cbpf_lower_opts *known, const struct cbpf_prog *prog,
+	  const struct cbpf_lower_opts *opts)
+{
+	int rc;
+
+	*known = (struct cbpf_lower_opts){ .size = sizeof(*known) };
+	if (opts != NULL &&
+	    (rc = ebpf_sized_take("lowering options", known, sizeof(*known), opts,
+				  EBPF_SIZED_LEAST(struct cbpf_lower_opts, net_base), l->err)) < 0)
+		return rc;
+	l->opts = known;
+	l->insns = cbpf_prog_insns(prog, &l->n_insns);
+	l->dialect = cbpf_prog_dialect(prog);
+	l->cpu = known->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : known->cpu;
+	return 0;
+}
+
 int
 cbpf_lower(const struct cbpf_prog *prog, enum cbpf_target target,
 	   const struct cbpf_lower_opts *opts, struct cbpf_lowered *out, struct ebpf_err *err)
 {
-	struct cbpf_lower_opts known = { .size = sizeof(known) };
-	struct lowering l = { .opts = &known, .err = err };
+	struct cbpf_lower_opts known;
+	struct lowering l = { .err = err };
 	int rc;
 
-	if (opts != NULL &&
-	    (rc = ebpf_sized_take("lowering options", &known, sizeof(known), opts,
-				  EBPF_SIZED_LEAST(struct cbpf_lower_opts, net_base), err)) < 0)
+	if ((rc = take_opts(&l, &known, prog, opts)) < 0 || (rc = choose_target(&l, target)) < 0)
 		return rc;
-	l.insns = cbpf_prog_insns(prog, &l.n_insns);
-	l.dialect = cbpf_prog_dialect(prog);
-	l.cpu = l.opts->cpu == CBPF_CPU_DEFAULT ? CBPF_CPU_V3 : l.opts->cpu;
-	if ((rc = choose_target(&l, target)) < 0)
-		return rc;
-	l.actions = l.opts->actions != NULL ? *l.opts->actions : l.target->actions;
+	l.actions = known.actions != NULL ? *known.actions : l.target->actions;
 	return lower_at_level(&l, out);
+}
+
+int
+cbpf_lower_too_short(const struct cbpf_prog *prog, const struct cbpf_lower_opts *opts,
+		     struct cbpf_lowered *out, struct ebpf_err *err)
+{
+	struct cbpf_lower_opts known;
+	struct lowering l = { .target = &lower_too_short, .err = err };
+	int rc;
+
+	if ((rc = take_opts(&l, &known, prog, opts)) < 0 ||
+	    (rc = check_layout(known.layout, err)) < 0)
+		return rc;
+	l.actions = l.target->actions;
+	return lower_plain(&l, out);
 }
 
 void

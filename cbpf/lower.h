@@ -60,12 +60,18 @@ struct lower_target {
 	int (*abs)(struct lowering *l, uint32_t k, uint8_t size, uint8_t dst);
 	/* A = size bytes at X + k. */
 	void (*ind)(struct lowering *l, uint32_t k, uint8_t size);
+	/*
+	 * Targets whose bytes are in memory: end the program, since not all of a load's size
+	 * bytes at TMP are there.  NULL: with 0.
+	 */
+	void (*past_end)(struct lowering *l, uint8_t size);
 	/* A = ancillary data at a known offset from CBPF_AD_OFF, ALU_XOR_X apart. */
 	int (*ancillary)(struct lowering *l, uint32_t ad);
 	const struct opt_target *opt;   /* opt.h; NULL: it has level 0 alone */
 };
 
 extern const struct lower_target lower_packet, lower_buffer, lower_socket, lower_tc, lower_xdp;
+extern const struct lower_target lower_too_short;
 
 struct lowering {
 	struct emit e;

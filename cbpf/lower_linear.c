@@ -32,9 +32,16 @@ static void
 load_at_constant(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
 {
 	uint32_t end = off + lower_size_bytes(size);
+	size_t guard = l->e.n;
 
-	emit(&l->e, insn_jmp_k(EBPF_JGE, REG_HLEN, (int32_t)end, 2));
-	lower_ret_k(l, 0);
+	emit(&l->e, insn_jmp_k(EBPF_JGE, REG_HLEN, (int32_t)end, 0));
+	if (l->target->past_end != NULL) {
+		emit(&l->e, insn_alu32_k(EBPF_MOV, REG_TMP, off));
+		l->target->past_end(l, size);
+	} else {
+		lower_ret_k(l, 0);
+	}
+	emit_land(&l->e, guard);
 	if (off <= INT16_MAX) {
 		emit(&l->e, insn_ldx(size, dst, REG_DATA, (int16_t)off));
 	} else {
@@ -52,10 +59,17 @@ load_at_constant(struct lowering *l, uint32_t off, uint8_t size, uint8_t dst)
 static void
 load_at_tmp(struct lowering *l, uint8_t size, uint8_t dst)
 {
+	size_t guard;
+
 	emit(&l->e, insn_alu64_x(EBPF_MOV, REG_TMP2, REG_HLEN));
 	emit(&l->e, insn_alu64_x(EBPF_SUB, REG_TMP2, REG_TMP));
-	emit(&l->e, insn_jmp_k(EBPF_JSGE, REG_TMP2, (int32_t)lower_size_bytes(size), 2));
-	lower_ret_k(l, 0);
+	guard = l->e.n;
+	emit(&l->e, insn_jmp_k(EBPF_JSGE, REG_TMP2, (int32_t)lower_size_bytes(size), 0));
+	if (l->target->past_end != NULL)
+		l->target->past_end(l, size);
+	else
+		lower_ret_k(l, 0);
+	emit_land(&l->e, guard);
 	emit(&l->e, insn_alu64_x(EBPF_ADD, REG_TMP, REG_DATA));
 	emit(&l->e, insn_ldx(size, dst, REG_TMP, 0));
 	to_host_order(l, size, dst);

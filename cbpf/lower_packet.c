@@ -16,13 +16,17 @@ load_field(struct lowering *l, enum cbpf_field field, uint8_t dst)
 	emit(&l->e, insn_ldx(size, dst, REG_CTX, (int16_t)l->opts->layout->fields[field].off));
 }
 
-/* Go over the next n instructions if the packet has a value for the field. */
-static void
-skip_if_known(struct lowering *l, enum cbpf_field field, int16_t n)
+/* A jump, for emit_land(), that is taken if the packet has a value for the field. */
+static size_t
+skip_if_known(struct lowering *l, enum cbpf_field field)
 {
+	size_t jump;
+
 	emit(&l->e, insn_ldx(EBPF_W, REG_TMP, REG_CTX, (int16_t)l->opts->layout->known_off));
+	jump = l->e.n;
 	emit(&l->e, insn_jmp_k(EBPF_JSET, REG_TMP, (int32_t)l->opts->layout->fields[field].known,
-			       n));
+			       0));
+	return jump;
 }
 
 static void
@@ -77,8 +81,10 @@ call(struct lowering *l, int32_t helper)
 static int
 of_interface(struct lowering *l, enum cbpf_field field)
 {
-	skip_if_known(l, field, 1);
-	emit(&l->e, insn_exit());
+	size_t known = skip_if_known(l, field);
+
+	lower_ret_a(l);
+	emit_land(&l->e, known);
 	load_field(l, field, REG_A);
 	return 0;
 }
@@ -97,8 +103,10 @@ ancillary_pcap(struct lowering *l, uint32_t ad)
 	enum cbpf_field field =
 		ad == CBPF_AD_VLAN_TAG ? CBPF_FIELD_VLAN_TCI : CBPF_FIELD_VLAN_PRESENT;
 
-	skip_if_known(l, field, 2);
+	size_t known = skip_if_known(l, field);
+
 	lower_ret_k(l, 0);
+	emit_land(&l->e, known);
 	load_field(l, field, REG_A);
 	if (ad == CBPF_AD_VLAN_TAG)
 		emit(&l->e, insn_alu32_k(EBPF_AND, REG_A, 0xfff));
@@ -157,4 +165,36 @@ const struct lower_target lower_packet = {
 	.ind = load_ind,
 	.ancillary = ancillary,
 	.opt = &opt_packet,
+};
+
+/* ---- whether a packet was too short ---- */
+
+/* R0 = 1 where the bytes were on the wire, at TMP, a number below 2^33; else 0. */
+static void
+past_end(struct lowering *l, uint8_t size)
+{
+	load_field(l, CBPF_FIELD_WIRELEN, REG_A);
+	emit(&l->e, insn_alu64_x(EBPF_SUB, REG_A, REG_TMP));
+	emit(&l->e, insn_jmp_k(EBPF_JSGE, REG_A, (int32_t)lower_size_bytes(size), 2));
+	lower_ret_k(l, 0);
+	emit(&l->e, insn_alu32_k(EBPF_MOV, REG_A, 1));
+	emit(&l->e, insn_exit());
+}
+
+/*
+ * The same program with another result: 1 where it ends by a load that goes past what was
+ * captured of the packet, but not past what was on the wire; 0 where it ends otherwise.
+ * Of level 0, since guards that are merged fail before the load that they are for.
+ */
+const struct lower_target lower_too_short = {
+	.name = "packet",
+	.has_vlan_tag = true,
+	.acts = true,
+	.actions = { .match = 0, .miss = 0 },
+	.prologue = prologue,
+	.len = len,
+	.abs = load_abs,
+	.ind = load_ind,
+	.past_end = past_end,
+	.ancillary = ancillary,
 };

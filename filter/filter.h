@@ -7,8 +7,17 @@
 
 #include <stdbool.h>
 
+/*
+ * A filter may be replaced while it runs.  What must be of one filter, as a batch and what
+ * is asked of it, is asked of the program that sift_filter_ebpf() gave once: a judge.
+ */
+
 /* Whether a verdict depends on nothing but the packet's bytes and lengths. */
-bool sift_filter_is_pure(const struct sift_filter *filter);
+bool sift_judge_is_pure(const struct ebpf_prog *prog);
+
+/* Of n packets and their verdicts, those too short, as sift_filter_too_short() tells. */
+size_t sift_judge_too_short(const struct ebpf_prog *prog, const struct sift_view *views,
+			    const uint32_t *verdicts, size_t n);
 
 /* Packets that one filter is for. */
 struct sift_kind {

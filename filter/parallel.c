@@ -30,16 +30,18 @@ struct crew {
 	uint64_t next; /* offset of the first record not walked over */
 	bool has_ended;
 	struct sift_turn
-		write;         /* guards the sink, the counters, what was judged, and the failure */
+		write;         /* guards the sink, the tally, what was judged, and the failure */
 	uint64_t judged;       /* up to here, where a judge has ended early */
 	atomic_bool is_halted; /* it has; seen by walkers too, */
+	atomic_bool has_enough; /* between says so; likewise */
 	atomic_int failed;     /* as is a negative errno */
 	struct ebpf_err failure;
 };
 
 struct worker {
 	struct crew *crew;
-	pthread_t thread;
+	pthread_t thread; /* not of the caller's */
+	bool is_callers;
 	uint8_t *block; /* as read, and longer where its last record is */
 	size_t size;
 	uint64_t off;        /* in the file, of its first */
@@ -136,7 +138,8 @@ walk(struct worker *w)
 
 	w->begin = walk.next;
 	if (w->n < expected || walk.next >= walk.end || atomic_load(job->is_stopped) ||
-	    atomic_load(&crew->failed) != 0 || atomic_load(&crew->is_halted))
+	    atomic_load(&crew->failed) != 0 || atomic_load(&crew->is_halted) ||
+	    atomic_load(&crew->has_enough))
 		walk.has_ended = true;
 	while (!walk.has_ended) {
 		walk.p = w->block;
@@ -172,29 +175,51 @@ write_bytes(const struct sift_parallel *job, const struct sift_judged *judged, s
 }
 
 static void
+fail(struct crew *crew, int rc, const struct ebpf_err *err)
+{
+	crew->failure = *err;
+	atomic_store(&crew->failed, rc);
+}
+
+static void
 write_block(struct worker *w)
 {
 	struct crew *crew = w->crew;
-	struct sift_pipeline_counters *counters = crew->job->counters;
+	struct sift_tally *tally = crew->job->tally;
 	struct ebpf_err err;
 	int rc;
 
-	if (atomic_load(&crew->failed) != 0 || atomic_load(&crew->is_halted))
-		return;
-	counters->seen += w->judged.n_seen;
-	counters->matched += w->judged.n_matched;
-	if ((rc = write_bytes(crew->job, &w->judged, &err)) < 0) {
-		crew->failure = err;
-		atomic_store(&crew->failed, rc);
-		return;
-	}
-	if (crew->job->sink != NULL)
-		counters->written += w->judged.n_matched;
-	if (w->judged.end != w->end) {
+	tally->now.seen += w->judged.n_seen;
+	tally->now.matched += w->judged.n_matched;
+	tally->now.too_short += w->judged.n_too_short;
+	if ((rc = write_bytes(crew->job, &w->judged, &err)) < 0)
+		fail(crew, rc, &err);
+	else if (crew->job->sink != NULL)
+		tally->now.written += w->judged.n_matched;
+	sift_tally_publish(tally);
+	if (rc == 0 && w->judged.end != w->end) {
 		crew->judged = w->judged.end;
 		crew->job->ops->halt(crew->walker, w->judge);
 		atomic_store(&crew->is_halted, true);
 	}
+}
+
+static void
+ask_between(struct worker *w)
+{
+	struct crew *crew = w->crew;
+	const struct sift_parallel *job = crew->job;
+	struct ebpf_err err;
+	int rc;
+
+	if (!w->is_callers || job->between == NULL || atomic_load(&crew->failed) != 0 ||
+	    atomic_load(&crew->has_enough))
+		return;
+	rc = job->between(job->between_arg, w->judged.end, &err);
+	if (rc < 0)
+		fail(crew, rc, &err);
+	else if (rc > 0)
+		atomic_store(&crew->has_enough, true);
 }
 
 static void *
@@ -214,7 +239,10 @@ work(void *cookie)
 		sift_turn_pass(&crew->walk);
 		judge(w);
 		sift_turn_wait(&crew->write, number);
-		write_block(w);
+		if (atomic_load(&crew->failed) == 0 && !atomic_load(&crew->is_halted)) {
+			write_block(w);
+			ask_between(w);
+		}
 		/* its judge knows what holds where it has ended */
 		is_last |= atomic_load(&crew->is_halted);
 		sift_turn_pass(&crew->write);
@@ -283,6 +311,7 @@ run_crew(struct crew *crew, struct ebpf_err *err)
 	if (own == NULL || others == NULL) {
 		rc = ebpf_err_set(err, -ENOMEM, "%s: out of memory", crew->job->name);
 	} else {
+		own->is_callers = true;
 		while (n_others < n && (others[n_others] = worker_start(crew)) != NULL)
 			n_others++;
 		work(own);
@@ -305,6 +334,7 @@ init_crew(struct crew *crew, struct ebpf_err *err)
 	atomic_init(&crew->n_taken, 0);
 	atomic_init(&crew->failed, 0);
 	atomic_init(&crew->is_halted, false);
+	atomic_init(&crew->has_enough, false);
 	if ((crew->walker = job->ops->walker_new(job)) == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", job->name);
 	if ((rc = sift_turn_init(&crew->walk)) < 0)
@@ -335,6 +365,8 @@ sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct e
 	rc = run_crew(&crew, err);
 	if (rc == 0 && (rc = atomic_load(&crew.failed)) < 0)
 		ebpf_err_set(err, rc, "%s", crew.failure.text);
+	if (rc == 0 && atomic_load(&crew.has_enough))
+		rc = 1;
 	*next = atomic_load(&crew.is_halted) ? crew.judged : crew.next;
 	parallel->ops->finish(crew.walker, parallel);
 	sift_turn_destroy(&crew.write);

@@ -20,6 +20,7 @@
 #include "filter/blocks.h"
 #include "filter/filter.h"
 #include "filter/records.h"
+#include "filter/tally.h"
 
 struct sift_parallel_ops;
 
@@ -41,7 +42,13 @@ struct sift_parallel {
 	uint32_t keep;                          /* bytes to write of a packet at most */
 	size_t block_size;                      /* any but 0 */
 	unsigned n_threads;
-	struct sift_pipeline_counters *counters;        /* added to */
+	struct sift_tally *tally;               /* added to */
+	/*
+	 * Called by the thread that runs this, between two blocks that are written, with the
+	 * offset in the file up to which they are: as of struct sift_pipeline_opts; or NULL.
+	 */
+	int (*between)(void *arg, uint64_t next, struct ebpf_err *err);
+	void *between_arg;
 };
 
 extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_blocks;
@@ -49,7 +56,8 @@ extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_block
 /*
  * Judge the extent's records, up to its end, to the first that is damaged, not all there,
  * or of no known kind, or till the source is stopped.  *next receives the offset behind the
- * last that was judged.  0; negative errno: the sink failed; -ENOMEM.
+ * last that was judged.  0; 1: between has ended it; negative errno: the sink failed, or
+ * between; -ENOMEM.
  */
 int sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err);
 
@@ -68,7 +76,7 @@ struct sift_walk {
 
 /* What came of a block. */
 struct sift_judged {
-	size_t n_seen, n_matched;
+	size_t n_seen, n_matched, n_too_short;
 	const uint8_t *bytes; /* to be written, valid until the next block is judged */
 	size_t n;
 	uint64_t end; /* offset of the first not judged */

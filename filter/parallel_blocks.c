@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ebpf/prog.h"
 #include "filter/carry.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
@@ -186,6 +187,7 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 	const struct sift_parallel *job = j->job;
 	const struct sift_kind *kind = n > 0 ? kind_of(j) : NULL;
 	const struct sift_filter *filter = kind != NULL ? kind->filter : NULL;
+	const struct ebpf_prog *prog = NULL;
 	size_t n_fitting, n_matched = 0;
 
 	if (n > 0 && kind == NULL) {
@@ -193,8 +195,13 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 		sift_blocks_go_back(j->blocks, 0);
 		return false;
 	}
-	if (filter != NULL)
-		sift_filter_batch(filter, views, n, j->verdicts);
+	if (filter != NULL) {
+		/* one for the batch, which was pure when the work began */
+		prog = sift_filter_ebpf(filter);
+		if (!sift_judge_is_pure(prog))
+			sift_blocks_complete(j->blocks);
+		ebpf_prog_run_many(prog, views, sizeof(*views), n, j->verdicts);
+	}
 	for (size_t i = 0; i < n; i++) {
 		bool matches = filter == NULL || j->verdicts[i] != 0;
 
@@ -205,6 +212,8 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 		n_matched += j->verdicts[i] != 0;
 	judged->n_seen += n_fitting;
 	judged->n_matched += n_matched;
+	if (prog != NULL)
+		judged->n_too_short += sift_judge_too_short(prog, views, j->verdicts, n_fitting);
 	if (job->is_carried) {
 		int rc = sift_carry_batch(&j->carry, j->blocks, views, j->verdicts, n, true, put,
 					  &j->gather, NULL);

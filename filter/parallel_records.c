@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "ebpf/prog.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
 #include "filter/sink.h"
@@ -67,13 +68,25 @@ count_matches(const uint32_t *verdicts, size_t n)
 	return n_matched;
 }
 
+/* One filter for the batch, which was pure when the work began, and may have been replaced. */
+static void
+run_filter(struct judge *j, size_t n, struct sift_judged *judged)
+{
+	const struct ebpf_prog *prog = sift_filter_ebpf(j->filter);
+
+	if (!sift_judge_is_pure(prog))
+		sift_record_complete_views(j->job->format, j->views, n);
+	ebpf_prog_run_many(prog, j->views, sizeof(j->views[0]), n, j->verdicts);
+	judged->n_too_short += sift_judge_too_short(prog, j->views, j->verdicts, n);
+}
+
 static void
 judge_batch(struct judge *j, size_t n, struct sift_judged *judged)
 {
 	size_t n_matched = n;
 
 	if (j->filter != NULL) {
-		sift_filter_batch(j->filter, j->views, n, j->verdicts);
+		run_filter(j, n, judged);
 		n_matched = count_matches(j->verdicts, n);
 	}
 	judged->n_seen += n;

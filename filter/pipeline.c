@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "ebpf/err.h"
+#include "ebpf/prog.h"
 #include "ebpf/sized.h"
 #include "filter/blocks.h"
 #include "filter/carry.h"
@@ -31,6 +32,7 @@
 #include "filter/parallel.h"
 #include "filter/sink.h"
 #include "filter/source.h"
+#include "filter/tally.h"
 #include "filter/uncancelled.h"
 
 /* A batch of records lies in the reader's buffer, which one of them may have to itself. */
@@ -44,7 +46,7 @@ enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
 
 struct sift_pipeline {
 	struct sift_pipeline_opts opts;
-	struct sift_pipeline_counters counters;
+	struct sift_tally tally;
 	struct sift_kind *kinds; /* of the packets so far */
 	size_t n_kinds;
 	struct sift_kind kind;     /* of those that are judged now */
@@ -109,6 +111,7 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	if (p == NULL)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
 	p->opts = known;
+	sift_tally_init(&p->tally);
 	p->block_size = BLOCK;
 	p->least = LEAST;
 	plan(p);
@@ -137,7 +140,7 @@ sift_pipeline_free(struct sift_pipeline *pipeline)
 static bool
 has_enough(const struct sift_pipeline *p)
 {
-	return p->opts.max_matched != 0 && p->counters.matched >= p->opts.max_matched;
+	return p->opts.max_matched != 0 && p->tally.now.matched >= p->opts.max_matched;
 }
 
 static uint32_t
@@ -155,7 +158,7 @@ take_verdicts(const struct sift_pipeline *p, uint32_t *verdicts, size_t n)
 {
 	uint32_t keep = bytes_to_keep(p);
 	uint64_t most =
-		p->opts.max_matched != 0 ? p->opts.max_matched - p->counters.matched : UINT64_MAX;
+		p->opts.max_matched != 0 ? p->opts.max_matched - p->tally.now.matched : UINT64_MAX;
 	size_t i, matched = 0;
 
 	for (i = 0; i < n && matched < most; i++) {
@@ -173,8 +176,8 @@ count(struct sift_pipeline *p, const uint32_t *keep, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		matched += keep[i] != 0;
-	p->counters.seen += n;
-	p->counters.matched += matched;
+	p->tally.now.seen += n;
+	p->tally.now.matched += matched;
 	return matched;
 }
 
@@ -202,7 +205,7 @@ add_kind(struct sift_pipeline *p, struct ebpf_err *err)
 	    (rc = p->opts.filter_for(p->opts.filter_arg, kind.dlt, kind.expr_flags, &kind.filter,
 				     err)) < 0)
 		return rc;
-	kind.is_pure = kind.filter == NULL || sift_filter_is_pure(kind.filter);
+	kind.is_pure = kind.filter == NULL || sift_judge_is_pure(sift_filter_ebpf(kind.filter));
 	p->kind = kinds[p->n_kinds++] = kind;
 	return 0;
 }
@@ -258,6 +261,50 @@ take_kind(struct sift_pipeline *p, struct ebpf_err *err)
 	if (source->blocks != NULL)
 		sift_blocks_complete(source->blocks);
 	return 0;
+}
+
+/*
+ * The filter was replaced by one that looks at more than views have so far: those of this
+ * batch are completed, and it stays so, whatever comes next.
+ */
+static void
+look_at_all(struct sift_pipeline *p, size_t n)
+{
+	enum sift_detail before = detail_of(p);
+
+	p->kind.is_pure = false;
+	for (size_t i = 0; i < p->n_kinds; i++) {
+		if (is_kind(&p->kinds[i], &p->opts.source->info))
+			p->kinds[i].is_pure = false;
+	}
+	if (before == SIFT_DETAIL_ALL)
+		return;
+	set_detail(p, SIFT_DETAIL_ALL);
+	if (p->opts.source->records != NULL)
+		sift_records_complete(p->opts.source->records, n);
+	if (p->opts.source->blocks != NULL)
+		sift_blocks_complete(p->opts.source->blocks);
+}
+
+/*
+ * Have one filter judge a batch as a whole, be it replaced meanwhile.  Returns what it is;
+ * NULL: there is none, and all match.
+ */
+static const struct ebpf_prog *
+judge_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, uint32_t *verdicts)
+{
+	const struct ebpf_prog *judge;
+
+	if (p->kind.filter == NULL) {
+		for (size_t i = 0; i < n; i++)
+			verdicts[i] = UINT32_MAX;
+		return NULL;
+	}
+	judge = sift_filter_ebpf(p->kind.filter);
+	if (p->kind.is_pure && !sift_judge_is_pure(judge))
+		look_at_all(p, n);
+	ebpf_prog_run_many(judge, views, sizeof(*views), n, verdicts);
+	return judge;
 }
 
 /* ---- what the sink holds ---- */
@@ -422,7 +469,7 @@ write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint
 		rc = write_batch(p, views, keep, n, err);
 	if (rc < 0)
 		return rc;
-	p->counters.written += matched;
+	p->tally.now.written += matched;
 	return p->opts.flags & SIFT_PIPELINE_FLUSH ? sift_sink_flush(p->opts.sink, err) : 0;
 }
 
@@ -431,21 +478,19 @@ static int
 run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, struct ebpf_err *err)
 {
 	uint32_t verdicts[SIFT_BATCH_MAX];
+	const struct ebpf_prog *judge;
 	struct ebpf_err unfit;
 	size_t in_batch = n;
 	int rc, written;
 
 	assert(n <= SIFT_BATCH_MAX);
-	if (p->kind.filter != NULL) {
-		sift_filter_batch(p->kind.filter, views, n, verdicts);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			verdicts[i] = UINT32_MAX;
-	}
+	judge = judge_batch(p, views, n, verdicts);
 	n = take_verdicts(p, verdicts, n);
 	rc = fit_kind(p, views, verdicts, &n, &unfit);
 	if (rc < 0 && rc != -EPROTOTYPE)
 		return ebpf_err_set(err, rc, "%s", unfit.text);
+	if (judge != NULL)
+		p->tally.now.too_short += sift_judge_too_short(judge, views, verdicts, n);
 	written = write_matches(p, views, verdicts, n, n == in_batch, err);
 	return written < 0 || rc == 0 ? written : ebpf_err_set(err, rc, "%s", unfit.text);
 }
@@ -486,7 +531,9 @@ run_batches(struct sift_pipeline *p, struct ebpf_err *err)
 			write_front(p);
 			return rc;
 		}
-		if ((rc = run_batch(p, views, n, err)) < 0)
+		rc = run_batch(p, views, n, err);
+		sift_tally_publish(&p->tally);
+		if (rc < 0)
 			return rc;
 		if (p->opts.between != NULL &&
 		    (rc = p->opts.between(p->opts.between_arg, err)) != 0)
@@ -514,7 +561,16 @@ is_for_threads(const struct sift_pipeline *p, struct sift_extent *extent)
 	return extent->end - extent->begin >= p->least;
 }
 
-/* With several threads as far as that goes; the rest is for one. */
+static int
+between_blocks(void *arg, uint64_t next, struct ebpf_err *err)
+{
+	struct sift_pipeline *p = arg;
+
+	p->opts.source->reached = next;
+	return p->opts.between(p->opts.between_arg, err);
+}
+
+/* With several threads as far as that goes; the rest is for one.  1: there is none. */
 static int
 run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 {
@@ -533,7 +589,9 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.keep = bytes_to_keep(p),
 		.block_size = p->block_size,
 		.n_threads = p->opts.threads,
-		.counters = &p->counters,
+		.tally = &p->tally,
+		.between = p->opts.between != NULL ? between_blocks : NULL,
+		.between_arg = p,
 	};
 	uint64_t next;
 	int rc;
@@ -556,8 +614,8 @@ run_source(struct sift_pipeline *p, struct ebpf_err *err)
 	int rc;
 
 	do {
-		if ((rc = run_parallel(p, err)) < 0)
-			return rc;
+		if ((rc = run_parallel(p, err)) != 0)
+			return rc < 0 ? rc : 0;
 		set_detail(p, detail_of(p));
 		rc = run_batches(p, err);
 	} while (rc == 1);
@@ -607,7 +665,8 @@ int
 sift_pipeline_counters(const struct sift_pipeline *pipeline,
 		       struct sift_pipeline_counters *counters, struct ebpf_err *err)
 {
-	return ebpf_sized_give("pipeline counters", &pipeline->counters, sizeof(pipeline->counters),
-			       counters, EBPF_SIZED_LEAST(struct sift_pipeline_counters, written),
-			       err);
+	const struct sift_pipeline_counters known = sift_tally_read(&pipeline->tally);
+
+	return ebpf_sized_give("pipeline counters", &known, sizeof(known), counters,
+			       EBPF_SIZED_LEAST(struct sift_pipeline_counters, written), err);
 }

@@ -98,6 +98,18 @@ sift_record_views(const struct sift_record_format *format, enum sift_detail deta
 }
 
 void
+sift_record_complete_views(const struct sift_record_format *format, struct sift_view *views,
+			   size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *header = views[i].data - SIFT_RECORD_HEADER, *at = header;
+		const uint8_t *end = views[i].data + sift_record_caplen(format, header);
+
+		sift_record_views(format, SIFT_DETAIL_ALL, &at, end, &views[i], 1);
+	}
+}
+
+void
 sift_record_init_views(int dlt, struct sift_view *views, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -67,6 +67,10 @@ size_t sift_record_views(const struct sift_record_format *format, enum sift_deta
 			 const uint8_t **at, const uint8_t *end, struct sift_view *views,
 			 size_t max);
 
+/* Give n views of records that were made with less all of SIFT_DETAIL_ALL. */
+void sift_record_complete_views(const struct sift_record_format *format, struct sift_view *views,
+				size_t n);
+
 /* Initialise n views for records of a link type. */
 void sift_record_init_views(int dlt, struct sift_view *views, size_t n);
 

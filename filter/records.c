@@ -291,6 +291,18 @@ sift_records_set_detail(struct sift_records *records, enum sift_detail detail)
 		sift_record_init_views(records->opts.format.dlt, records->views, BATCH);
 }
 
+void
+sift_records_complete(struct sift_records *records, size_t n)
+{
+	sift_record_complete_views(&records->opts.format, records->views, n);
+}
+
+uint64_t
+sift_records_offset(const struct sift_records *records)
+{
+	return records->off + records->begin;
+}
+
 bool
 sift_records_extent(const struct sift_records *records, struct sift_extent *extent)
 {

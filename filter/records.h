@@ -40,6 +40,12 @@ const struct sift_record_format *sift_records_format(const struct sift_records *
 /* What views have from the next batch on; at first it is all. */
 void sift_records_set_detail(struct sift_records *records, enum sift_detail detail);
 
+/* The n views of the last batch get all that they would have with SIFT_DETAIL_ALL. */
+void sift_records_complete(struct sift_records *records, size_t n);
+
+/* The offset of what is handed out next, in what is decompressed. */
+uint64_t sift_records_offset(const struct sift_records *records);
+
 /* What is not handed out yet, where it can be read out of order. */
 bool sift_records_extent(const struct sift_records *records, struct sift_extent *extent);
 

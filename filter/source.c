@@ -51,6 +51,14 @@ sift_source_wake(struct sift_source *source)
 		source->ops->wake(source);
 }
 
+uint64_t
+sift_source_position(const struct sift_source *source)
+{
+	uint64_t position = source->ops->position != NULL ? source->ops->position(source) : 0;
+
+	return position > source->reached ? position : source->reached;
+}
+
 void
 sift_source_close(struct sift_source *source)
 {

@@ -35,6 +35,8 @@ struct sift_source_ops {
 		     struct ebpf_err *err);
 	int (*attach)(struct sift_source *source, const struct sift_filter *filter,
 		      struct ebpf_err *err);
+	/* See sift_source_position(); NULL: nothing is known. */
+	uint64_t (*position)(const struct sift_source *source);
 	/* Free all, source included. */
 	void (*close)(struct sift_source *source);
 };
@@ -46,6 +48,7 @@ struct sift_source {
 	struct sift_blocks *blocks;   /* and this or NULL */
 	bool is_mixed;                /* info may change from batch to batch */
 	bool has_ended;               /* by the end of input or an error */
+	uint64_t reached;             /* in the file, by those who read it beside next() */
 	atomic_bool is_stopped;
 };
 

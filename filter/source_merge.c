@@ -182,6 +182,17 @@ merge_stop(struct sift_source *source)
 		sift_source_stop(m->parts[i].source);
 }
 
+static uint64_t
+merge_position(const struct sift_source *source)
+{
+	const struct merge *m = (const struct merge *)source;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_parts; i++)
+		sum += sift_source_position(m->parts[i].source);
+	return sum;
+}
+
 static void
 merge_free(struct merge *m)
 {
@@ -204,6 +215,7 @@ merge_close(struct sift_source *source)
 static const struct sift_source_ops merge_ops = {
 	.next = merge_next,
 	.stop = merge_stop,
+	.position = merge_position,
 	.close = merge_close,
 };
 

@@ -310,6 +310,24 @@ savefile_next(struct sift_source *source, const struct sift_view **views, size_t
 	return s->failed != 0 ? ebpf_err_set(err, s->failed, "%s", s->failure.text) : 0;
 }
 
+/* Compressed, it is where the thread that decompresses has its descriptor. */
+static uint64_t
+savefile_position(const struct sift_source *source)
+{
+	const struct savefile *s = (const struct savefile *)source;
+	off_t off;
+
+	if (sift_inflow_kind(s->feed.flow) != SIFT_CODEC_NONE) {
+		off = lseek(s->feed.fd, 0, SEEK_CUR);
+		return off > 0 ? (uint64_t)off : 0;
+	}
+	if (source->records != NULL)
+		return sift_records_offset(source->records);
+	if (source->blocks != NULL)
+		return sift_blocks_offset(source->blocks);
+	return position(s);
+}
+
 static void
 savefile_close(struct sift_source *source)
 {
@@ -329,6 +347,7 @@ savefile_close(struct sift_source *source)
 
 static const struct sift_source_ops savefile_ops = {
 	.next = savefile_next,
+	.position = savefile_position,
 	.close = savefile_close,
 };
 

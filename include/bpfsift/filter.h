@@ -166,7 +166,7 @@ BPFSIFT_API int sift_expr_compile(const char *expr, int dlt, uint32_t snaplen, u
  * libbpfsift(3) has the whole program.
  */
 
-/** A classic program, lowered and ready to run over packet views.  Immutable. */
+/** A classic program, lowered and ready to run over packet views; immutable, but replaced. */
 struct sift_filter;
 
 /** Options of sift_filter_new(); zero is the default of each. */
@@ -175,7 +175,11 @@ struct sift_filter_opts {
 	uint64_t random_seed;   /**< of the ancillary load 'random'; a filter's sequence repeats */
 	const struct ebpf_policy *policy;       /**< of the extended program; may be NULL */
 	enum cbpf_level level;  /**< of the lowering */
+	unsigned flags;         /**< SIFT_FILTER_* */
 };
+
+/* Flags of struct sift_filter_opts. */
+#define SIFT_FILTER_TELLS_TOO_SHORT 0x1u        /**< for sift_filter_too_short() */
 
 /**
  * Make a filter of a checked classic program.
@@ -185,14 +189,32 @@ struct sift_filter_opts {
  * @param out   on success receives the filter, which the caller frees with
  *              sift_filter_free(); on failure left as it was.
  * @param err   receives one line; may be NULL.
- * @return 0; -EINVAL: opts->size is too small, or no such level; -E2BIG: too long once expanded;
- *         -ENOMEM; what ebpf_prog_load_by() returns for the policy.  Thread-safe.
+ * @return 0; -EINVAL: opts->size is too small, or no such level or flag; -E2BIG: too long
+ *         once expanded; -ENOMEM; what ebpf_prog_load_by() returns for the policy.  Thread-safe.
  */
 BPFSIFT_API int sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opts,
 				struct sift_filter **out, struct ebpf_err *err);
 
 /** Free a filter that no thread is running.  NULL is fine. */
 BPFSIFT_API void sift_filter_free(struct sift_filter *filter);
+
+/**
+ * Replace a filter while it runs, by changing places: afterwards filter is what `with` was,
+ * and `with` what filter was, their programs and counts included.
+ *
+ * A packet, or a batch, is judged by one of the two as a whole: by the new one where the
+ * call that judges it begins after this returns.  Calls that had begun before may go on
+ * for a while with what `with` then is; it can be freed, or filled anew, once they have
+ * returned, which the caller knows and this does not wait for.  A pipeline's filter can be
+ * replaced by any thread; it is done with the old one when its run has ended, or where it
+ * has a live source, when between is called next.
+ *
+ * @param filter  run by any number of threads, which pay nothing for this; several may
+ *                replace it at once.
+ * @param with    run by no thread, and replaced by none.
+ * Thread-safe otherwise.
+ */
+BPFSIFT_API void sift_filter_replace(struct sift_filter *filter, struct sift_filter *with);
 
 /**
  * Judge one packet, where there is but one: batches cost less for each.
@@ -207,8 +229,8 @@ BPFSIFT_API uint32_t sift_filter_match(const struct sift_filter *filter,
 #if defined(__GNUC__)
 /**
  * What a filter begins with, for the lines below and nobody else: its program, which
- * begins with the address that it is entered at.  That changes while it runs, when runs
- * are counted from then on or no longer.
+ * begins with the address that it is entered at.  Both change while it runs, the program
+ * when the filter is replaced, the address when runs are counted from then on or no longer.
  */
 struct sift_filter_head {
 	const struct ebpf_prog *prog;
@@ -219,7 +241,8 @@ extern inline __attribute__((gnu_inline)) uint32_t
 sift_filter_match(const struct sift_filter *filter, const struct sift_view *view)
 {
 	typedef uint64_t (*entry)(const struct ebpf_prog *prog, uint64_t r1, uint64_t r2);
-	const struct ebpf_prog *prog = ((const struct sift_filter_head *)filter)->prog;
+	const struct ebpf_prog *prog = __atomic_load_n(
+		&((const struct sift_filter_head *)filter)->prog, __ATOMIC_ACQUIRE);
 
 	return (uint32_t)__atomic_load_n((const entry *)prog, __ATOMIC_RELAXED)(
 		prog, (uintptr_t)view, 0);
@@ -237,10 +260,22 @@ sift_filter_match(const struct sift_filter *filter, const struct sift_view *view
 BPFSIFT_API void sift_filter_batch(const struct sift_filter *filter, const struct sift_view *views,
 				   size_t n, uint32_t *verdicts);
 
-/** The classic program of a filter, owned by it. */
+/**
+ * Whether a packet did not match since too little of it was captured: a load went past
+ * what was, which ends the program with 0, but not past what was on the wire.
+ *
+ * @param filter  made with SIFT_FILTER_TELLS_TOO_SHORT; else, and of one that draws random
+ *                numbers, the answer is 0.
+ * @param view    borrowed for the call.
+ * @return 1 or 0.
+ */
+BPFSIFT_API int sift_filter_too_short(const struct sift_filter *filter,
+				      const struct sift_view *view);
+
+/** The classic program of a filter, owned by it, or by what it was replaced with. */
 BPFSIFT_API const struct cbpf_prog *sift_filter_cbpf(const struct sift_filter *filter);
 
-/** The extended program of a filter, owned by it. */
+/** The extended program of a filter, likewise. */
 BPFSIFT_API const struct ebpf_prog *sift_filter_ebpf(const struct sift_filter *filter);
 
 /* ---- link types and interfaces, as libpcap knows them ---- */
@@ -568,6 +603,13 @@ BPFSIFT_API int sift_source_set_linktype(struct sift_source *source, int dlt,
 BPFSIFT_API int sift_source_linktypes(struct sift_source *source, int **dlts, size_t *n,
 				      struct ebpf_err *err);
 
+/**
+ * How many bytes of its file a source has read, as they lie there, be they compressed, and
+ * some of them not handed out yet; of merged sources, all together.  0 of an interface.
+ * For the thread that uses the source, a pipeline's in what it calls between batches.
+ */
+BPFSIFT_API uint64_t sift_source_position(const struct sift_source *source);
+
 /** What a live source counts; each modulo 2^32, as libpcap does. */
 struct sift_source_stats {
 	size_t size;                    /**< sizeof(struct sift_source_stats) */
@@ -856,9 +898,9 @@ struct sift_pipeline_opts {
 			  const struct sift_filter **filter, struct ebpf_err *err);
 	void *filter_arg;       /**< its first argument */
 	/**
-	 * Called between batches, and after a live source was woken by
-	 * sift_source_wake(): 0 goes on, 1 ends the run, a negative errno fails it, with
-	 * err filled.  NULL: nothing is.
+	 * Called between batches, by the thread that runs the pipeline while no other one
+	 * writes to the sink, and after a live source was woken by sift_source_wake(): 0 goes
+	 * on, 1 ends the run, a negative errno fails it, with err filled.  NULL: nothing is.
 	 */
 	int (*between)(void *arg, struct ebpf_err *err);
 	void *between_arg;      /**< its first argument */
@@ -870,6 +912,8 @@ struct sift_pipeline_counters {
 	uint64_t seen;          /**< packets judged */
 	uint64_t matched;       /**< of them, kept */
 	uint64_t written;       /**< of them, handed to the sink */
+	/** Of those seen, what sift_filter_too_short() says of, where filters can tell. */
+	uint64_t too_short;
 };
 
 /**
@@ -902,8 +946,8 @@ BPFSIFT_API void sift_pipeline_free(struct sift_pipeline *pipeline);
 BPFSIFT_API int sift_pipeline_run(struct sift_pipeline *pipeline, struct ebpf_err *err);
 
 /**
- * Read the counters, while or after the pipeline runs in the same thread, also in a
- * signal handler there.
+ * Read the counters, while or after the pipeline runs; also in another thread, or a
+ * signal handler.  They are such as stood there together between two batches.
  *
  * @param counters  counters->size set by the caller; the rest is filled.
  * @param err       receives one line; may be NULL.

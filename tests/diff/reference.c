@@ -32,6 +32,8 @@ bytes_at(struct machine *m, uint64_t base, uint64_t off, unsigned size)
 	uint32_t value = 0;
 
 	if (base == SIFT_OFF_NONE || base + off + size > m->view->caplen) {
+		m->run.is_too_short =
+			base != SIFT_OFF_NONE && base + off + size <= m->view->wirelen;
 		end(m, 0);
 		return 0;
 	}

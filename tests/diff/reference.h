@@ -37,6 +37,8 @@ struct reference_run {
 	 * never written.  The verdict is the one that the dialect defines.
 	 */
 	bool is_undefined;
+	/* Ended by a load past what was captured, but not past what was on the wire. */
+	bool is_too_short;
 	/* Dialect pcap: ended by the budget of backward jumps; bpf_filter() would go on. */
 	bool is_exhausted;
 };

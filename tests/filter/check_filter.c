@@ -10,6 +10,9 @@
 #include <bpfsift/filter.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,6 +474,166 @@ START_TEST(random_is_shared_by_threads)
 }
 END_TEST
 
+/* ---- replacing ---- */
+
+/* A filter whose verdict is k. */
+static struct sift_filter *
+make_constant(uint32_t k)
+{
+	const struct cbpf_insn insns[] = { CBPF_STMT(CBPF_RET | CBPF_K, k) };
+
+	return make_filter(insns, 1, NULL);
+}
+
+START_TEST(changes_places_with_another)
+{
+	struct sift_filter *f = make_constant(1), *with = make_random(7);
+	const struct ebpf_prog *first = sift_filter_ebpf(f), *second = sift_filter_ebpf(with);
+	const struct cbpf_prog *classic = sift_filter_cbpf(with);
+	struct sift_filter *same = make_random(7);
+	uint32_t wanted[3], drawn[3];
+	struct sift_view v;
+
+	sift_view_init(&v, DLT_RAW, NULL, 0, 0);
+	draw_numbers(same, 3, wanted);
+	draw_numbers(with, 1, drawn);
+	sift_filter_replace(f, with);
+	ck_assert_ptr_eq(sift_filter_ebpf(f), second);
+	ck_assert_ptr_eq(sift_filter_cbpf(f), classic);
+	ck_assert_ptr_eq(sift_filter_ebpf(with), first);
+	ck_assert_uint_eq(sift_filter_match(with, &v), 1);
+	/* its numbers go on where they were */
+	draw_numbers(f, 2, drawn + 1);
+	ck_assert_mem_eq(drawn, wanted, sizeof(wanted));
+	sift_filter_replace(f, f);
+	ck_assert_ptr_eq(sift_filter_ebpf(f), second);
+	sift_filter_free(with);
+	sift_filter_free(same);
+	draw_numbers(f, 1, drawn);
+	sift_filter_free(f);
+}
+END_TEST
+
+struct judging {
+	pthread_t id;
+	const struct sift_filter *filter;
+	atomic_bool *is_over;
+	uint64_t seen[3]; /* batches by their verdict */
+};
+
+/* All of a batch have one verdict, and so have calls one by one. */
+static void *
+judge_in_thread(void *arg)
+{
+	struct judging *judging = arg;
+	struct sift_view views[SIFT_BATCH_MAX];
+	uint32_t verdicts[SIFT_BATCH_MAX];
+
+	for (size_t i = 0; i < SIFT_BATCH_MAX; i++)
+		sift_view_init(&views[i], DLT_RAW, NULL, 0, 0);
+	do {
+		sift_filter_batch(judging->filter, views, SIFT_BATCH_MAX, verdicts);
+		for (size_t i = 1; i < SIFT_BATCH_MAX; i++)
+			ck_assert_uint_eq(verdicts[i], verdicts[0]);
+		ck_assert(verdicts[0] == 1 || verdicts[0] == 2);
+		judging->seen[verdicts[0]]++;
+		verdicts[0] = sift_filter_match(judging->filter, views);
+		ck_assert(verdicts[0] == 1 || verdicts[0] == 2);
+	} while (!atomic_load(judging->is_over));
+	return NULL;
+}
+
+START_TEST(a_batch_is_judged_by_one)
+{
+	struct sift_filter *f = make_constant(1), *with = make_constant(2);
+	struct judging threads[3];
+	uint64_t seen[3] = { 0 };
+	atomic_bool is_over;
+
+	atomic_init(&is_over, false);
+	for (size_t i = 0; i < N_ELEMS(threads); i++) {
+		threads[i] = (struct judging){ .filter = f, .is_over = &is_over };
+		ck_assert_int_eq(pthread_create(&threads[i].id, NULL, judge_in_thread, &threads[i]),
+				 0);
+	}
+	for (uint64_t i = suite_scaled(20000); i > 0; i--) {
+		sift_filter_replace(f, with);
+		if (i % 16 == 0)
+			sched_yield();
+	}
+	atomic_store(&is_over, true);
+	for (size_t i = 0; i < N_ELEMS(threads); i++) {
+		pthread_join(threads[i].id, NULL);
+		for (int verdict = 1; verdict <= 2; verdict++)
+			seen[verdict] += threads[i].seen[verdict];
+	}
+	printf("%llu batches by one, %llu by the other\n", (unsigned long long)seen[1],
+	       (unsigned long long)seen[2]);
+	ck_assert_uint_gt(seen[1] + seen[2], 0);
+	sift_filter_free(f);
+	sift_filter_free(with);
+}
+END_TEST
+
+/* ---- too short ---- */
+
+/* ldh [12]; jeq #0x800, ldb [23]; ret A: else 0, and so where that byte is 0. */
+static const struct cbpf_insn of_protocol[] = {
+	CBPF_STMT(LD_H, 12),
+	CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0x800, 0, 1),
+	CBPF_STMT(LD_B, 23),
+	CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 17, 0, 1),
+	CBPF_STMT(CBPF_RET | CBPF_K, 1000),
+	CBPF_STMT(CBPF_RET | CBPF_K, 0),
+};
+
+static const struct {
+	uint8_t ethertype, protocol; /* 0x0800 where the first is 8 */
+	uint32_t caplen, wirelen;
+	uint32_t verdict;
+	int too_short;
+} lengths[] = {
+	{ 8, 17, 24, 24, 1000, 0 }, { 8, 17, 24, 60, 1000, 0 }, { 8, 6, 24, 60, 0, 0 },
+	{ 8, 17, 23, 60, 0, 1 },    { 8, 17, 23, 24, 0, 1 },    { 8, 17, 23, 23, 0, 0 },
+	{ 8, 17, 20, 23, 0, 0 },    { 9, 17, 14, 60, 0, 0 },    { 9, 17, 13, 60, 0, 1 },
+	{ 9, 17, 13, 13, 0, 0 },    { 9, 17, 0, 14, 0, 1 },     { 9, 17, 0, 13, 0, 0 },
+};
+
+START_TEST(tells_what_is_too_short)
+{
+	const struct sift_filter_opts opts = { .size = sizeof(opts),
+					       .flags = SIFT_FILTER_TELLS_TOO_SHORT };
+	struct sift_filter *f = make_filter(of_protocol, N_ELEMS(of_protocol), &opts);
+	struct sift_filter *mute = make_filter(of_protocol, N_ELEMS(of_protocol), NULL);
+	uint8_t frame[24] = { [12] = lengths[_i].ethertype, [23] = lengths[_i].protocol };
+	struct sift_view v;
+
+	sift_view_init(&v, DLT_EN10MB, frame, lengths[_i].caplen, lengths[_i].wirelen);
+	ck_assert_uint_eq(sift_filter_match(f, &v), lengths[_i].verdict);
+	ck_assert_int_eq(sift_filter_too_short(f, &v), lengths[_i].too_short);
+	ck_assert_int_eq(sift_filter_too_short(mute, &v), 0);
+	sift_filter_free(f);
+	sift_filter_free(mute);
+}
+END_TEST
+
+START_TEST(refuses_unknown_flags)
+{
+	const struct sift_filter_opts opts = { .size = sizeof(opts), .flags = 0x10 };
+	struct sift_filter *f = NULL;
+	struct cbpf_prog *prog;
+	struct ebpf_err err;
+
+	ck_assert_int_eq(cbpf_check(of_protocol, N_ELEMS(of_protocol), CBPF_DIALECT_KERNEL, &prog,
+				    &err),
+			 0);
+	ck_assert_int_eq(sift_filter_new(prog, &opts, &f, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "unknown flags 0x10");
+	ck_assert_ptr_null(f);
+	cbpf_prog_free(prog);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -488,6 +651,10 @@ suite(void)
 	tcase_add_test(tc, walks_random_attributes);
 	tcase_add_test(tc, random_repeats_by_its_seed);
 	tcase_add_test(tc, random_is_shared_by_threads);
+	tcase_add_test(tc, changes_places_with_another);
+	tcase_add_test(tc, a_batch_is_judged_by_one);
+	tcase_add_loop_test(tc, tells_what_is_too_short, 0, (int)N_ELEMS(lengths));
+	tcase_add_test(tc, refuses_unknown_flags);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -337,6 +337,162 @@ START_TEST(views_are_whole_again_after_a_run)
 }
 END_TEST
 
+/* ---- between ---- */
+
+/* What is done between blocks, or batches. */
+struct interval {
+	struct sift_source *source;
+	struct sift_filter *filter, *with; /* they change places; NULL: none */
+	unsigned n_calls, last;            /* the last one answers with rc; 0: there is none */
+	int rc;
+	uint64_t position;
+};
+
+static int
+between(void *arg, struct ebpf_err *err)
+{
+	struct interval *i = arg;
+	uint64_t position = sift_source_position(i->source);
+
+	ck_assert_uint_ge(position, i->position);
+	i->position = position;
+	if (i->filter != NULL)
+		sift_filter_replace(i->filter, i->with);
+	if (++i->n_calls != i->last)
+		return 0;
+	if (i->rc < 0)
+		snprintf(err->text, sizeof(err->text), "enough of it");
+	return i->rc;
+}
+
+static struct sift_pipeline_counters
+run_between(struct interval *interval, unsigned threads, struct sift_sink *sink, int *rc,
+	    struct ebpf_err *err)
+{
+	const struct sift_pipeline_opts opts = {
+		.size = sizeof(opts),
+		.source = interval->source,
+		.filter = interval->filter,
+		.sink = sink,
+		.threads = threads,
+		.between = between,
+		.between_arg = interval,
+	};
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct sift_pipeline *pipeline;
+
+	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, err), 0);
+	*rc = sift_pipeline_run(pipeline, err);
+	ck_assert_int_eq(sift_pipeline_counters(pipeline, &counters, NULL), 0);
+	sift_pipeline_free(pipeline);
+	return counters;
+}
+
+/* Matches whatever has a network layer, which takes more of a view than its bytes. */
+static struct sift_filter *
+make_impure(void)
+{
+	static const struct cbpf_insn insns[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, (uint32_t)CBPF_NET_OFF),
+		CBPF_STMT(CBPF_RET | CBPF_K, 1),
+	};
+	struct sift_filter *filter;
+	struct cbpf_prog *prog;
+	struct ebpf_err err;
+
+	ck_assert_int_eq(cbpf_check(insns, 2, CBPF_DIALECT_KERNEL, &prog, &err), 0);
+	ck_assert_int_eq(sift_filter_new(prog, NULL, &filter, &err), 0);
+	cbpf_prog_free(prog);
+	return filter;
+}
+
+/* By one that looks at more than views have had so far, and back: all match by each. */
+START_TEST(filters_are_replaced_while_they_run)
+{
+	struct capture capture;
+	struct interval interval = { .with = make_impure(), .filter = filter_make("len > 0", 1) };
+	struct sift_pipeline_counters counters;
+	struct order order = { .is_written = _i % 2 };
+	char path[80];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	int rc;
+
+	capture_init(&capture);
+	make_large(&capture);
+	snprintf(path, sizeof(path), "%s-out", capture.path);
+	interval.source = open_source(capture.path, 0);
+	sink = open_sink(&order, path);
+	counters = run_between(&interval, _i < 2 ? 1 : 3, sink, &rc, &err);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_eq(counters.seen, N_PACKETS);
+	ck_assert_uint_eq(counters.matched, N_PACKETS);
+	/* of several threads, this one may have come too late for any block */
+	ck_assert(interval.n_calls > 1 || _i >= 2);
+	ck_assert_uint_eq(sift_source_position(interval.source), file_size(capture.path));
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	if (order.is_written)
+		ck_assert_uint_eq(file_size(path), file_size(capture.path));
+	sift_source_close(interval.source);
+	sift_filter_free(interval.filter);
+	sift_filter_free(interval.with);
+	unlink(path);
+	capture_destroy(&capture);
+}
+END_TEST
+
+static const struct {
+	unsigned threads;
+	int asked, rc;
+} ends[] = {
+	{ 1, 1, 0 },
+	{ 3, 1, 0 },
+	{ 1, -ECANCELED, -ECANCELED },
+	{ 3, -ECANCELED, -ECANCELED },
+};
+
+/* Whether it was asked often enough; with others at work, this thread may come too late. */
+static bool
+end_run(const char *path, unsigned threads, int asked, int wanted)
+{
+	struct interval interval = { .source = open_source(path, 0), .last = 2, .rc = asked };
+	struct order order = { .is_written = true };
+	struct sift_pipeline_counters counters;
+	char out_path[80];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	int rc;
+
+	snprintf(out_path, sizeof(out_path), "%s-out", path);
+	sink = open_sink(&order, out_path);
+	counters = run_between(&interval, threads, sink, &rc, &err);
+	if (interval.n_calls >= 2) {
+		ck_assert_int_eq(rc, wanted);
+		if (rc < 0)
+			ck_assert_str_eq(err.text, "enough of it");
+		ck_assert_uint_eq(interval.n_calls, 2);
+	}
+	ck_assert_uint_eq(counters.written, counters.seen);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert_uint_eq(file_size(out_path), 24 + counters.written * (16 + PACKET));
+	sift_source_close(interval.source);
+	unlink(out_path);
+	return interval.n_calls >= 2 && counters.seen < N_PACKETS;
+}
+
+START_TEST(between_ends_the_run)
+{
+	struct capture capture;
+	int tries = 0;
+
+	capture_init(&capture);
+	make_large(&capture);
+	while (!end_run(capture.path, ends[_i].threads, ends[_i].asked, ends[_i].rc))
+		ck_assert_int_lt(++tries, 100);
+	capture_destroy(&capture);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -348,6 +504,8 @@ suite(void)
 	tcase_add_test(tc, a_failing_sink_ends_all_threads);
 	tcase_add_test(tc, a_stopped_source_ends_all_threads);
 	tcase_add_test(tc, views_are_whole_again_after_a_run);
+	tcase_add_loop_test(tc, filters_are_replaced_while_they_run, 0, 4);
+	tcase_add_loop_test(tc, between_ends_the_run, 0, (int)N_ELEMS(ends));
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# For the scripts that have races looked for, after suite.sh: ends them where the compiler
+# has no thread sanitizer.
+#
+#   build PROGRAM SOURCE...  with everything compiled for it
+
+build()
+{
+	program=$1
+	shift
+	# shellcheck disable=SC2086
+	$CC -std=c11 -O1 -g -w -fsanitize=thread -D_GNU_SOURCE -I "$builddir" -I "$srcdir/include" \
+		-I "$srcdir" -o "$program" "$@" -lpthread
+}
+
+printf 'int main(void) { return 0; }\n' >"$scratch/empty.c"
+if ! build "$scratch/empty" "$scratch/empty.c" >/dev/null 2>&1 || ! "$scratch/empty" 2>/dev/null; then
+	skip "$CC has no thread sanitizer that works here"
+	finish
+fi
+
+# It does see races: the same counter, without its atomics.
+cat >"$scratch/racy.c" <<'END'
+#include <pthread.h>
+static int n;
+static void *add(void *arg) { n++; return arg; }
+int main(void)
+{
+	pthread_t t;
+	pthread_create(&t, 0, add, 0);
+	add(0);
+	pthread_join(t, 0);
+	return 0;
+}
+END
+build "$scratch/racy" "$scratch/racy.c"
+TSAN_OPTIONS=exitcode=66
+export TSAN_OPTIONS
+"$scratch/racy" 2>/dev/null
+check_same 'a race is seen' 66 $?
