@@ -153,6 +153,9 @@ judge_fill(struct judge *judge, const struct cbpf_prog *prog, const struct sift_
 	judge->is_pure = is_pure(judge->cbpf);
 	if ((rc = make_ebpf(judge, known, false, &judge->ebpf, err)) < 0)
 		return rc;
+	if (known->flags & SIFT_FILTER_COUNTED &&
+	    (rc = ebpf_prog_count(judge->ebpf, 1, err)) < 0)
+		return rc;
 	/* which numbers were drawn a second program would not know */
 	if (!(known->flags & SIFT_FILTER_TELLS_TOO_SHORT) || draws_numbers(judge->cbpf))
 		return 0;
@@ -172,7 +175,7 @@ sift_filter_new(const struct cbpf_prog *prog, const struct sift_filter_opts *opt
 	    (rc = ebpf_sized_take("filter options", &known, sizeof(known), opts,
 				  EBPF_SIZED_LEAST(struct sift_filter_opts, random_seed), err)) < 0)
 		return rc;
-	if (known.flags & ~SIFT_FILTER_TELLS_TOO_SHORT)
+	if (known.flags & ~(SIFT_FILTER_TELLS_TOO_SHORT | SIFT_FILTER_COUNTED))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known.flags);
 	f = calloc(1, sizeof(*f));
 	judge = calloc(1, sizeof(*judge));

@@ -59,6 +59,12 @@ sift_source_position(const struct sift_source *source)
 	return position > source->reached ? position : source->reached;
 }
 
+uint64_t
+sift_source_size(const struct sift_source *source)
+{
+	return source->ops->size != NULL ? source->ops->size(source) : 0;
+}
+
 void
 sift_source_close(struct sift_source *source)
 {

@@ -35,8 +35,9 @@ struct sift_source_ops {
 		     struct ebpf_err *err);
 	int (*attach)(struct sift_source *source, const struct sift_filter *filter,
 		      struct ebpf_err *err);
-	/* See sift_source_position(); NULL: nothing is known. */
+	/* See sift_source_position() and _size(); NULL: nothing is known. */
 	uint64_t (*position)(const struct sift_source *source);
+	uint64_t (*size)(const struct sift_source *source);
 	/* Free all, source included. */
 	void (*close)(struct sift_source *source);
 };

@@ -46,6 +46,10 @@ struct live {
 	const struct sift_filter *attached; /* that the kernel runs; NULL: none */
 	uint32_t n_unjudged; /* at most so many are to come that were there before, */
 	uint32_t n_refused;  /* and so many of them the filter refused here */
+	/* libpcap's counters, which are of 32 bits, and what they have come to. */
+	struct pcap_stat counts;
+	struct sift_source_stats totals;
+	unsigned n_dispatched;  /* since they were looked at */
 	struct sift_batch batch;
 	char name[];
 };
@@ -136,6 +140,43 @@ take_packet(uint8_t *user, const struct pcap_pkthdr *header, const uint8_t *data
 	}
 }
 
+/* Often enough that no counter of 32 bits goes round unseen. */
+enum { DISPATCHES_PER_LOOK = 4096 };
+
+/* Add what libpcap has counted since the last look.  0 or libpcap's status. */
+static int
+look_at_counts(struct live *s)
+{
+	struct pcap_stat counts = { 0 };
+	int status = pcap_stats(s->pcap, &counts);
+
+	s->n_dispatched = 0;
+	if (status < 0)
+		return status;
+	s->totals.received += (uint32_t)(counts.ps_recv - s->counts.ps_recv);
+	s->totals.dropped_kernel += (uint32_t)(counts.ps_drop - s->counts.ps_drop);
+	if (sift_drops_are_known(&s->drops))
+		s->totals.dropped_interface = sift_drops_count(&s->drops);
+	else
+		s->totals.dropped_interface +=
+			(uint32_t)(counts.ps_ifdrop - s->counts.ps_ifdrop);
+	s->counts = counts;
+	return 0;
+}
+
+static int
+live_stats(struct sift_source *source, struct sift_source_stats *stats, struct ebpf_err *err)
+{
+	struct live *s = (struct live *)source;
+
+	if (look_at_counts(s) < 0)
+		return ebpf_err_set(err, -EIO, "%s: %s", s->name, pcap_geterr(s->pcap));
+	*stats = s->totals;
+	stats->received -= s->n_refused;
+	stats->size = sizeof(*stats);
+	return 0;
+}
+
 static int
 live_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	  struct ebpf_err *err)
@@ -144,6 +185,9 @@ live_next(struct sift_source *source, const struct sift_view **views, size_t *n,
 	int got = 0;
 
 	sift_batch_reset(&s->batch);
+	/* one that cannot be read now is reported to who asks for it */
+	if (++s->n_dispatched == DISPATCHES_PER_LOOK)
+		look_at_counts(s);
 	if (s->failed == 0)
 		got = pcap_dispatch(s->pcap, SIFT_BATCH_PACKETS, take_packet, (uint8_t *)s);
 	/* Packets that libpcap left out, as -Q has it, were counted and never came. */
@@ -239,24 +283,6 @@ live_linktypes(struct sift_source *source, int **dlts, size_t *n, struct ebpf_er
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->name);
 	*dlts = copy;
 	*n = (size_t)count;
-	return 0;
-}
-
-static int
-live_stats(struct sift_source *source, struct sift_source_stats *stats, struct ebpf_err *err)
-{
-	struct live *s = (struct live *)source;
-	struct pcap_stat counts = { 0 };
-
-	if (pcap_stats(s->pcap, &counts) < 0)
-		return ebpf_err_set(err, -EIO, "%s: %s", s->name, pcap_geterr(s->pcap));
-	*stats = (struct sift_source_stats){
-		.size = sizeof(*stats),
-		.received = counts.ps_recv - s->n_refused,
-		.dropped_kernel = counts.ps_drop,
-		.dropped_interface = sift_drops_are_known(&s->drops) ? sift_drops_count(&s->drops)
-								     : counts.ps_ifdrop,
-	};
 	return 0;
 }
 

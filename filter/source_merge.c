@@ -193,6 +193,22 @@ merge_position(const struct sift_source *source)
 	return sum;
 }
 
+static uint64_t
+merge_size(const struct sift_source *source)
+{
+	const struct merge *m = (const struct merge *)source;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_parts; i++) {
+		uint64_t size = sift_source_size(m->parts[i].source);
+
+		if (size == 0)
+			return 0;
+		sum += size;
+	}
+	return sum;
+}
+
 static void
 merge_free(struct merge *m)
 {
@@ -216,6 +232,7 @@ static const struct sift_source_ops merge_ops = {
 	.next = merge_next,
 	.stop = merge_stop,
 	.position = merge_position,
+	.size = merge_size,
 	.close = merge_close,
 };
 

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ebpf/err.h"
@@ -328,6 +329,15 @@ savefile_position(const struct sift_source *source)
 	return position(s);
 }
 
+static uint64_t
+savefile_size(const struct sift_source *source)
+{
+	const struct savefile *s = (const struct savefile *)source;
+	struct stat st;
+
+	return fstat(s->feed.fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
 static void
 savefile_close(struct sift_source *source)
 {
@@ -348,6 +358,7 @@ savefile_close(struct sift_source *source)
 static const struct sift_source_ops savefile_ops = {
 	.next = savefile_next,
 	.position = savefile_position,
+	.size = savefile_size,
 	.close = savefile_close,
 };
 

@@ -23,8 +23,10 @@
 #include "tools/bpfsift_output.h"
 #include "tools/bpfsift_printer.h"
 #include "tools/bpfsift_privileges.h"
+#include "tools/bpfsift_progress.h"
 #include "tools/bpfsift_say.h"
 #include "tools/bpfsift_signals.h"
+#include "tools/bpfsift_stats.h"
 #include "tools/native.h"
 
 enum { DEFAULT_SNAPLEN = 262144 };
@@ -42,7 +44,11 @@ struct run {
 	int status;             /* EXIT_FAILURE: a printer failed */
 	uint32_t snaplen;       /* that packets are cut to; 0: they are not */
 	bool is_in_kernel;      /* the filter: what comes matches */
-	uint64_t seen, matched;
+	uint64_t seen, matched, too_short, written;
+	uint64_t bytes;         /* of files that are done with */
+	/* The run that lasts; else NULL. */
+	struct sift_source *source;
+	const struct sift_pipeline *pipeline;
 };
 
 static void
@@ -125,8 +131,10 @@ close_output(struct run *run, struct ebpf_err *err)
 
 	run->sink = NULL;
 	/* What came in the batch after the last packet that was wanted does not count. */
-	if (run->output.is_full)
+	if (run->output.is_full) {
 		run->matched = run->output.n_packets + 1;
+		run->written = run->output.n_packets;
+	}
 	bpfsift_printer_finish(&run->printer);
 	rc = sift_sink_close(sink, err);
 	if (rc < 0 && bpfsift_printer_has_failed(&run->printer, err))
@@ -167,13 +175,29 @@ is_flushed(const struct bpfsift_options *options)
 		(options->n_inputs == 0 || isatty(STDOUT_FILENO)));
 }
 
-/* SIGUSR2: what was written is in the file. */
+static void
+tell_progress(const struct run *run)
+{
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct bpfsift_done done = { .bytes = run->bytes + sift_source_position(run->source) };
+
+	sift_pipeline_counters(run->pipeline, &counters, NULL);
+	done.seen = run->seen + counters.seen;
+	done.matched = run->matched + counters.matched;
+	bpfsift_progress_tell(&done);
+}
+
+/* What signals have asked for since the last batch. */
 static int
-flush_if_asked(void *arg, struct ebpf_err *err)
+do_what_is_asked(void *arg, struct ebpf_err *err)
 {
 	struct run *run = arg;
 
-	if (!bpfsift_signals_take_flush() || run->sink == NULL)
+	if (bpfsift_signals_take(BPFSIFT_PROGRESS))
+		tell_progress(run);
+	if (bpfsift_signals_take(BPFSIFT_COUNTS))
+		bpfsift_signals_print_counts();
+	if (!bpfsift_signals_take(BPFSIFT_FLUSH) || run->sink == NULL)
 		return 0;
 	return sift_sink_flush(run->sink, err);
 }
@@ -212,11 +236,12 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 		.snaplen = run->snaplen,
 		/* Children are this thread's to start: see bpfsift_children.c. */
 		.threads = options->command != NULL ? 1 : options->threads,
-		.between = flush_if_asked,
+		.between = do_what_is_asked,
 		.between_arg = run,
 	};
 	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
 	struct bpfsift_counted counted = { .source = source,
+					   .is_live = options->n_inputs == 0,
 					   .seen = run->seen,
 					   .matched = run->matched };
 	struct sift_pipeline *pipeline;
@@ -226,15 +251,20 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 		opts.flags |= SIFT_PIPELINE_FLUSH;
 	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) < 0)
 		return rc;
-	counted.pipeline = pipeline;
+	counted.pipeline = run->pipeline = pipeline;
+	run->source = source;
 	bpfsift_signals_tell_of(&counted);
 	bpfsift_signals_stop(source);
 	rc = sift_pipeline_run(pipeline, err);
 	bpfsift_signals_stop(NULL);
 	bpfsift_signals_tell_of(NULL);
+	clear_line();
 	sift_pipeline_counters(pipeline, &counters, NULL);
 	run->seen += counters.seen;
 	run->matched += counters.matched;
+	run->too_short += counters.too_short;
+	run->written += counters.written;
+	run->bytes += sift_source_position(source);
 	sift_pipeline_free(pipeline);
 	if (rc == -EPROTOTYPE &&
 	    (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP)) {
@@ -248,30 +278,17 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 }
 
 static void
-print_stats(const struct run *run)
+print_stats(const struct run *run, struct sift_source *live)
 {
-	for (const struct bpfsift_filter *f = run->filters.first; f != NULL; f = f->next) {
-		const struct ebpf_prog *prog = sift_filter_ebpf(f->filter);
-		size_t n_ebpf;
+	const struct bpfsift_totals totals = { .seen = run->seen,
+					       .matched = run->matched,
+					       .too_short = run->too_short,
+					       .written = run->written,
+					       .live = live,
+					       .is_in_kernel = run->is_in_kernel };
 
-		ebpf_prog_insns(prog, &n_ebpf);
-		fprintf(stderr,
-			"  filter            %s\n"
-			"  classic program   %zu instructions\n"
-			"  extended program  %zu instructions\n"
-			"  run by            %s\n",
-			run->filters.expression != NULL ? run->filters.expression
-							: "(none: every packet)",
-			f->n_insns, n_ebpf,
-			run->is_in_kernel                             ? "the kernel"
-			: ebpf_prog_runtime(prog) == EBPF_RUNTIME_JIT ? "machine code"
-								      : "the interpreter");
-	}
-	bpfsift_privileges_print(stderr);
-	fprintf(stderr,
-		"  packets in        %" PRIu64 "\n"
-		"  packets out       %" PRIu64 "\n",
-		run->seen, run->matched);
+	if (run->options->stats != BPFSIFT_STATS_NONE)
+		bpfsift_print_stats(&totals, &run->filters);
 }
 
 /*
@@ -394,15 +411,16 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	bpfsift_signals_catch();
 	if (prepare_inputs(run, inputs, &err) < 0)
 		return fail(run, &err);
+	bpfsift_progress_begin(options, inputs);
 	status = options->merge && inputs->n > 1 ? move_merged(run, inputs, &err)
 						 : move_inputs(run, inputs, &err);
+	bpfsift_progress_end();
 	if (close_output(run, &err) < 0)
 		status = complain(&err);
 	end_line(options);
 	if (options->count)
 		print_packets(stdout, run->matched, "");
-	if (options->stats)
-		print_stats(run);
+	print_stats(run, NULL);
 	return status;
 }
 
@@ -432,16 +450,15 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
 		warn("-f has no effect: the printer does not know the networks");
 	bpfsift_live_print_opening(live);
-	if (run->options->verbosity != 0 && !bpfsift_printer_is_wanted(run->options))
-		bpfsift_signals_tell_each_second();
+	bpfsift_progress_begin(run->options, NULL);
 	if (run_pipeline(run, live->source, &err) < 0)
 		status = fail(run, &err);
+	bpfsift_progress_end();
 	if (close_output(run, &err) < 0)
 		status = complain(&err);
 	end_line(run->options);
 	bpfsift_live_print_counts(live, run->matched);
-	if (run->options->stats)
-		print_stats(run);
+	print_stats(run, live->source);
 	return status;
 }
 

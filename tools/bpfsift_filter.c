@@ -172,6 +172,8 @@ make_filter(const struct bpfsift_options *options, struct bpfsift_filter *f, str
 
 	if (rc < 0)
 		return rc;
+	if (options->stats != BPFSIFT_STATS_NONE)
+		opts.flags = SIFT_FILTER_TELLS_TOO_SHORT | SIFT_FILTER_COUNTED;
 	rc = sift_filter_new(prog, &opts, &f->filter, err);
 	cbpf_prog_free(prog);
 	return rc < 0 ? rc : name_code(options, sift_filter_ebpf(f->filter), err);
@@ -204,4 +206,21 @@ bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *
 	}
 	*filter = *link = f;
 	return 0;
+}
+
+struct bpfsift_figures
+bpfsift_filters_figures(const struct bpfsift_filters *filters, const struct bpfsift_filter *f)
+{
+	const struct ebpf_prog *prog = sift_filter_ebpf(f->filter);
+	struct bpfsift_figures figures = {
+		.expression = filters->expression,
+		.dlt = f->kind.dlt,
+		.n_classic = f->n_insns,
+		.runtime = ebpf_prog_runtime(prog),
+		.stats.size = sizeof(figures.stats),
+	};
+
+	ebpf_prog_insns(prog, &figures.n_extended);
+	ebpf_prog_stats(prog, &figures.stats);
+	return figures;
 }

@@ -21,6 +21,15 @@ struct bpfsift_filter {
 	struct bpfsift_filter *next;
 };
 
+/* Of a program, its runs only where the options ask for statistics. */
+struct bpfsift_figures {
+	const char *expression; /* NULL: none */
+	int dlt;                /* DLT_* of its packets */
+	size_t n_classic, n_extended; /* instructions */
+	enum ebpf_runtime runtime;
+	struct ebpf_stats stats;
+};
+
 struct bpfsift_filters {
 	const struct bpfsift_options *options;
 	char *expression;               /* NULL: none */
@@ -35,6 +44,10 @@ void bpfsift_filters_destroy(struct bpfsift_filters *filters);
 /* The expression compiled for a kind of packets, and no more. */
 int bpfsift_filters_compile(const struct bpfsift_filters *filters, const struct bpfsift_kind *kind,
 			    struct cbpf_insn **insns, size_t *n_insns, struct ebpf_err *err);
+
+/* What is known of the program of a filter; its expression is the filters'. */
+struct bpfsift_figures bpfsift_filters_figures(const struct bpfsift_filters *filters,
+					       const struct bpfsift_filter *f);
 
 /* The filter for a kind of packets, which stays the filters' own. */
 int bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *kind,

@@ -155,7 +155,10 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 					       .open_file = bpfsift_ask_input };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
-	return rc < 0 ? rc : sift_source_info(input->source, &input->info, err);
+	if (rc < 0)
+		return rc;
+	input->size = sift_source_size(input->source);
+	return sift_source_info(input->source, &input->info, err);
 }
 
 static void

@@ -12,6 +12,7 @@ struct bpfsift_input {
 	bool was_found;                 /* in a directory: may be no savefile */
 	struct sift_source *source;     /* NULL: not open */
 	struct sift_source_info info;   /* name and warning only while it is open */
+	uint64_t size;                  /* bytes of the file, once it was open; 0: not known */
 };
 
 struct bpfsift_inputs {

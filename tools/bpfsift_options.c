@@ -29,8 +29,9 @@ const char bpfsift_usage[] =
 	"\t\t[--compress none|gzip|zstd|lz4|xz[:level]] [--format pcap|pcapng]\n"
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit|kernel] [--reader auto|libpcap] [--threads n]\n"
-	"\t\t[--dump-native] [--gdb] [--no-sandbox] [--perf-map] [--stats]\n"
-	"\t\t[--version] [expression]\n";
+	"\t\t[--dump-native] [--gdb] [--no-sandbox] [--perf-map]\n"
+	"\t\t[--progress[=auto|always|never]] [--stats[=text|json]] [--version]\n"
+	"\t\t[expression]\n";
 
 enum {
 	OPTION_VERSION = 256,
@@ -59,6 +60,7 @@ enum {
 	OPTION_PRINTER,
 	OPTION_IMMEDIATE,
 	OPTION_NO_SANDBOX,
+	OPTION_PROGRESS,
 };
 
 static const char short_options[] =
@@ -98,6 +100,7 @@ static const struct option long_options[] = {
 	{ "postrotate-last", no_argument, NULL, OPTION_COMMAND_LAST },
 	{ "print", no_argument, NULL, OPTION_PRINT },
 	{ "printer", required_argument, NULL, OPTION_PRINTER },
+	{ "progress", optional_argument, NULL, OPTION_PROGRESS },
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
 	{ "relinquish-privileges", required_argument, NULL, 'Z' },
@@ -105,7 +108,7 @@ static const struct option long_options[] = {
 	{ "rotate-clock", required_argument, NULL, OPTION_ROTATE_CLOCK },
 	{ "salvage", no_argument, NULL, OPTION_SALVAGE },
 	{ "snapshot-length", required_argument, NULL, 's' },
-	{ "stats", no_argument, NULL, OPTION_STATS },
+	{ "stats", optional_argument, NULL, OPTION_STATS },
 	{ "threads", required_argument, NULL, OPTION_THREADS },
 	{ "time-stamp-precision", required_argument, NULL, OPTION_PRECISION },
 	{ "time-stamp-type", required_argument, NULL, 'j' },
@@ -338,6 +341,33 @@ read_size(const char *text, uint64_t *size, struct ebpf_err *err)
 	return 0;
 }
 
+static int
+read_stats(const char *text, enum bpfsift_stats *stats, struct ebpf_err *err)
+{
+	if (text == NULL || strcmp(text, "text") == 0)
+		*stats = BPFSIFT_STATS_TEXT;
+	else if (strcmp(text, "json") == 0)
+		*stats = BPFSIFT_STATS_JSON;
+	else
+		return refuse(err, -EINVAL, "unknown statistics %s (must be text or json)", text);
+	return 0;
+}
+
+static int
+read_progress(const char *text, enum bpfsift_progress *progress, struct ebpf_err *err)
+{
+	if (text == NULL || strcmp(text, "always") == 0)
+		*progress = BPFSIFT_PROGRESS_ALWAYS;
+	else if (strcmp(text, "auto") == 0)
+		*progress = BPFSIFT_PROGRESS_AUTO;
+	else if (strcmp(text, "never") == 0)
+		*progress = BPFSIFT_PROGRESS_NEVER;
+	else
+		return refuse(err, -EINVAL, "unknown progress %s (must be auto, always or never)",
+			      text);
+	return 0;
+}
+
 /* The forms of -d, -dd and -ddd, in this order; more of them change nothing. */
 static enum cbpf_form
 next_dump_form(enum cbpf_form form)
@@ -519,8 +549,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		options->perf_map = true;
 		return 0;
 	case OPTION_STATS:
-		options->stats = true;
-		return 0;
+		return read_stats(optarg, &options->stats, err);
+	case OPTION_PROGRESS:
+		return read_progress(optarg, &options->progress, err);
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;
 		return 0;

@@ -15,6 +15,14 @@ enum bpfsift_action {
 	BPFSIFT_LIST_TSTAMP_TYPES, /* -J */
 };
 
+enum bpfsift_stats { BPFSIFT_STATS_NONE = 0, BPFSIFT_STATS_TEXT, BPFSIFT_STATS_JSON };
+
+enum bpfsift_progress {
+	BPFSIFT_PROGRESS_AUTO = 0, /* files, on a terminal */
+	BPFSIFT_PROGRESS_ALWAYS,
+	BPFSIFT_PROGRESS_NEVER,
+};
+
 /* What is to be read: a file, or the files that one lists. */
 struct bpfsift_operand {
 	const char *path;
@@ -71,7 +79,8 @@ struct bpfsift_options {
 	size_t n_print_args;
 	unsigned verbosity; /* -v */
 	bool count;         /* --count */
-	bool stats;         /* --stats */
+	enum bpfsift_stats stats;       /* --stats */
+	enum bpfsift_progress progress; /* --progress */
 	bool no_sandbox;    /* --no-sandbox */
 	bool dump_native;   /* --dump-native */
 	bool gdb;           /* --gdb */

@@ -2,13 +2,39 @@
 #include "tools/bpfsift_say.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+
+static volatile sig_atomic_t has_line;
+
+void
+print_line(const char *text, int columns)
+{
+	fprintf(stderr, "%.*s\033[K\r", columns, text);
+	has_line = 1;
+}
+
+void
+clear_line(void)
+{
+	if (!has_line)
+		return;
+	has_line = 0;
+	fputs("\033[K", stderr);
+}
+
+bool
+line_is_shown(void)
+{
+	return has_line;
+}
 
 int
 complain(const struct ebpf_err *err)
 {
 	fflush(stdout);
+	clear_line();
 	fprintf(stderr, "bpfsift: %s\n", err->text);
 	return EXIT_FAILURE;
 }
@@ -19,6 +45,7 @@ warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	clear_line();
 	fputs("bpfsift: WARNING: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);

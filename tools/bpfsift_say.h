@@ -5,7 +5,16 @@
 
 #include <bpfsift/filter.h>
 
+#include <stdbool.h>
 #include <stdio.h>
+
+/*
+ * A line on a terminal, cut to so many columns, which the next one is written over; whoever
+ * says something else clears it before, and a signal handler can know of it.
+ */
+void print_line(const char *text, int columns);
+void clear_line(void);
+bool line_is_shown(void);
 
 /* One line on standard error, behind what stands on standard output; EXIT_FAILURE. */
 int complain(const struct ebpf_err *err);

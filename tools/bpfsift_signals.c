@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/bpfsift_children.h"
+#include "tools/bpfsift_say.h"
 
 /* Outlive every signal that may come: the source is NULL before it is closed. */
 static struct sift_source *volatile source_to_stop;
@@ -62,7 +63,6 @@ on_stop(int signo)
 enum { LINE = 256 };
 
 static const struct bpfsift_counted *volatile counted;
-static volatile sig_atomic_t wants_flush;
 
 static size_t
 put_text(char *line, size_t at, const char *text)
@@ -100,6 +100,7 @@ write_line(const char *line, size_t len)
 		return; /* there is nobody to tell */
 }
 
+/* Of a live source only where no handler is: libpcap is asked. */
 static void
 print_counts(const struct bpfsift_counted *of)
 {
@@ -110,7 +111,7 @@ print_counts(const struct bpfsift_counted *of)
 
 	sift_pipeline_counters(of->pipeline, &counters, NULL);
 	len = put_packets(line, len, of->matched + counters.matched, " captured, ");
-	if (sift_source_stats(of->source, &stats, NULL) == 0) {
+	if (of->is_live && sift_source_stats(of->source, &stats, NULL) == 0) {
 		len = put_packets(line, len, stats.received, " received by filter, ");
 		len = put_packets(line, len, stats.dropped_kernel, " dropped by kernel");
 		if (stats.dropped_interface != 0) {
@@ -123,6 +124,8 @@ print_counts(const struct bpfsift_counted *of)
 		len = put_packets(line, len, of->seen + counters.seen, " received by filter, ");
 		len = put_packets(line, len, 0, " dropped by kernel");
 	}
+	if (line_is_shown())
+		len = put_text(line, len, "\033[K");
 	line[len++] = '\n';
 	write_line(line, len);
 }
@@ -133,66 +136,60 @@ bpfsift_signals_tell_of(const struct bpfsift_counted *now)
 	counted = now;
 }
 
+/* ---- what is done between two batches ---- */
+
+static volatile sig_atomic_t is_asked[BPFSIFT_N_SIGNALS];
+
+/* Whoever waits for packets is woken: from files they come soon, or are waited for. */
+static void
+ask(enum bpfsift_signal request)
+{
+	is_asked[request] = 1;
+	if (source_to_stop != NULL)
+		sift_source_wake(source_to_stop);
+}
+
+bool
+bpfsift_signals_take(enum bpfsift_signal request)
+{
+	bool asked = is_asked[request];
+
+	if (asked)
+		is_asked[request] = 0;
+	return asked;
+}
+
+void
+bpfsift_signals_print_counts(void)
+{
+	if (counted != NULL)
+		print_counts(counted);
+}
+
+/* Files may be waited for, and what was counted of them can be told at any time. */
 static void
 on_counts(int signo)
 {
 	int saved = errno;
 
 	(void)signo;
-	if (counted != NULL)
-		print_counts(counted);
+	if (counted != NULL && counted->is_live)
+		ask(BPFSIFT_COUNTS);
+	else
+		bpfsift_signals_print_counts();
 	errno = saved;
 }
 
 static void
-on_second(int signo)
-{
-	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
-	const struct bpfsift_counted *of = counted;
-	int saved = errno;
-	char line[LINE];
-	size_t len;
-
-	(void)signo;
-	if (of != NULL) {
-		sift_pipeline_counters(of->pipeline, &counters, NULL);
-		len = put_number(line, put_text(line, 0, "Got "), of->matched + counters.matched);
-		write_line(line, put_text(line, len, "\r"));
-	}
-	errno = saved;
-}
-
-void
-bpfsift_signals_tell_each_second(void)
-{
-	const struct itimerval second = { { 1, 0 }, { 1, 0 } };
-	struct sigaction action = { .sa_handler = on_second, .sa_flags = SA_RESTART };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &second, NULL);
-}
-
-static void
-on_flush(int signo)
+on_request(int signo)
 {
 	int saved = errno;
 
-	(void)signo;
-	wants_flush = 1;
-	if (source_to_stop != NULL)
-		sift_source_wake(source_to_stop);
+	if (signo == SIGUSR2)
+		ask(BPFSIFT_FLUSH);
+	else if (signo == SIGALRM)
+		ask(BPFSIFT_PROGRESS);
 	errno = saved;
-}
-
-bool
-bpfsift_signals_take_flush(void)
-{
-	bool wanted = wants_flush;
-
-	if (wanted)
-		wants_flush = 0;
-	return wanted;
 }
 
 static void
@@ -216,14 +213,14 @@ bpfsift_signals_catch(void)
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP };
 	struct sigaction counts = { .sa_handler = on_counts, .sa_flags = SA_RESTART };
-	struct sigaction flush = { .sa_handler = on_flush, .sa_flags = SA_RESTART };
+	struct sigaction request = { .sa_handler = on_request, .sa_flags = SA_RESTART };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction old;
 
 	sigemptyset(&stop.sa_mask);
 	sigemptyset(&child.sa_mask);
 	sigemptyset(&counts.sa_mask);
-	sigemptyset(&flush.sa_mask);
+	sigemptyset(&request.sa_mask);
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
@@ -232,7 +229,8 @@ bpfsift_signals_catch(void)
 		sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGCHLD, &child, NULL);
 	sigaction(SIGUSR1, &counts, NULL);
-	sigaction(SIGUSR2, &flush, NULL);
+	sigaction(SIGUSR2, &request, NULL);
+	sigaction(SIGALRM, &request, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 }

@@ -16,15 +16,24 @@ void bpfsift_signals_stop(struct sift_source *source);
 struct bpfsift_counted {
 	const struct sift_pipeline *pipeline;
 	struct sift_source *source;
+	bool is_live;
 	uint64_t seen, matched; /* before */
 };
 void bpfsift_signals_tell_of(const struct bpfsift_counted *counted);
 
-/* Say "Got", and how many, once a second: as tcpdump with -v and -w. */
-void bpfsift_signals_tell_each_second(void);
+/* What a signal asks to have done between two batches. */
+enum bpfsift_signal {
+	BPFSIFT_FLUSH,          /* SIGUSR2 */
+	BPFSIFT_COUNTS,         /* SIGUSR1; of files it is done at once */
+	BPFSIFT_PROGRESS,       /* SIGALRM, of a timer */
+	BPFSIFT_N_SIGNALS
+};
 
-/* Whether SIGUSR2 has asked to flush since this was called last. */
-bool bpfsift_signals_take_flush(void);
+/* Whether one has asked since this was called last. */
+bool bpfsift_signals_take(enum bpfsift_signal request);
+
+/* What SIGUSR1 tells, on standard error; not in a handler. */
+void bpfsift_signals_print_counts(void);
 
 /* Stop, as a signal would.  Async-signal-safe. */
 void bpfsift_stop(void);

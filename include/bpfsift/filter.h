@@ -180,6 +180,7 @@ struct sift_filter_opts {
 
 /* Flags of struct sift_filter_opts. */
 #define SIFT_FILTER_TELLS_TOO_SHORT 0x1u        /**< for sift_filter_too_short() */
+#define SIFT_FILTER_COUNTED         0x2u        /**< runs are, as by ebpf_prog_count() */
 
 /**
  * Make a filter of a checked classic program.
@@ -610,12 +611,15 @@ BPFSIFT_API int sift_source_linktypes(struct sift_source *source, int **dlts, si
  */
 BPFSIFT_API uint64_t sift_source_position(const struct sift_source *source);
 
-/** What a live source counts; each modulo 2^32, as libpcap does. */
+/** How many bytes that is in the end, as far as is known now; 0: a pipe or an interface. */
+BPFSIFT_API uint64_t sift_source_size(const struct sift_source *source);
+
+/** What a live source counts. */
 struct sift_source_stats {
 	size_t size;                    /**< sizeof(struct sift_source_stats) */
-	uint32_t received;              /**< packets that reached the capture */
-	uint32_t dropped_kernel;        /**< of them, for want of room */
-	uint32_t dropped_interface;     /**< by the interface or its driver */
+	uint64_t received;              /**< packets that reached the capture */
+	uint64_t dropped_kernel;        /**< of them, for want of room */
+	uint64_t dropped_interface;     /**< by the interface or its driver */
 };
 
 /**

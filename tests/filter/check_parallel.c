@@ -430,6 +430,7 @@ START_TEST(filters_are_replaced_while_they_run)
 	/* of several threads, this one may have come too late for any block */
 	ck_assert(interval.n_calls > 1 || _i >= 2);
 	ck_assert_uint_eq(sift_source_position(interval.source), file_size(capture.path));
+	ck_assert_uint_eq(sift_source_size(interval.source), file_size(capture.path));
 	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
 	if (order.is_written)
 		ck_assert_uint_eq(file_size(path), file_size(capture.path));

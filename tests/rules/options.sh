@@ -9,7 +9,7 @@ tab=$(printf '\t')
 # table FILE: "name<TAB>letter" of each row of its struct option, no letter where it has none.
 table()
 {
-	sed -n "s/^${tab}{ \"\([a-z-]*\)\", \(no\|required\)_argument, NULL, \('\(.\)'\|OPT[A-Z_]*\) },\$/\1$tab\4/p" "$1"
+	sed -n "s/^${tab}{ \"\([a-z-]*\)\", \(no\|required\|optional\)_argument, NULL, \('\(.\)'\|OPT[A-Z_]*\) },\$/\1$tab\4/p" "$1"
 }
 
 # offered FILE: the long options that a completion names.
