@@ -187,12 +187,30 @@ tell_progress(const struct run *run)
 	bpfsift_progress_tell(&done);
 }
 
+/* Another filter, or the one that was there and a line that says why. */
+static void
+reload(struct run *run)
+{
+	struct ebpf_err err;
+
+	clear_line();
+	if (bpfsift_filters_reload(&run->filters, &err) < 0)
+		fprintf(stderr, "bpfsift: %s (the filter stays as it was)\n", err.text);
+	else
+		fprintf(stderr, "bpfsift: filter read again from %s\n", run->options->filter_path);
+	/* the packets of an interface are judged by this thread alone */
+	if (run->options->n_inputs == 0)
+		bpfsift_filters_release(&run->filters);
+}
+
 /* What signals have asked for since the last batch. */
 static int
 do_what_is_asked(void *arg, struct ebpf_err *err)
 {
 	struct run *run = arg;
 
+	if (bpfsift_signals_take(BPFSIFT_RELOAD))
+		reload(run);
 	if (bpfsift_signals_take(BPFSIFT_PROGRESS))
 		tell_progress(run);
 	if (bpfsift_signals_take(BPFSIFT_COUNTS))
@@ -266,6 +284,7 @@ run_pipeline(struct run *run, struct sift_source *source, struct ebpf_err *err)
 	run->written += counters.written;
 	run->bytes += sift_source_position(source);
 	sift_pipeline_free(pipeline);
+	bpfsift_filters_release(&run->filters);
 	if (rc == -EPROTOTYPE &&
 	    (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP)) {
 		struct ebpf_err why = *err;
@@ -408,7 +427,7 @@ filter_inputs(struct run *run, struct bpfsift_inputs *inputs)
 	int status;
 
 	run->snaplen = options->snaplen;
-	bpfsift_signals_catch();
+	bpfsift_signals_catch(options);
 	if (prepare_inputs(run, inputs, &err) < 0)
 		return fail(run, &err);
 	bpfsift_progress_begin(options, inputs);
@@ -436,7 +455,7 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	struct ebpf_err err;
 	int status = EXIT_SUCCESS;
 
-	bpfsift_signals_catch();
+	bpfsift_signals_catch(run->options);
 	if (bpfsift_filters_get(&run->filters, &kind, &filter, &err) < 0)
 		return complain(&err);
 	/* -s after the filter, which judges packets whole. */
@@ -444,7 +463,7 @@ filter_live(struct run *run, struct bpfsift_live *live)
 	/* Before the drop: the kernel takes programs from the privileged. */
 	bpfsift_live_attach(live, filter->filter, run->filters.expression != NULL);
 	run->is_in_kernel = live->is_in_kernel;
-	if (bpfsift_privileges_drop(run->options, false, &err) < 0 ||
+	if (bpfsift_privileges_drop(run->options, run->options->reload, &err) < 0 ||
 	    open_output(run, &live->info, &err) < 0)
 		return fail(run, &err);
 	if (run->options->foreign && bpfsift_printer_is_wanted(run->options))
@@ -557,6 +576,7 @@ static int
 run_live(struct run *run)
 {
 	struct bpfsift_live live = { .options = run->options, .info.size = sizeof(live.info) };
+	/* What it compiles is what it has read again. */
 	const struct bpfsift_helper_knows knows = { .options = run->options };
 	struct ebpf_err err;
 	int status = EXIT_SUCCESS;

@@ -151,6 +151,31 @@ bpfsift_ask_compile(const struct bpfsift_kind *kind, struct cbpf_insn **insns, s
 }
 
 int
+bpfsift_ask_filter(struct ebpf_err *err)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_FILTER };
+	struct bpfsift_answer got = { .err = { "" } };
+	int fd, rc = ask(&request, NULL, &got, &fd);
+
+	if (rc == 0 && fd < 0)
+		rc = -EPROTO;
+	if (rc < 0)
+		return refuse(err, rc, "%s", got.err.text[0] != '\0' ? got.err.text : strerror(-rc));
+	return fd;
+}
+
+/* Where it cannot be asked, it compiles nothing. */
+void
+bpfsift_ask_filter_back(void)
+{
+	const struct bpfsift_request request = { .wish = BPFSIFT_WISH_FILTER_BACK };
+	struct bpfsift_answer got;
+	int fd;
+
+	ask(&request, NULL, &got, &fd);
+}
+
+int
 bpfsift_ask_program(enum bpfsift_wish wish, uint32_t child, const int fds[BPFSIFT_MESSAGE_FDS],
 		    struct ebpf_err *err)
 {

@@ -22,6 +22,13 @@ int bpfsift_ask_perf_map(void);
 int bpfsift_ask_compile(const struct bpfsift_kind *kind, struct cbpf_insn **insns, size_t *n_insns,
 			struct ebpf_err *err);
 
+/*
+ * Have the file of -F read again, which the helper compiles from then on: a descriptor to
+ * read it, or a negative errno, and nothing has changed; or what was before.
+ */
+int bpfsift_ask_filter(struct ebpf_err *err);
+void bpfsift_ask_filter_back(void);
+
 /* Start a program: BPFSIFT_WISH_COMMAND or _PRINTER, which gets the descriptors. */
 int bpfsift_ask_program(enum bpfsift_wish wish, uint32_t child,
 			const int fds[BPFSIFT_MESSAGE_FDS], struct ebpf_err *err);

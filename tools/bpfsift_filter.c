@@ -62,11 +62,10 @@ read_all(FILE *file, const char *path, char **text, struct ebpf_err *err)
 	return 0;
 }
 
-/* A file of -F, in which '#' starts a comment. */
+/* A file of -F, in which '#' starts a comment; it is closed. */
 static int
-read_filter(const char *path, char **text, struct ebpf_err *err)
+read_filter(FILE *file, const char *path, char **text, struct ebpf_err *err)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
 	int rc;
 
 	if (file == NULL)
@@ -89,10 +88,25 @@ int
 bpfsift_filters_init(struct bpfsift_filters *filters, const struct bpfsift_options *options,
 		     struct ebpf_err *err)
 {
-	*filters = (struct bpfsift_filters){ .options = options };
-	if (options->filter_path != NULL)
-		return read_filter(options->filter_path, &filters->expression, err);
+	const char *path = options->filter_path;
+
+	*filters = (struct bpfsift_filters){ .options = options, .past_end = &filters->past };
+	if (path != NULL)
+		return read_filter(strcmp(path, "-") == 0 ? stdin : fopen(path, "r"), path,
+				   &filters->expression, err);
 	return join_arguments(options->expression, &filters->expression, err);
+}
+
+int
+bpfsift_filters_read(struct bpfsift_filters *filters, const struct bpfsift_options *options, int fd,
+		     struct ebpf_err *err)
+{
+	FILE *file = fdopen(fd, "r");
+
+	*filters = (struct bpfsift_filters){ .options = options, .past_end = &filters->past };
+	if (file == NULL)
+		close(fd);
+	return read_filter(file, options->filter_path, &filters->expression, err);
 }
 
 static void
@@ -103,8 +117,8 @@ filter_free(struct bpfsift_filter *f)
 	free(f);
 }
 
-void
-bpfsift_filters_destroy(struct bpfsift_filters *filters)
+static void
+free_list(struct bpfsift_filters *filters)
 {
 	struct bpfsift_filter *next;
 
@@ -113,6 +127,20 @@ bpfsift_filters_destroy(struct bpfsift_filters *filters)
 		filter_free(f);
 	}
 	free(filters->expression);
+}
+
+void
+bpfsift_filters_destroy(struct bpfsift_filters *filters)
+{
+	struct bpfsift_figures *next;
+
+	bpfsift_filters_release(filters);
+	for (struct bpfsift_figures *f = filters->past; f != NULL; f = next) {
+		next = f->next;
+		free((char *)(uintptr_t)f->expression);
+		free(f);
+	}
+	free_list(filters);
 }
 
 int
@@ -208,6 +236,66 @@ bpfsift_filters_get(struct bpfsift_filters *filters, const struct bpfsift_kind *
 	return 0;
 }
 
+/* ---- replacing ---- */
+
+/* Filters for the same kinds of packets, in the same order, of what the helper has read. */
+static int
+make_alike(const struct bpfsift_filters *filters, struct bpfsift_filters *made,
+	   struct ebpf_err *err)
+{
+	const char *path = filters->options->filter_path;
+	struct ebpf_err why;
+	int fd, rc;
+
+	if ((fd = bpfsift_ask_filter(&why)) < 0)
+		return refuse(err, fd, "%s", why.text);
+	if ((rc = bpfsift_filters_read(made, filters->options, fd, &why)) < 0)
+		refuse(err, rc, "%s", why.text);
+	for (const struct bpfsift_filter *f = filters->first; rc == 0 && f != NULL; f = f->next) {
+		const struct bpfsift_filter *unused;
+
+		if ((rc = bpfsift_filters_get(made, &f->kind, &unused, &why)) < 0)
+			refuse(err, rc, "%s: %s", path, why.text);
+	}
+	if (rc < 0)
+		bpfsift_ask_filter_back();
+	return rc;
+}
+
+int
+bpfsift_filters_reload(struct bpfsift_filters *filters, struct ebpf_err *err)
+{
+	struct bpfsift_filters *made = calloc(1, sizeof(*made));
+	struct bpfsift_filter *with;
+	char *expression;
+	int rc;
+
+	if (made == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	if ((rc = make_alike(filters, made, err)) < 0) {
+		free_list(made);
+		free(made);
+		return rc;
+	}
+	with = made->first;
+	for (struct bpfsift_filter *f = filters->first; f != NULL; f = f->next) {
+		struct bpfsift_filter before = *f;
+
+		sift_filter_replace(f->filter, with->filter);
+		f->insns = with->insns;
+		f->n_insns = with->n_insns;
+		with->insns = before.insns;
+		with->n_insns = before.n_insns;
+		with = with->next;
+	}
+	expression = filters->expression;
+	filters->expression = made->expression;
+	made->expression = expression;
+	made->replaced = filters->replaced;
+	filters->replaced = made;
+	return 0;
+}
+
 struct bpfsift_figures
 bpfsift_filters_figures(const struct bpfsift_filters *filters, const struct bpfsift_filter *f)
 {
@@ -223,4 +311,41 @@ bpfsift_filters_figures(const struct bpfsift_filters *filters, const struct bpfs
 	ebpf_prog_insns(prog, &figures.n_extended);
 	ebpf_prog_stats(prog, &figures.stats);
 	return figures;
+}
+
+/* Where memory has run out, there is one line less in the statistics. */
+static void
+keep_figures(struct bpfsift_filters *filters, const struct bpfsift_filters *of,
+	     const struct bpfsift_filter *f)
+{
+	struct bpfsift_figures *kept = malloc(sizeof(*kept));
+
+	if (kept == NULL)
+		return;
+	*kept = bpfsift_filters_figures(of, f);
+	if (kept->expression != NULL && (kept->expression = strdup(kept->expression)) == NULL) {
+		free(kept);
+		return;
+	}
+	*filters->past_end = kept;
+	filters->past_end = &kept->next;
+}
+
+/* The oldest of them are at the end. */
+void
+bpfsift_filters_release(struct bpfsift_filters *filters)
+{
+	while (filters->replaced != NULL) {
+		struct bpfsift_filters **link = &filters->replaced, *oldest;
+
+		while ((*link)->replaced != NULL)
+			link = &(*link)->replaced;
+		oldest = *link;
+		*link = NULL;
+		for (struct bpfsift_filter *f = oldest->first;
+		     f != NULL && filters->options->stats != BPFSIFT_STATS_NONE; f = f->next)
+			keep_figures(filters, oldest, f);
+		free_list(oldest);
+		free(oldest);
+	}
 }

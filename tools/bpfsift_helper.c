@@ -31,6 +31,8 @@
 
 static struct {
 	const struct bpfsift_helper_knows *knows;
+	const struct bpfsift_filters *filters, *before; /* what is compiled, NULL: nothing */
+	struct bpfsift_filters again[2];                /* read later, in turn */
 	int asking, ended; /* sockets */
 	int signals;       /* of children, -1: there were none */
 	pid_t other;       /* the process that asks */
@@ -149,8 +151,8 @@ serve_program(const struct bpfsift_request *request)
 	size_t n = 0;
 	int rc;
 
-	if (own.knows->filters != NULL)
-		got.status = bpfsift_filters_compile(own.knows->filters, &request->kind, &insns, &n,
+	if (own.filters != NULL)
+		got.status = bpfsift_filters_compile(own.filters, &request->kind, &insns, &n,
 						     &got.err);
 	got.n_insns = (uint32_t)n;
 	rc = answer(&got, -1);
@@ -159,6 +161,52 @@ serve_program(const struct bpfsift_request *request)
 		rc = bpfsift_message_send(own.asking, insns + done, part * sizeof(*insns), NULL);
 	}
 	free(insns);
+	return rc;
+}
+
+/* The other process reads it too, to show it. */
+static int
+read_again(struct ebpf_err *err)
+{
+	const struct bpfsift_options *options = own.knows->options;
+	struct bpfsift_filters *read = &own.again[own.filters == &own.again[0]];
+	int fd, copy, rc;
+
+	if (!options->reload)
+		return refuse(err, -EPERM, "no --reload");
+	if ((fd = open_patiently(options->filter_path, O_RDONLY)) < 0)
+		return refuse(err, fd, "can't open %s: %s", options->filter_path, strerror(-fd));
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+		rc = refuse(err, -errno, "%s: %s", options->filter_path, strerror(errno));
+		close(fd);
+		return rc;
+	}
+	bpfsift_filters_destroy(read);
+	if ((rc = bpfsift_filters_read(read, options, copy, err)) < 0) {
+		close(fd);
+		return rc;
+	}
+	lseek(fd, 0, SEEK_SET);
+	own.before = own.filters;
+	own.filters = read;
+	return fd;
+}
+
+static int
+serve_filter(const struct bpfsift_request *request)
+{
+	struct bpfsift_answer got = { .status = 0 };
+	int fd = -1, rc;
+
+	if (request->wish == BPFSIFT_WISH_FILTER)
+		got.status = fd = read_again(&got.err);
+	else
+		own.filters = own.before;
+	if (got.status > 0)
+		got.status = 0;
+	rc = answer(&got, fd < 0 ? -1 : fd);
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 
@@ -260,6 +308,10 @@ serve_request(void)
 	case BPFSIFT_WISH_COMPILE:
 		rc = serve_program(&request);
 		break;
+	case BPFSIFT_WISH_FILTER:
+	case BPFSIFT_WISH_FILTER_BACK:
+		rc = serve_filter(&request);
+		break;
 	case BPFSIFT_WISH_COMMAND:
 	case BPFSIFT_WISH_PRINTER:
 		rc = serve_start(&request, fds);
@@ -323,6 +375,7 @@ bpfsift_helper_start(const struct bpfsift_helper_knows *knows, int *asking, int 
 		close(ask[0]);
 		close(end[0]);
 		own.knows = knows;
+		own.filters = knows->filters;
 		own.asking = ask[1];
 		own.ended = end[1];
 		own.other = self;

@@ -27,6 +27,8 @@ enum bpfsift_wish {
 	BPFSIFT_WISH_ROTATED,  /* the same, of that time and number */
 	BPFSIFT_WISH_PERF_MAP, /* to append to the file that perf looks for */
 	BPFSIFT_WISH_COMPILE,  /* the expression, for kind */
+	BPFSIFT_WISH_FILTER,   /* to read -F, as the helper does, which compiles it from then on */
+	BPFSIFT_WISH_FILTER_BACK, /* to have what was before compiled again */
 	BPFSIFT_WISH_COMMAND,  /* to start -z on the rotated file opened last, as child number */
 	BPFSIFT_WISH_PRINTER,  /* to start the printer, as child number: reads and says, in pipes */
 };

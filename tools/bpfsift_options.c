@@ -30,8 +30,8 @@ const char bpfsift_usage[] =
 	"\t\t[--time-stamp-precision precision] [--micro] [--nano]\n"
 	"\t\t[--engine auto|interp|jit|kernel] [--reader auto|libpcap] [--threads n]\n"
 	"\t\t[--dump-native] [--gdb] [--no-sandbox] [--perf-map]\n"
-	"\t\t[--progress[=auto|always|never]] [--stats[=text|json]] [--version]\n"
-	"\t\t[expression]\n";
+	"\t\t[--progress[=auto|always|never]] [--reload] [--stats[=text|json]]\n"
+	"\t\t[--version] [expression]\n";
 
 enum {
 	OPTION_VERSION = 256,
@@ -61,6 +61,7 @@ enum {
 	OPTION_IMMEDIATE,
 	OPTION_NO_SANDBOX,
 	OPTION_PROGRESS,
+	OPTION_RELOAD,
 };
 
 static const char short_options[] =
@@ -104,6 +105,7 @@ static const struct option long_options[] = {
 	{ "reader", required_argument, NULL, OPTION_READER },
 	{ "recursive", no_argument, NULL, OPTION_RECURSIVE },
 	{ "relinquish-privileges", required_argument, NULL, 'Z' },
+	{ "reload", no_argument, NULL, OPTION_RELOAD },
 	{ "rotate-align", no_argument, NULL, OPTION_ROTATE_ALIGN },
 	{ "rotate-clock", required_argument, NULL, OPTION_ROTATE_CLOCK },
 	{ "salvage", no_argument, NULL, OPTION_SALVAGE },
@@ -552,6 +554,9 @@ read_option(int option, struct bpfsift_options *options, struct ebpf_err *err)
 		return read_stats(optarg, &options->stats, err);
 	case OPTION_PROGRESS:
 		return read_progress(optarg, &options->progress, err);
+	case OPTION_RELOAD:
+		options->reload = true;
+		return 0;
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;
 		return 0;
@@ -593,6 +598,23 @@ check_foreign(const struct bpfsift_options *options, struct ebpf_err *err)
 	if (!options->foreign || options->n_inputs == 0)
 		return 0;
 	return refuse(err, -EINVAL, "-f can not be used with -V or -r");
+}
+
+/*
+ * Standard input is read once, and the kernel takes no programs once privileges are dropped:
+ * a filter that is to be replaced runs here.
+ */
+static int
+check_reload(struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (!options->reload)
+		return 0;
+	if (options->filter_path == NULL || strcmp(options->filter_path, "-") == 0)
+		return refuse(err, -EINVAL, "--reload reads a file named with -F");
+	if (options->wants_kernel)
+		return refuse(err, -EINVAL, "--reload replaces no filter that the kernel runs");
+	options->tries_kernel = false;
+	return 0;
 }
 
 /* Standard output is one file: what is asked to follow it has to have a name. */
@@ -659,7 +681,7 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 		return refuse(err, -EINVAL,
 			      "the kernel filters no files: no --engine=kernel with "
 			      "-r and -V");
-	if ((rc = check_foreign(options, err)) < 0)
+	if ((rc = check_foreign(options, err)) < 0 || (rc = check_reload(options, err)) < 0)
 		return rc;
 	return check_rotation(options, err);
 }

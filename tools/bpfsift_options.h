@@ -82,6 +82,7 @@ struct bpfsift_options {
 	enum bpfsift_stats stats;       /* --stats */
 	enum bpfsift_progress progress; /* --progress */
 	bool no_sandbox;    /* --no-sandbox */
+	bool reload;        /* --reload: -F, on SIGHUP */
 	bool dump_native;   /* --dump-native */
 	bool gdb;           /* --gdb */
 	bool perf_map;      /* --perf-map */

@@ -187,6 +187,8 @@ on_request(int signo)
 
 	if (signo == SIGUSR2)
 		ask(BPFSIFT_FLUSH);
+	else if (signo == SIGHUP)
+		ask(BPFSIFT_RELOAD);
 	else if (signo == SIGALRM)
 		ask(BPFSIFT_PROGRESS);
 	errno = saved;
@@ -208,7 +210,7 @@ on_child(int signo)
  * No SA_RESTART for those that stop: a wait for input has to end.
  */
 void
-bpfsift_signals_catch(void)
+bpfsift_signals_catch(const struct bpfsift_options *options)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP };
@@ -224,8 +226,10 @@ bpfsift_signals_catch(void)
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
-	/* nohup(1) has a say in this one. */
-	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+	/* nohup(1) has a say in this one, unless it is to do something else. */
+	if (options->reload)
+		sigaction(SIGHUP, &request, NULL);
+	else if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 		sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGCHLD, &child, NULL);
 	sigaction(SIGUSR1, &counts, NULL);

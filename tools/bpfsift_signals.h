@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 
-void bpfsift_signals_catch(void);
+#include "tools/bpfsift_options.h"
+
+void bpfsift_signals_catch(const struct bpfsift_options *options);
 
 /* What is to be stopped, at once if a signal has come before; NULL: nothing, it will be closed. */
 void bpfsift_signals_stop(struct sift_source *source);
@@ -24,6 +26,7 @@ void bpfsift_signals_tell_of(const struct bpfsift_counted *counted);
 /* What a signal asks to have done between two batches. */
 enum bpfsift_signal {
 	BPFSIFT_FLUSH,          /* SIGUSR2 */
+	BPFSIFT_RELOAD,         /* SIGHUP, with --reload */
 	BPFSIFT_COUNTS,         /* SIGUSR1; of files it is done at once */
 	BPFSIFT_PROGRESS,       /* SIGALRM, of a timer */
 	BPFSIFT_N_SIGNALS

@@ -40,6 +40,8 @@ static void
 print_text(const struct bpfsift_totals *totals, const struct bpfsift_filters *filters,
 	   const struct sift_source_stats *live)
 {
+	for (const struct bpfsift_figures *f = filters->past; f != NULL; f = f->next)
+		print_figures(f, totals->is_in_kernel);
 	for (const struct bpfsift_filter *f = filters->first; f != NULL; f = f->next) {
 		const struct bpfsift_figures figures = bpfsift_filters_figures(filters, f);
 
@@ -115,6 +117,10 @@ print_json(const struct bpfsift_totals *totals, const struct bpfsift_filters *fi
 			",\"dropped_by_interface\":%" PRIu64 "},",
 			live->received, live->dropped_kernel, live->dropped_interface);
 	fprintf(stderr, "\"filters\":[");
+	for (const struct bpfsift_figures *f = filters->past; f != NULL; f = f->next) {
+		put_figures(f, totals->is_in_kernel, separator);
+		separator = ",";
+	}
 	for (const struct bpfsift_filter *f = filters->first; f != NULL; f = f->next) {
 		const struct bpfsift_figures figures = bpfsift_filters_figures(filters, f);
 
