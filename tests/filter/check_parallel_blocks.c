@@ -110,10 +110,14 @@ open_ends(const struct order *order, int way, struct outcome *outcome,
 	savefile.dlt = info.dlt;
 	savefile.snaplen = info.snaplen;
 	savefile.precision = info.precision;
-	ck_assert_msg(
-		sift_sink_open_savefile(outcome->path, &savefile, &opts->sink, &outcome->err) == 0,
-		"%s", outcome->err.text);
-	return 0;
+	rc = sift_sink_open_savefile(outcome->path, &savefile, &opts->sink, NULL);
+	if (rc < 0) {
+		/* flipped bits made a link type that savefiles have no number for */
+		ck_assert_int_eq(rc, -EINVAL);
+		snprintf(outcome->err.text, sizeof(outcome->err.text), "no savefile");
+		sift_source_close(opts->source);
+	}
+	return rc;
 }
 
 static void
