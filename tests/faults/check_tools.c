@@ -182,6 +182,12 @@ START_TEST(the_tools_are_built_to_fail)
 	static const char *const environment[] = { "FAULTS_AT=0", "FAULTS_LATER=1", NULL };
 	struct tool_outcome o = tool_run(&run, environment);
 
+	/* Emulated, this program does not start another one by itself. */
+	if (tool_ended_with(&o, TOOL_NOT_STARTED)) {
+		suite_skip("the tools are for another machine");
+		tool_outcome_free(&o);
+		return;
+	}
 	ck_assert(o.has_failed);
 	ck_assert(tool_ended_with(&o, 1));
 	tool_outcome_free(&o);

@@ -120,7 +120,7 @@ become(char **argv, const char *const *environment)
 	for (; environment != NULL && *environment != NULL; environment++)
 		putenv((char *)(uintptr_t)*environment);
 	execv(argv[0], argv);
-	_exit(98);
+	_exit(TOOL_NOT_STARTED);
 }
 
 struct tool_outcome

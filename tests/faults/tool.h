@@ -20,6 +20,9 @@ struct tool_bytes {
 	bool is_there;
 };
 
+/* The status of a tool that could not be started. */
+enum { TOOL_NOT_STARTED = 98 };
+
 struct tool_outcome {
 	int status;      /* of waitpid() */
 	bool has_failed; /* a request of wrap.c */
