@@ -39,7 +39,7 @@ struct scenario {
 static const struct scenario scenarios[] = {
 #ifdef HAVE_PCAP
 	{ { "bpfsift", DEMO "-w out tcp port 80", NULL }, WHOLE_PACKETS, false },
-	{ { "bpfsift", DEMO "-w out --threads=2 --stats", NULL }, WHOLE_PACKETS, false },
+	{ { "bpfsift", DEMO "-w out --threads=2", NULL }, WHOLE_PACKETS, false },
 	{ { "bpfsift", DEMO "-w out --reader=libpcap", NULL }, WHOLE_PACKETS, false },
 	{ { "bpfsift", DEMO "-w out --compress=gzip", NULL }, COMPRESSED, false },
 	{ { "bpfsift", "-r in.gz -w out", NULL }, WHOLE_PACKETS, false },
