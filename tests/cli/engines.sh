@@ -244,7 +244,8 @@ falls_back()
 	done
 	for engine in auto kernel; do
 		listens "fall.$engine"
-		check "$reason: said" grep -Eq ", filter in user space by .* \\(.*$reason.*\\)\$" \
+		# the line comes in pieces
+		check "$reason: said" wait_for grep -Eq ", filter in user space by .* \\(.*$reason.*\\)\$" \
 			"$scratch/fall.$engine.err"
 	done
 	send
