@@ -101,6 +101,9 @@ static const struct {
 		"r0 = *(u64 *)(r1 +0)\n" RET },
 	{ &raw, "r2 = *(u64 *)(r1 +0)\n*(u64 *)(r10 -8) = r2\nif r2 > 248 goto pc+3\n"
 		"r3 = *(u64 *)(r10 -8)\nr1 += r3\nr0 = *(u64 *)(r1 +0)\n" RET },
+	/* x < length: there is a byte at x */
+	{ &ctx, DATA_LEN "r2 = *(u8 *)(r1 +12)\nif r2 >= r9 goto pc+2\nr8 += r2\n"
+		"r0 = *(u8 *)(r8 +0)\n" RET },
 	/* length - x >= size, with the length known */
 	{ &raw, "r4 = *(u32 *)(r1 +0)\nr3 = r2\nr3 -= r4\nif r3 s< 4 goto pc+2\nr4 += r1\n"
 		"r0 = *(u32 *)(r4 +0)\n" RET },
@@ -257,6 +260,10 @@ static const struct {
 		"r7 += r8\nr0 = *(u32 *)(r7 +0)\n" RET, -EACCES,
 	  "insn 8: r7 (packet 0 + 1..4294967296) +0, read 4 bytes: offset up to 4294967300, "
 	  "packet of at least 0" },
+	/* x <= length: there need not be */
+	{ &ctx, DATA_LEN "r2 = *(u8 *)(r1 +12)\nif r2 > r9 goto pc+2\nr8 += r2\n"
+		"r0 = *(u8 *)(r8 +0)\n" RET, -EACCES,
+	  "insn 5: r8 (packet 0 + 0..255) +0, read 1 bytes: offset up to 256, packet of at least 0" },
 	{ &ctx, DATA_END "r2 = r8\nr2 += 14\nif r2 > r9 goto pc+1\nr0 = *(u16 *)(r8 +13)\n" RET,
 	  -EACCES,
 	  "insn 5: r8 (packet 0) +13, read 2 bytes: offset up to 15, packet of at least 14" },
