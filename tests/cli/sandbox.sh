@@ -365,7 +365,7 @@ if [ "$(id -u)" -ne 0 ] || ! unshare -n true 2>/dev/null; then
 fi
 cat >live.sh <<'END'
 ip link set lo up
-"$@" -i lo -w live.pcap -U -C 1 udp 2>live.err &
+"$@" -i lo -B 16384 -w live.pcap -U -C 1 udp 2>live.err &
 pid=$!
 tries=0
 until grep -q '^bpfsift: listening' live.err || [ $tries -ge 200 ]; do
@@ -373,10 +373,12 @@ until grep -q '^bpfsift: listening' live.err || [ $tries -ge 200 ]; do
 	tries=$((tries + 1))
 done
 python3 - <<'PYTHON'
-import socket
+import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for n in range(2000):
     s.sendto(bytes(1000), ('127.0.0.1', 9))
+    if n % 100 == 0:
+        time.sleep(0.02)
 PYTHON
 tries=0
 until [ "$(cat live.pcap* | wc -c)" -gt 2000000 ] || [ $tries -ge 200 ]; do

@@ -9,6 +9,7 @@
 
 #include <bpfsift/ebpf.h>
 
+#include "ebpf/err.h"
 #include "tests/support/suite.h"
 
 #include <elf.h>
@@ -423,6 +424,19 @@ START_TEST(what_is_asked_for_must_be_there)
 }
 END_TEST
 
+/* A name of an object, a file or a section, made to look like lines of ours, or to clear a screen. */
+START_TEST(names_stay_in_the_line_that_tells_of_them)
+{
+	struct ebpf_err err;
+
+	ck_assert_int_eq(ebpf_err_set(&err, -EINVAL, "map %s: too large", "a\nb\x1b[2J\x7f\t\u00e9"),
+			 -EINVAL);
+	ck_assert_str_eq(err.text, "map a?b?[2J??\u00e9: too large");
+	ck_assert_int_eq(ebpf_err_prefix(&err, -ENOENT, "%s", "x\ry"), -ENOENT);
+	ck_assert_str_eq(err.text, "x?y: map a?b?[2J??\u00e9: too large");
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -430,6 +444,7 @@ suite(void)
 	TCase *tc = tcase_create("object");
 
 	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, names_stay_in_the_line_that_tells_of_them);
 	tcase_add_test(tc, an_object_cut_anywhere_is_refused_or_runs);
 	tcase_add_test(tc, an_object_with_bytes_changed_is_refused_or_runs);
 	tcase_add_loop_test(tc, what_is_wrong_is_named, 0, N_ELEMS(wrong));
