@@ -424,7 +424,7 @@ START_TEST(what_is_asked_for_must_be_there)
 }
 END_TEST
 
-/* A name of an object, a file or a section, made to look like lines of ours, or to clear a screen. */
+/* A name of an object or a section, made to look like lines of ours, or to clear a screen. */
 START_TEST(names_stay_in_the_line_that_tells_of_them)
 {
 	struct ebpf_err err;
