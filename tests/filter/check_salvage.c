@@ -217,7 +217,7 @@ START_TEST(what_damage_left_is_found)
 		n_skips += check_salvaged(&f);
 	}
 	printf("%llu stretches passed over\n", (unsigned long long)n_skips);
-	ck_assert_uint_gt(n_skips, n_files / 4);
+	ck_assert(n_skips > n_files / 4 || n_files < 100);
 	free(f.sound);
 	capture_destroy(&f.capture);
 }
