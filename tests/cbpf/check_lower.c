@@ -204,8 +204,9 @@ START_TEST(long_jumps_arrive_on_each_cpu)
 		cbpf_lowered_free(&p);
 	}
 	free(insns);
-	/* the test is about trampolines: there were some, unless gotol does without */
-	ck_assert_int_eq(far > 0, cpu < CBPF_CPU_V4);
+	/* the test is about trampolines: some of many programs have them; gotol does without */
+	ck_assert(cpu < CBPF_CPU_V4 || far == 0);
+	ck_assert(cpu >= CBPF_CPU_V4 || far > 0 || suite_scaled(20) < 5);
 }
 END_TEST
 
