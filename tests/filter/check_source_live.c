@@ -124,12 +124,12 @@ send_ids(int fd, unsigned from, unsigned to)
 	}
 }
 
-/* Take packets until one has an id, at most 20 waits. */
+/* Take packets until one has an id; waits end without any, and batches may be of one. */
 static void
 receive(struct sift_source *source, struct got *got, unsigned last)
 {
 	got->n = 0;
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 200; i++) {
 		const struct sift_view *views;
 		struct ebpf_err err = { "" };
 		size_t n;
