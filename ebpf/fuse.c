@@ -263,14 +263,31 @@ ends_well(const struct ebpf_run *run, const struct ebpf_decoded *d, const uint8_
 	return last == 0 || !compares(run, last) || d[last].dst == d[last - 1].dst;
 }
 
-static int
-find_run(const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+/* The runs that begin with a row, in their order: their numbers plus 1, and 0 behind the last. */
+struct index {
+	uint16_t first[EBPF_N_OPS + 1]; /* of slots that are no row, none */
+	uint16_t next[EBPF_N_FUSED];
+};
+
+static void
+index_runs(struct index *index)
 {
-	for (int id = 0; id < EBPF_N_FUSED; id++) {
+	memset(index->first, 0, sizeof(index->first));
+	for (int id = EBPF_N_FUSED - 1; id >= 0; id--) {
+		uint16_t *first = &index->first[ebpf_runs[id].rows[0]];
+
+		index->next[id] = *first;
+		*first = (uint16_t)(id + 1);
+	}
+}
+
+static int
+find_run(const struct index *index, const struct ebpf_decoded *d, const uint8_t *rows, size_t n)
+{
+	for (int id = index->first[rows[0]] - 1; id >= 0; id = index->next[id] - 1) {
 		const struct ebpf_run *run = &ebpf_runs[id];
 
-		if (run->rows[0] == rows[0] && run->n <= n &&
-		    memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
+		if (run->n <= n && memcmp(run->rows, rows, run->n) == 0 && run->fits(d) &&
 		    are_outs(run, d, rows, n) && ends_well(run, d, rows, n))
 			return id;
 	}
@@ -298,8 +315,11 @@ link_chains(struct ebpf_decoded *code, size_t n, const void *label)
 void
 ebpf_fuse(struct ebpf_decoded *code, const uint8_t *rows, size_t n, const void *const *labels)
 {
+	struct index index;
+
+	index_runs(&index);
 	for (size_t i = 0; i < n; i++) {
-		int id = find_run(&code[i], &rows[i], n - i);
+		int id = find_run(&index, &code[i], &rows[i], n - i);
 
 		if (id >= 0)
 			code[i].label = labels[id];
