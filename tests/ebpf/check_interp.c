@@ -796,7 +796,9 @@ START_TEST(unaligned_atomics_do_what_aligned_ones_do)
 	bool is_load = d->form == EBPF_FORM_LOAD_ACQ;
 	static const uint64_t value = 0x123456789abcdef5;
 	uint64_t results[2], after[2];
+	uint32_t half;
 
+	memcpy(&half, &value, sizeof(half));
 	if (d->form < EBPF_FORM_ATOMIC || d->form > EBPF_FORM_STORE_REL)
 		return;
 	for (int i = 0; i < 2; i++) {
@@ -806,7 +808,7 @@ START_TEST(unaligned_atomics_do_what_aligned_ones_do)
 		struct ebpf_prog *prog;
 
 		/* compare-and-exchange finds what it compares with */
-		add_lddw(&p, 0, size_of(d->code) == 4 ? value & UINT32_MAX : value);
+		add_lddw(&p, 0, size_of(d->code) == 4 ? half : value);
 		add_lddw(&p, 2, 0x5a5a5a5a00ff00ff);
 		add(&p, is_load ? row_insn(_i, 2, 1, off, 0) : row_insn(_i, 1, 2, off, 0));
 		add(&p, INSN(EBPF_ALU64 | EBPF_MUL, 0, 0, 0, 31));
