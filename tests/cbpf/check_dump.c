@@ -8,6 +8,7 @@
 #include "tests/support/suite.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,25 @@ static const struct {
 	  "  ret (load4[(call v4 + 0x11170) + 0] & 7)\n" },
 };
 
+/* A view's length on the wire lies behind a pointer and its length: the caller frees it. */
+static char *
+for_this_machine(const char *expected)
+{
+	static const char there[] = "field4[12]";
+	char here[32], *text = malloc(2 * strlen(expected) + 1), *to = text;
+
+	ck_assert_ptr_nonnull(text);
+	snprintf(here, sizeof(here), "field4[%zu]", offsetof(struct sift_view, wirelen));
+	while (*expected != '\0') {
+		bool is_there = strncmp(expected, there, strlen(there)) == 0;
+
+		to += is_there ? sprintf(to, "%s", here) : sprintf(to, "%c", *expected);
+		expected += is_there ? strlen(there) : 1;
+	}
+	*to = '\0';
+	return text;
+}
+
 START_TEST(a_dump_is_exactly_this)
 {
 	static struct text t;
@@ -239,6 +259,7 @@ START_TEST(a_dump_is_exactly_this)
 	struct ebpf_err err = { "" };
 	char head[32];
 	const char *at = NULL, *end;
+	char *expected;
 	size_t n;
 
 	t.n = 0;
@@ -252,8 +273,10 @@ START_TEST(a_dump_is_exactly_this)
 	ck_assert_ptr_nonnull(at);
 	end = strstr(at + 1, "pass ");
 	n = end != NULL ? (size_t)(end - at) : strlen(at);
-	ck_assert_msg(n == strlen(dumps[_i].expected) && memcmp(at, dumps[_i].expected, n) == 0,
-		      "it is\n%.*s", (int)n, at);
+	expected = for_this_machine(dumps[_i].expected);
+	ck_assert_msg(n == strlen(expected) && memcmp(at, expected, n) == 0, "it is\n%.*s", (int)n,
+		      at);
+	free(expected);
 	cbpf_lowered_free(&out);
 	cbpf_prog_free(prog);
 	free(insns);
