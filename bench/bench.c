@@ -16,6 +16,7 @@
 
 #include "bench/compile.h"
 #include "bench/engine.h"
+#include "bench/figures.h"
 #include "bench/filters.h"
 #include "bench/packets.h"
 
@@ -43,35 +44,18 @@ static const struct engine *const engines[] = {
 };
 enum { N_ENGINES = sizeof(engines) / sizeof(engines[0]) };
 
-/* This thread's own time: others may want the processor too. */
-static double
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double
 time_engine(const struct engine *engine, void *state, const struct packets *p, size_t runs)
 {
 	volatile size_t sink = 0;
-	double start = now_ns();
+	/* the thread's own: others may want the processor too */
+	double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	if (engine->measure != NULL)
 		return engine->measure(state, p->views, p->n);
 	for (size_t i = 0; i < runs; i++)
 		sink += engine->run(state, p->views, p->n);
-	return (now_ns() - start) / (double)(p->n * runs);
+	return (now_ns(CLOCK_THREAD_CPUTIME_ID) - start) / (double)(p->n * runs);
 }
 
 /* Of one filter, what one process has measured. */
@@ -192,8 +176,7 @@ median(const struct measured *const measured[PROCESSES], size_t e)
 
 	for (size_t i = 0; i < SAMPLES; i++)
 		samples[i] = measured[i / ROUNDS]->ns[i % ROUNDS][e];
-	qsort(samples, SAMPLES, sizeof(double), by_value);
-	return samples[SAMPLES / 2];
+	return median_of(samples, SAMPLES);
 }
 
 /* The comparisons that matter, over the filters that both take. */

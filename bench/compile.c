@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench/figures.h"
 #include "bench/filters.h"
 #include "cbpf/emit.h"
 #include "ebpf/jit/jit.h"
@@ -26,31 +27,6 @@ struct taken {
 	double translated, sealed;      /* nanoseconds */
 	size_t n_bytes;
 };
-
-/* This process's own: the longest take more than a slice of the processor. */
-static double
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *samples, size_t n)
-{
-	qsort(samples, n, sizeof(double), by_value);
-	return samples[n / 2];
-}
 
 static size_t
 length(const struct ebpf_prog *prog)
@@ -71,16 +47,17 @@ compile(const struct ebpf_prog *prog, size_t rounds, struct taken *taken)
 	for (size_t i = 0; i < rounds && rc == 0; i++) {
 		struct ebpf_jit_entries entries;
 		struct ebpf_jit_text text;
-		double begin = now_ns(), middle;
+		/* its own: the longest take more than a slice of the processor */
+		double begin = now_ns(CLOCK_PROCESS_CPUTIME_ID), middle;
 		uint8_t *code;
 
 		rc = ebpf_jit_translate(EBPF_JIT_TARGET, prog, &code, &taken->n_bytes, &entries,
 					starts);
 		if (rc < 0)
 			break;
-		middle = now_ns();
+		middle = now_ns(CLOCK_PROCESS_CPUTIME_ID);
 		rc = ebpf_jit_text_new(&text, code, taken->n_bytes, 0);
-		sealed[i] = now_ns() - middle;
+		sealed[i] = now_ns(CLOCK_PROCESS_CPUTIME_ID) - middle;
 		translated[i] = middle - begin;
 		free(code);
 		if (rc == 0)
@@ -92,8 +69,8 @@ compile(const struct ebpf_prog *prog, size_t rounds, struct taken *taken)
 			length(prog));
 		return -1;
 	}
-	taken->translated = median(translated, rounds);
-	taken->sealed = median(sealed, rounds);
+	taken->translated = median_of(translated, rounds);
+	taken->sealed = median_of(sealed, rounds);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "bench/c_form.h"
+#include "bench/figures.h"
 #include "bench/filters.h"
 #include "bench/packets.h"
 
@@ -214,54 +215,35 @@ table_of_instructions(void)
 
 /* ---- cost ---- */
 
-static double
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Median microseconds of n rounds, program object included. */
 static double
 cost_of_lowering(const struct cbpf_prog *prog, enum cbpf_level level, size_t n)
 {
-	double us[ROUNDS];
+	double ns[ROUNDS];
 
 	for (size_t i = 0; i < n; i++) {
-		double start = now_us();
+		double start = now_ns(CLOCK_MONOTONIC);
 
 		struct ebpf_prog *made = lower(prog, level);
 
-		us[i] = now_us() - start;
+		ns[i] = now_ns(CLOCK_MONOTONIC) - start;
 		ebpf_prog_put(made);
 	}
-	qsort(us, n, sizeof(*us), by_value);
-	return us[n / 2];
+	return median_of(ns, n) / 1000;
 }
 
 static double
 cost_of_compiling(const char *expr)
 {
-	double us[ROUNDS / 10];
+	double ns[ROUNDS / 10];
 
 	for (size_t i = 0; i < ROUNDS / 10; i++) {
-		double start = now_us();
+		double start = now_ns(CLOCK_MONOTONIC);
 
 		cbpf_prog_free(compile(expr));
-		us[i] = now_us() - start;
+		ns[i] = now_ns(CLOCK_MONOTONIC) - start;
 	}
-	qsort(us, ROUNDS / 10, sizeof(*us), by_value);
-	return us[ROUNDS / 20];
+	return median_of(ns, ROUNDS / 10) / 1000;
 }
 
 static void

@@ -199,7 +199,8 @@ write_block(struct worker *w)
 	sift_tally_publish(tally);
 	if (rc == 0 && w->judged.end != w->end) {
 		crew->judged = w->judged.end;
-		crew->job->ops->halt(crew->walker, w->judge);
+		if (crew->walker != NULL)
+			crew->job->ops->halt(crew->walker, w->judge);
 		atomic_store(&crew->is_halted, true);
 	}
 }
@@ -325,6 +326,13 @@ run_crew(struct crew *crew, struct ebpf_err *err)
 	return rc;
 }
 
+static void
+free_walker(struct crew *crew)
+{
+	if (crew->walker != NULL)
+		crew->job->ops->walker_free(crew->walker);
+}
+
 static int
 init_crew(struct crew *crew, struct ebpf_err *err)
 {
@@ -335,7 +343,7 @@ init_crew(struct crew *crew, struct ebpf_err *err)
 	atomic_init(&crew->failed, 0);
 	atomic_init(&crew->is_halted, false);
 	atomic_init(&crew->has_enough, false);
-	if ((crew->walker = job->ops->walker_new(job)) == NULL)
+	if (job->ops->walker_new != NULL && (crew->walker = job->ops->walker_new(job)) == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", job->name);
 	if ((rc = sift_turn_init(&crew->walk)) < 0)
 		goto fail_walk;
@@ -345,7 +353,7 @@ init_crew(struct crew *crew, struct ebpf_err *err)
 fail_write:
 	sift_turn_destroy(&crew->walk);
 fail_walk:
-	job->ops->walker_free(crew->walker);
+	free_walker(crew);
 	return ebpf_err_set(err, rc, "%s: no threads", job->name);
 }
 
@@ -368,9 +376,10 @@ sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct e
 	if (rc == 0 && atomic_load(&crew.has_enough))
 		rc = 1;
 	*next = atomic_load(&crew.is_halted) ? crew.judged : crew.next;
-	parallel->ops->finish(crew.walker, parallel);
+	if (crew.walker != NULL)
+		parallel->ops->finish(crew.walker, parallel);
 	sift_turn_destroy(&crew.write);
 	sift_turn_destroy(&crew.walk);
-	parallel->ops->walker_free(crew.walker);
+	free_walker(&crew);
 	return rc;
 }

@@ -83,7 +83,10 @@ struct sift_judged {
 };
 
 struct sift_parallel_ops {
-	/* What the walk knows, and each thread for itself.  NULL: out of memory. */
+	/*
+	 * What the walk knows, and each thread for itself.  NULL: out of memory.  Where each record
+	 * stands alone there is no walker, and the functions for it are NULL.
+	 */
 	void *(*walker_new)(const struct sift_parallel *job);
 	void (*walker_free)(void *walker);
 	void *(*judge_new)(const struct sift_parallel *job);

@@ -21,24 +21,13 @@ struct judge {
 	uint32_t verdicts[BATCH];
 };
 
-/* The walk needs to know the format alone. */
-static void *
-walker_new(const struct sift_parallel *job)
-{
-	const struct sift_record_format **format = malloc(sizeof(struct sift_record_format *));
-
-	if (format != NULL)
-		*format = job->format;
-	return format;
-}
-
 static size_t
 follow(void *walker, void *judge, struct sift_walk *walk)
 {
-	const struct sift_record_format *format = *(const struct sift_record_format **)walker;
+	const struct judge *j = judge;
 	uint64_t next = walk->next;
 
-	(void)judge;
+	(void)walker;
 	while (next < walk->stop) {
 		uint64_t left = walk->end - next;
 		uint32_t caplen;
@@ -47,7 +36,7 @@ follow(void *walker, void *judge, struct sift_walk *walk)
 			walk->has_ended = true;
 			break;
 		}
-		caplen = sift_record_caplen(format, walk->p + (next - walk->off));
+		caplen = sift_record_caplen(j->job->format, walk->p + (next - walk->off));
 		if (caplen > SIFT_RECORD_MAX_CAPLEN || left - SIFT_RECORD_HEADER < caplen) {
 			walk->has_ended = true;
 			break;
@@ -145,26 +134,9 @@ judge_new(const struct sift_parallel *job)
 	return j;
 }
 
-/* Records stand alone: there is nothing to know at any place. */
-static void
-halt(void *walker, void *judge)
-{
-	(void)walker, (void)judge;
-}
-
-static void
-finish(void *walker, const struct sift_parallel *job)
-{
-	(void)walker, (void)job;
-}
-
 const struct sift_parallel_ops sift_parallel_records = {
-	.walker_new = walker_new,
-	.walker_free = free,
 	.judge_new = judge_new,
 	.judge_free = judge_free,
 	.follow = follow,
 	.judge = judge,
-	.halt = halt,
-	.finish = finish,
 };

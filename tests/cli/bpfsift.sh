@@ -367,19 +367,14 @@ status: 1' --follow -r "$in" -r "$in"
 	rm -f "$scratch/out.pcap"
 	$BPFSIFT --follow -r "$scratch/grows.pcap" -w "$scratch/out.pcap" 2>"$scratch/err" &
 	pid=$!
-	# holds N: till the output holds the first N bytes of what it is to be.
+	# holds N: the output holds the first N bytes of what it is to be.
 	holds()
 	{
-		tries=0
-		until [ "$(wc -c <"$scratch/out.pcap" 2>/dev/null || echo 0)" -ge "$1" ]; do
-			tries=$((tries + 1))
-			[ $tries -lt 500 ] || return 1
-			sleep 0.02
-		done
+		[ "$(wc -c <"$scratch/out.pcap" 2>/dev/null || echo 0)" -ge "$1" ]
 	}
-	check '--follow: what is there is written' holds 28000
+	check '--follow: what is there is written' wait_for holds 28000
 	tail -c +30001 "$data/demo.pcap" >>"$scratch/grows.pcap"
-	check '--follow: and what comes' holds "$(wc -c <"$data/demo.pcap")"
+	check '--follow: and what comes' wait_for holds "$(wc -c <"$data/demo.pcap")"
 	kill -INT $pid
 	wait $pid
 	check_same '--follow: ends when it is asked to' 0 $?
@@ -537,24 +532,19 @@ status: 1" -r "$in" -w /dev/full
 	$BPFSIFT -r "$scratch/counts" -w "$scratch/out.pcap" arp 2>"$scratch/err" 9>&- &
 	pid=$!
 	head -c 60000 "$data/demo.pcap" >&9 # what a pipe holds
-	tries=0
-	until grep -q captured "$scratch/err" || [ $tries -ge 100 ]; do
-		# not before the signals are caught: with the header of the file
+	# not before the signals are caught: with the header of the file
+	tells_counts()
+	{
 		[ ! -s "$scratch/out.pcap" ] || kill -USR1 $pid
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+		grep -q captured "$scratch/err"
+	}
+	wait_for tells_counts
 	check 'SIGUSR1: counts of a file' grep -qE \
 '^bpfsift: [0-9]+ packets? captured, [0-9]+ packets received by filter, 0 packets dropped by kernel$' \
 		"$scratch/err"
 	kill -USR2 $pid
 	head -c 64000 "$data/demo.pcap" | tail -c 4000 >&9
-	tries=0
-	until [ "$(wc -c <"$scratch/out.pcap")" -gt 24 ] || [ $tries -ge 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	check 'SIGUSR2: packets are in the file' test "$(wc -c <"$scratch/out.pcap")" -gt 24
+	check 'SIGUSR2: packets are in the file' wait_for holds 25
 	check 'and it runs on' kill -TERM $pid
 	wait $pid
 	check_same 'and ends well' 0 $?
@@ -576,9 +566,7 @@ status: 1" -r "$in" -w /dev/full
 		$default $BPFSIFT -r "$scratch/fifo" -w "$scratch/out.pcap" 2>"$scratch/err" 9>&- &
 		pid=$!
 		cat "$in" >&9
-		while [ ! -s "$scratch/out.pcap" ] && kill -0 $pid 2>/dev/null; do
-			sleep 0.02
-		done
+		wait_for test -s "$scratch/out.pcap"
 		kill -"$signal" $pid
 		wait $pid
 		check_same "SIG$signal: exit status" 0 $?

@@ -11,17 +11,6 @@ if ! command -v python3 >/dev/null 2>&1; then
 	finish
 fi
 
-# wait_for COMMAND...: it succeeds within ten seconds.
-wait_for()
-{
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-
 n_of()
 {
 	$peer --count -r "$1" 2>/dev/null | sed 's/ .*//'
@@ -131,27 +120,8 @@ wait $feeder
 
 # ---- interfaces ----
 
-for needed in ip unshare; do
-	if ! command -v "$needed" >/dev/null 2>&1; then
-		skip "no $needed: nothing captured"
-		finish
-	fi
-done
-if [ -z "${BPFSIFT_TEST_ALONE-}" ]; then
-	if ! unshare -n true 2>/dev/null; then
-		skip 'not allowed to make a network namespace: nothing captured'
-		finish
-	fi
-	rm -rf "$scratch"
-	export BPFSIFT_TEST_ALONE=yes srcdir builddir
-	exec unshare -n sh "$0"
-fi
-ip link add sender type veth peer name receiver || exit 99
-for interface in sender receiver; do
-	# No packets of its own.
-	echo 1 >"/proc/sys/net/ipv6/conf/$interface/disable_ipv6" 2>/dev/null
-	ip link set "$interface" up || exit 99
-done
+# shellcheck source=tests/support/veth.sh
+. "$srcdir/tests/support/veth.sh"
 
 # Five packets each of UDP to port 53, and of ARP.
 cat >"$scratch/send.py" <<'END'

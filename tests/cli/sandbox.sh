@@ -40,16 +40,7 @@ seccomp* | 'Landlock and seccomp') seccomp=2 ;;
 	;;
 esac
 
-# wait_for COMMAND...: it succeeds within twenty seconds.
-wait_for()
-{
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 400 ] || return 1
-		sleep 0.05
-	done
-}
+patience=20
 has_written()
 {
 	[ "$(wc -c <"$1" 2>/dev/null || echo 0)" -gt "$2" ]

@@ -20,7 +20,7 @@ START_TEST(agrees_with_the_running_kernel)
 	uint64_t n_pairs = suite_scaled(N_PAIRS), seed = suite_seed(1 + (uint64_t)_i);
 	struct ebpf_err err = { "" };
 	void *state;
-	int rc = oracle->open(&state, &err);
+	int rc = diff_oracle_open(oracle, &state, &err);
 
 	if (rc == -EPERM || rc == -EOPNOTSUPP) {
 		suite_skip("%s", err.text);
@@ -31,7 +31,7 @@ START_TEST(agrees_with_the_running_kernel)
 			  (n_pairs + DIFF_PACKETS - 1) / DIFF_PACKETS, &tally, stdout, &err);
 	if (rc == 0 && oracle == &diff_oracle_socket)
 		ck_assert_uint_gt(diff_n_lowered(state), n_pairs / DIFF_PACKETS / 2);
-	oracle->close(state);
+	diff_oracle_close(oracle, state);
 	diff_tally_print(&tally, stdout);
 	suite_pairs(tally.n_pairs);
 	ck_assert_msg(rc == 0, "%s", err.text);

@@ -385,13 +385,28 @@ diff_compare(const struct diff_oracle *oracle, void *state, uint64_t seed, uint6
 		if (tally->n_differences >= MAX_DIFFERENCES)
 			break;
 		diff_case_init(&c, oracle->dialect, seed, i);
-		rc = oracle->meet(state, &c, err);
+		rc = oracle->meet != NULL ? oracle->meet(state, &c, err) : 0;
 		if (rc == 0)
 			rc = compare_case(&cmp, &c);
-		oracle->part(&c);
+		if (oracle->part != NULL)
+			oracle->part(&c);
 		diff_case_fini(&c);
 	}
 	return rc;
+}
+
+int
+diff_oracle_open(const struct diff_oracle *oracle, void **state, struct ebpf_err *err)
+{
+	*state = NULL;
+	return oracle->open != NULL ? oracle->open(state, err) : 0;
+}
+
+void
+diff_oracle_close(const struct diff_oracle *oracle, void *state)
+{
+	if (oracle->close != NULL)
+		oracle->close(state);
 }
 
 /* ---- the tally ---- */

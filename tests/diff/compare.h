@@ -19,6 +19,7 @@ struct diff_oracle {
 	enum cbpf_dialect dialect;
 	bool is_kernel;         /* the running one is asked */
 	bool tells_match;       /* of a verdict no more than whether it is 0 */
+	/* Of these four, NULL: there is nothing to do. */
 	/*
 	 * Get ready.  0; -EPERM, -EOPNOTSUPP: not on this machine, err says why;
 	 * else negative, err set.
@@ -52,6 +53,10 @@ uint64_t diff_n_lowered(const void *state);
 /* The running kernel's test runs of our lowering for tc and xdp, by either dialect. */
 extern const struct diff_oracle diff_oracle_tc, diff_oracle_tc_pcap, diff_oracle_xdp,
 	diff_oracle_xdp_pcap;
+
+/* As the functions of its own. */
+int diff_oracle_open(const struct diff_oracle *oracle, void **state, struct ebpf_err *err);
+void diff_oracle_close(const struct diff_oracle *oracle, void *state);
 
 extern const struct diff_oracle diff_oracle_pcap, diff_oracle_kernel, diff_oracle_reference,
 	diff_oracle_reference_kernel;

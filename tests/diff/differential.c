@@ -126,7 +126,7 @@ work(struct campaign *c, unsigned job)
 	int rc;
 
 	settle(job);
-	if ((rc = c->oracle->open(&state, err)) < 0)
+	if ((rc = diff_oracle_open(c->oracle, &state, err)) < 0)
 		return rc;
 	while (c->jobs[job].tally.n_differences == 0 && take_block(c, &first, &n)) {
 		c->jobs[job].block = first;
@@ -139,7 +139,7 @@ work(struct campaign *c, unsigned job)
 			break;
 		c->jobs[job].block = NO_BLOCK;
 	}
-	c->oracle->close(state);
+	diff_oracle_close(c->oracle, state);
 	/* One difference, or a broken oracle, and the campaign is over. */
 	if (rc < 0 || c->jobs[job].tally.n_differences > 0)
 		atomic_store(&c->is_stopped, true);

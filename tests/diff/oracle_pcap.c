@@ -22,33 +22,6 @@ _Static_assert(sizeof(struct bpf_insn) == sizeof(struct cbpf_insn) &&
 	       "one layout");
 
 static int
-open_pcap(void **state, struct ebpf_err *err)
-{
-	(void)err;
-	*state = NULL;
-	return 0;
-}
-
-static void
-close_pcap(void *state)
-{
-	(void)state;
-}
-
-static int
-meet(void *state, struct diff_case *c, struct ebpf_err *err)
-{
-	(void)state, (void)c, (void)err;
-	return 0;
-}
-
-static void
-part(struct diff_case *c)
-{
-	(void)c;
-}
-
-static int
 judge(void *state, const struct cbpf_insn *insns, size_t n_insns, const struct diff_packet *packets,
       size_t n, const bool *skip, uint32_t *verdicts, struct ebpf_err *err)
 {
@@ -71,9 +44,5 @@ judge(void *state, const struct cbpf_insn *insns, size_t n_insns, const struct d
 const struct diff_oracle diff_oracle_pcap = {
 	.name = "pcap",
 	.dialect = CBPF_DIALECT_PCAP,
-	.open = open_pcap,
-	.close = close_pcap,
-	.meet = meet,
-	.part = part,
 	.judge = judge,
 };

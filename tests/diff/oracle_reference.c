@@ -8,33 +8,6 @@
 #include "tests/diff/compare.h"
 #include "tests/support/suite.h"
 
-static int
-open_reference(void **state, struct ebpf_err *err)
-{
-	(void)err;
-	*state = NULL;
-	return 0;
-}
-
-static void
-close_reference(void *state)
-{
-	(void)state;
-}
-
-static int
-meet(void *state, struct diff_case *c, struct ebpf_err *err)
-{
-	(void)state, (void)c, (void)err;
-	return 0;
-}
-
-static void
-part(struct diff_case *c)
-{
-	(void)c;
-}
-
 /* Metadata as a host might have it, some of it not known, headers not always there. */
 static int
 meet_kernel(void *state, struct diff_case *c, struct ebpf_err *err)
@@ -97,19 +70,12 @@ judge_kernel(void *state, const struct cbpf_insn *insns, size_t n_insns,
 const struct diff_oracle diff_oracle_reference = {
 	.name = "reference",
 	.dialect = CBPF_DIALECT_PCAP,
-	.open = open_reference,
-	.close = close_reference,
-	.meet = meet,
-	.part = part,
 	.judge = judge,
 };
 
 const struct diff_oracle diff_oracle_reference_kernel = {
 	.name = "reference-kernel",
 	.dialect = CBPF_DIALECT_KERNEL,
-	.open = open_reference,
-	.close = close_reference,
 	.meet = meet_kernel,
-	.part = part,
 	.judge = judge_kernel,
 };

@@ -21,6 +21,7 @@
 #include "tests/support/capture.h"
 #include "tests/support/filter.h"
 #include "tests/support/suite.h"
+#include "tests/support/tempfile.h"
 
 enum { ETHERNET = 1, N_WAYS = 3 };
 
@@ -229,19 +230,6 @@ make_large(struct capture *capture)
 	ck_assert_int_eq(fclose(file), 0);
 }
 
-static uint64_t
-file_size(const char *path)
-{
-	FILE *file = fopen(path, "rb");
-	long size;
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
-	size = ftell(file);
-	fclose(file);
-	return (uint64_t)size;
-}
-
 START_TEST(a_failing_sink_ends_all_threads)
 {
 	struct rlimit limit = { 5000000, RLIM_INFINITY };
@@ -266,7 +254,7 @@ START_TEST(a_failing_sink_ends_all_threads)
 	ck_assert_ptr_nonnull(strstr(outcome.err.text, ": offset 5000000: File too large"));
 	ck_assert_uint_le(outcome.written, outcome.matched);
 	/* cut to whole records, the first ones */
-	ck_assert_uint_eq(file_size(outcome.path),
+	ck_assert_uint_eq(tempfile_size(outcome.path),
 			  24 + 5000000 / (16 + PACKET) * (16 + PACKET));
 	ck_assert_int_eq(sift_sink_close(sink, &outcome.err), 0);
 	sift_source_close(source);
@@ -305,7 +293,8 @@ START_TEST(a_stopped_source_ends_all_threads)
 		ck_assert_int_eq(outcome.rc, 0);
 		ck_assert_uint_eq(outcome.written, outcome.seen);
 		ck_assert_int_eq(sift_sink_close(sink, &outcome.err), 0);
-		ck_assert_uint_eq(file_size(outcome.path), 24 + outcome.written * (16 + PACKET));
+		ck_assert_uint_eq(tempfile_size(outcome.path),
+				  24 + outcome.written * (16 + PACKET));
 		sift_source_close(source);
 		unlink(outcome.path);
 	}
@@ -429,11 +418,11 @@ START_TEST(filters_are_replaced_while_they_run)
 	ck_assert_uint_eq(counters.matched, N_PACKETS);
 	/* of several threads, this one may have come too late for any block */
 	ck_assert(interval.n_calls > 1 || _i >= 2);
-	ck_assert_uint_eq(sift_source_position(interval.source), file_size(capture.path));
-	ck_assert_uint_eq(sift_source_size(interval.source), file_size(capture.path));
+	ck_assert_uint_eq(sift_source_position(interval.source), tempfile_size(capture.path));
+	ck_assert_uint_eq(sift_source_size(interval.source), tempfile_size(capture.path));
 	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
 	if (order.is_written)
-		ck_assert_uint_eq(file_size(path), file_size(capture.path));
+		ck_assert_uint_eq(tempfile_size(path), tempfile_size(capture.path));
 	sift_source_close(interval.source);
 	sift_filter_free(interval.filter);
 	sift_filter_free(interval.with);
@@ -475,7 +464,7 @@ end_run(const char *path, unsigned threads, int asked, int wanted)
 	}
 	ck_assert_uint_eq(counters.written, counters.seen);
 	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
-	ck_assert_uint_eq(file_size(out_path), 24 + counters.written * (16 + PACKET));
+	ck_assert_uint_eq(tempfile_size(out_path), 24 + counters.written * (16 + PACKET));
 	sift_source_close(interval.source);
 	unlink(out_path);
 	return interval.n_calls >= 2 && counters.seen < N_PACKETS;

@@ -90,6 +90,18 @@ has_libpcap()
 	grep -q '^#define HAVE_PCAP 1$' "$builddir/config.h"
 }
 
+# wait_for COMMAND...: it succeeds within so many seconds.
+patience=10
+wait_for()
+{
+	suite_tries=0
+	until "$@" >/dev/null 2>&1; do
+		suite_tries=$((suite_tries + 1))
+		[ "$suite_tries" -lt $((patience * 20)) ] || return 1
+		sleep 0.05
+	done
+}
+
 # finish: print the totals and end with the status that they ask for.
 finish()
 {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
@@ -20,6 +21,15 @@ tempfile_create(char path[TEMPFILE_PATH])
 	snprintf(path, TEMPFILE_PATH, "%.40s/bpfsift-XXXXXX", dir != NULL ? dir : "/tmp");
 	ck_assert_int_ge(fd = mkstemp(path), 0);
 	close(fd);
+}
+
+uint64_t
+tempfile_size(const char *path)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return (uint64_t)st.st_size;
 }
 
 void

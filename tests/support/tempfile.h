@@ -12,6 +12,9 @@ enum { TEMPFILE_PATH = 64 };
 /* Create an empty file, and say where. */
 void tempfile_create(char path[TEMPFILE_PATH]);
 
+/* How many bytes are there. */
+uint64_t tempfile_size(const char *path);
+
 void tempfile_save(const char *path, const uint8_t *bytes, size_t n);
 
 /*

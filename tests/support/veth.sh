@@ -3,8 +3,6 @@
 # For the scripts that capture, after suite.sh: they go on in a network namespace of their
 # own, with two interfaces, sender and receiver, and a wire between them on which no other
 # packet is seen; or end where that cannot be.
-#
-#	wait_for COMMAND...   it succeeds within ten seconds
 
 for needed in ip unshare; do
 	if ! command -v "$needed" >/dev/null 2>&1; then
@@ -28,13 +26,3 @@ for interface in sender receiver; do
 	echo 1 >"/proc/sys/net/ipv6/conf/$interface/disable_ipv6" 2>/dev/null
 	ip link set "$interface" up || exit 99
 done
-
-wait_for()
-{
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
