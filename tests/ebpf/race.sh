@@ -16,12 +16,12 @@ for source in "$srcdir"/ebpf/*.c "$srcdir"/ebpf/jit/*.c; do
 	esac
 done
 # shellcheck disable=SC2086
-check 'the core compiles for the sanitizer' build "$scratch/race" "$srcdir/tests/ebpf/race.c" $sources
+check 'the core compiles for the sanitizer' objects "$scratch/core" $sources
+check 'and with what runs it' build "$scratch/race" "$srcdir/tests/ebpf/race.c" "$scratch/core"/*.o
 for n in 1 2 4 8 16; do
 	check "$n threads" "$scratch/race" "$n"
 done
-# shellcheck disable=SC2086
 check 'and with what replaces functions' build "$scratch/race_extend" \
-	"$srcdir/tests/ebpf/race_extend.c" $sources
+	"$srcdir/tests/ebpf/race_extend.c" "$scratch/core"/*.o
 check 'functions are replaced while they run' "$scratch/race_extend"
 finish

@@ -3,15 +3,31 @@
 # For the scripts that have races looked for, after suite.sh: ends them where the compiler
 # has no thread sanitizer.
 #
-#   build PROGRAM SOURCE...  with everything compiled for it
+#   build PROGRAM FILE...        with everything compiled for it
+#   objects DIRECTORY SOURCE...  what several programs are to share
+
+tsan_cc()
+{
+	# shellcheck disable=SC2086
+	$CC -std=c11 -O1 -g -w -fsanitize=thread -D_GNU_SOURCE -I "$builddir" -I "$srcdir/include" \
+		-I "$srcdir" "$@"
+}
 
 build()
 {
 	program=$1
 	shift
-	# shellcheck disable=SC2086
-	$CC -std=c11 -O1 -g -w -fsanitize=thread -D_GNU_SOURCE -I "$builddir" -I "$srcdir/include" \
-		-I "$srcdir" -o "$program" "$@" -lpthread
+	tsan_cc -o "$program" "$@" -lpthread
+}
+
+objects()
+{
+	mkdir "$1"
+	into=$1
+	shift
+	for source; do
+		tsan_cc -c -o "$into/$(basename "$source" .c).o" "$source" || return
+	done
 }
 
 printf 'int main(void) { return 0; }\n' >"$scratch/empty.c"
