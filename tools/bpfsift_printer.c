@@ -156,7 +156,10 @@ open_pipe(const struct sift_source_info *info, enum sift_precision precision, ui
 
 	if (fd >= 0)
 		close(fd);
-	/* It is not to blame, nor will it say why it gets nothing. */
+	/* Gone already, it says why. */
+	if (rc == -EPIPE)
+		return refuse(err, rc, "%s", why.text);
+	/* Otherwise it is not to blame, nor will it say why it gets nothing. */
 	return rc < 0 ? refuse(err, rc, "a pipe: %s", why.text) : 0;
 }
 

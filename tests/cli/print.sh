@@ -67,6 +67,16 @@ alike -n '-#' -V "$scratch/list" udp
 	check 'a refused option: it says why' grep -q '^tcpdump: .*none' "$scratch/err"
 	check_same 'and nobody else complains' '' \
 		"$(grep -v -e '^tcpdump: ' -e '^reading from' "$scratch/err")"
+	# One that reads nothing is gone before, while or after it is written to.
+	printf '#!/bin/sh\nexec <&-\necho enough >&2\nexit 3\n' >"$scratch/deaf"
+	chmod +x "$scratch/deaf"
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		$BPFSIFT --printer="$scratch/deaf" -r "$in" 2>"$scratch/err"
+		echo $?
+		grep -v '^reading from' "$scratch/err"
+	done >"$scratch/out"
+	check_same 'a printer that reads nothing' '1
+enough' "$(LC_ALL=C sort -u "$scratch/out")"
 
 	# No printer, or another one.
 	mkdir "$scratch/bin"

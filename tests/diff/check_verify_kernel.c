@@ -122,7 +122,7 @@ START_TEST(agrees_with_the_running_kernel)
 		suite_skip("%s", why.text);
 		return;
 	}
-	for (uint64_t n = suite_scaled(4000); n > 0; n--) {
+	for (uint64_t n = suite_scaled(2000); n > 0; n--) {
 		struct ebpf_err err = { "" };
 		int theirs, ours;
 

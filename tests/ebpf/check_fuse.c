@@ -421,7 +421,7 @@ START_TEST(a_run_does_what_its_slots_do)
 	const struct ebpf_run *run = &ebpf_runs[_i];
 	uint64_t rng = suite_seed(0xf05e + (uint64_t)_i);
 
-	for (uint64_t n = 0; n < suite_scaled(1500); n++) {
+	for (uint64_t n = 0; n < suite_scaled(700); n++) {
 		struct program p = { .n = 0 };
 		size_t at;
 
