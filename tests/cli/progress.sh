@@ -13,6 +13,10 @@ if ! command -v python3 >/dev/null 2>&1; then
 	skip 'no python3: no terminal'
 	finish
 fi
+if ! python3 -c 'import pty; pty.openpty()' 2>/dev/null; then
+	skip 'no terminal is to be had (no /dev/pts?)'
+	finish
+fi
 
 # run.py WHERE HOW ARGUMENT...: bpfsift, its standard error a terminal or a pipe, fed with a
 # capture slowly, at once, or read slowly; what it said, its carriage returns as '<'.
