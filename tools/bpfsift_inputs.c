@@ -16,17 +16,32 @@
 #include "tools/bpfsift_ask.h"
 #include "tools/bpfsift_say.h"
 
-static int
-add(struct bpfsift_inputs *inputs, const char *path, bool was_found, struct ebpf_err *err)
+/* Room for one more; every doubling makes it. */
+static struct bpfsift_input *
+make_room(struct bpfsift_inputs *inputs)
 {
-	struct bpfsift_input *larger =
-		reallocarray(inputs->list, inputs->n + 1, sizeof(*inputs->list));
-	struct bpfsift_input *input;
+	struct bpfsift_input *larger;
 
-	if (larger == NULL)
+	if (inputs->n == inputs->room) {
+		size_t room = inputs->room > 0 ? 2 * inputs->room : 16;
+
+		if ((larger = reallocarray(inputs->list, room, sizeof(*larger))) == NULL)
+			return NULL;
+		inputs->list = larger;
+		inputs->room = room;
+	}
+	return &inputs->list[inputs->n];
+}
+
+/* What is known of it; st NULL: nothing is. */
+static int
+add(struct bpfsift_inputs *inputs, const char *path, bool was_found, const struct stat *st,
+    struct ebpf_err *err)
+{
+	struct bpfsift_input *input = make_room(inputs);
+
+	if (input == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
-	inputs->list = larger;
-	input = &larger[inputs->n];
 	*input = (struct bpfsift_input){
 		.path = strdup(path),
 		.number = (uint32_t)inputs->n,
@@ -35,6 +50,12 @@ add(struct bpfsift_inputs *inputs, const char *path, bool was_found, struct ebpf
 	};
 	if (input->path == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
+	if (st != NULL && S_ISREG(st->st_mode)) {
+		input->is_regular = true;
+		input->dev = st->st_dev;
+		input->ino = st->st_ino;
+		input->size = (uint64_t)st->st_size;
+	}
 	inputs->n++;
 	return 0;
 }
@@ -58,7 +79,7 @@ add_directory(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *
 		rc = refuse(err, -errno, "%s: %s", path, strerror(errno));
 	while (rc == 0 && (entry = fts_read(fts)) != NULL) {
 		if (entry->fts_info == FTS_F)
-			rc = add(inputs, entry->fts_path, true, err);
+			rc = add(inputs, entry->fts_path, true, entry->fts_statp, err);
 		else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
 			 entry->fts_info == FTS_NS)
 			rc = refuse(err, -entry->fts_errno, "%s: %s", entry->fts_path,
@@ -94,14 +115,18 @@ add_matches(struct bpfsift_inputs *inputs, const char *pattern, struct ebpf_err 
 static int
 add_path(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
 {
+	bool is_stdin = strcmp(path, "-") == 0, is_there;
 	struct stat st;
 
-	if (strcmp(path, "-") == 0)
-		return add(inputs, path, false, err);
-	if (lstat(path, &st) < 0 && errno == ENOENT && strpbrk(path, "*?[") != NULL)
+	if (is_stdin)
+		return add(inputs, path, false, fstat(STDIN_FILENO, &st) == 0 ? &st : NULL, err);
+	is_there = stat(path, &st) == 0;
+	/* a link that leads nowhere is a name too */
+	if (!is_there && errno == ENOENT && strpbrk(path, "*?[") != NULL && lstat(path, &st) < 0)
 		return add_matches(inputs, path, err);
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-		return add(inputs, path, false, err); /* opening it will say what is wrong */
+	if (!is_there || !S_ISDIR(st.st_mode))
+		/* opening it will say what is wrong */
+		return add(inputs, path, false, is_there ? &st : NULL, err);
 	if (!inputs->options->recursive)
 		return refuse(err, -EISDIR, "%s: a directory (--recursive reads what is in it)",
 			      path);
@@ -152,7 +177,8 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
 					       .on_skip = tell_skipped,
-					       .open_file = bpfsift_ask_input };
+					       .open_file = bpfsift_ask_input,
+					       .open_arg = input };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	if (rc < 0)
@@ -169,14 +195,15 @@ forget(struct bpfsift_inputs *inputs, size_t i)
 	memmove(&inputs->list[i], &inputs->list[i + 1], (inputs->n - i) * sizeof(*inputs->list));
 }
 
+/* In one call: with standard error, which has no buffer, it is a good part of a small file. */
 static void
 print_opening(const struct bpfsift_input *input)
 {
 	const char *name = sift_linktype_name(input->info.dlt);
+	char linktype[LINKTYPE_TEXT];
 
-	fprintf(stderr, "reading from file %s", input->path);
-	print_linktype(stderr, input->info.dlt);
-	fprintf(stderr, ", snapshot length %" PRIu32 "\n", input->info.snaplen);
+	fprintf(stderr, "reading from file %s, %s, snapshot length %" PRIu32 "\n", input->path,
+		linktype_text(input->info.dlt, linktype), input->info.snaplen);
 	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0)
 		fprintf(stderr, "Warning: interface names might be incorrect\n");
 }
@@ -285,17 +312,15 @@ int
 bpfsift_inputs_check_output(const struct bpfsift_inputs *inputs, const char *path,
 			    struct ebpf_err *err)
 {
-	struct stat out, in;
+	struct stat out;
 
 	if (strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &out) < 0 : stat(path, &out) < 0)
 		return 0;
 	for (size_t i = 0; S_ISREG(out.st_mode) && i < inputs->n; i++) {
-		const char *input = inputs->list[i].path;
-		bool is_there = strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) == 0
-							: stat(input, &in) == 0;
+		const struct bpfsift_input *in = &inputs->list[i];
 
-		if (is_there && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-			return refuse(err, -EINVAL, "%s: the output is an input as well", input);
+		if (in->is_regular && in->dev == out.st_dev && in->ino == out.st_ino)
+			return refuse(err, -EINVAL, "%s: the output is an input as well", in->path);
 	}
 	return 0;
 }
@@ -310,8 +335,7 @@ bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_
 
 		if (input->info.dlt != first->info.dlt ||
 		    input->info.linktype_ext != first->info.linktype_ext)
-			return refuse(err, -EINVAL,
-				      "%s and %s have different link types, which %s",
+			return refuse(err, -EINVAL, "%s and %s have different link types, which %s",
 				      first->path, input->path,
 				      inputs->options->format == SIFT_FORMAT_PCAPNG
 					      ? "rotated files cannot hold"

@@ -3,6 +3,8 @@
 #ifndef TOOLS_BPFSIFT_INPUTS_H
 #define TOOLS_BPFSIFT_INPUTS_H
 
+#include <sys/types.h>
+
 #include "tools/bpfsift_filter.h"
 #include "tools/bpfsift_options.h"
 
@@ -10,15 +12,18 @@ struct bpfsift_input {
 	char *path;
 	uint32_t number;                /* of those that were found */
 	bool was_found;                 /* in a directory: may be no savefile */
+	bool is_regular;                /* a file, as it was found; then */
+	dev_t dev;                      /* this and its number tell which */
+	ino_t ino;
 	struct sift_source *source;     /* NULL: not open */
 	struct sift_source_info info;   /* name and warning only while it is open */
-	uint64_t size;                  /* bytes of the file, once it was open; 0: not known */
+	uint64_t size;                  /* bytes of the file; 0: not known */
 };
 
 struct bpfsift_inputs {
 	const struct bpfsift_options *options;
 	struct bpfsift_input *list;
-	size_t n;
+	size_t n, room;
 	/* Of all of them, once they were looked at. */
 	uint32_t snaplen;
 	enum sift_precision precision;
