@@ -61,6 +61,26 @@ extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_block
  */
 int sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err);
 
+/* ---- delivery: parallel_deliver.c ---- */
+
+/* What threads have judged on its way to the sink, in the order of the input. */
+struct sift_delivery {
+	const struct sift_parallel *job;
+	atomic_int ended; /* 1: between has ended the run; a negative errno: it failed; 0 */
+	struct ebpf_err failure;
+};
+
+struct sift_judged;
+
+/* Count and write it; not once that has failed. */
+void sift_deliver(struct sift_delivery *delivery, const struct sift_judged *judged);
+
+/* Call between, by the caller's thread, unless the run has ended. */
+void sift_deliver_between(struct sift_delivery *delivery, uint64_t next);
+
+/* As of sift_parallel_run(). */
+int sift_delivery_end(const struct sift_delivery *delivery, struct ebpf_err *err);
+
 /* ---- formats ---- */
 
 /* Following records through a block, of which n bytes at p are there, from off in the file on. */
