@@ -42,6 +42,7 @@ struct sift_parallel {
 	uint32_t keep;                          /* bytes to write of a packet at most */
 	size_t block_size;                      /* any but 0 */
 	unsigned n_threads;
+	uint64_t max_matched;                   /* of a series: as of a pipeline */
 	struct sift_tally *tally;               /* added to */
 	/*
 	 * Called by the thread that runs this, between two blocks that are written, with the
@@ -60,6 +61,14 @@ extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_block
  * between; -ENOMEM.
  */
 int sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err);
+
+/*
+ * Judge the files of a series, which is at its beginning, up to the first that is not all
+ * sound, has the last packet that is wanted, or till the source is stopped.  What comes behind
+ * is then next in the source.  0, 1 and errors as above.
+ */
+int sift_parallel_run_series(const struct sift_parallel *parallel, struct sift_source *series,
+			     struct ebpf_err *err);
 
 /* ---- delivery: parallel_deliver.c ---- */
 

@@ -10,11 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/bpfsift_ask.h"
+#include "tools/bpfsift_printer.h"
 #include "tools/bpfsift_say.h"
+
+/* What else is open, files that the helper has opened ahead included. */
+enum { OTHER_FILES = BPFSIFT_MESSAGE_FDS + 64 };
 
 /* Room for one more; every doubling makes it. */
 static struct bpfsift_input *
@@ -187,14 +192,6 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 	return sift_source_info(input->source, &input->info, err);
 }
 
-static void
-forget(struct bpfsift_inputs *inputs, size_t i)
-{
-	free(inputs->list[i].path);
-	inputs->n--;
-	memmove(&inputs->list[i], &inputs->list[i + 1], (inputs->n - i) * sizeof(*inputs->list));
-}
-
 /* In one call: with standard error, which has no buffer, it is a good part of a small file. */
 static void
 print_opening(const struct bpfsift_input *input)
@@ -208,16 +205,56 @@ print_opening(const struct bpfsift_input *input)
 		fprintf(stderr, "Warning: interface names might be incorrect\n");
 }
 
-/* Look at input i, and leave it open if it is to be; *i is moved on. */
+/* 1: it joins the series, which has it open; 0: it is none of those. */
 static int
-look_at(struct bpfsift_inputs *inputs, size_t *i, struct ebpf_err *err)
+join_series(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t n_open,
+	    struct ebpf_err *err)
 {
-	struct bpfsift_input *input = &inputs->list[*i];
+	int fd, rc;
+
+	if (inputs->series == NULL || n_open >= inputs->most_open || !input->is_regular ||
+	    input->size > SIFT_SERIES_FILE_MAX || strcmp(input->path, "-") == 0)
+		return 0;
+	/* what is wrong is told by who opens it then */
+	if ((fd = bpfsift_ask_input(input, input->path)) < 0)
+		return 0;
+	rc = sift_series_add(inputs->series, input->path, fd, &input->info, err);
+	if (rc == 1) {
+		input->n_in_series = 1;
+		input->series_number = n_open;
+	} else {
+		close(fd);
+	}
+	return rc;
+}
+
+static int
+open_single(struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
+{
 	int rc = open_source(inputs, input, err);
 
+	if (rc < 0)
+		return rc;
+	if (inputs->n == 1 || inputs->options->merge)
+		print_opening(input);
+	else if (strcmp(input->path, "-") != 0)
+		bpfsift_input_close(input);
+	return 0;
+}
+
+/* Look at an input, and leave it open if it is to be.  1: so it is; 0: it is passed over. */
+static int
+look_at(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_open,
+	struct ebpf_err *err)
+{
+	int rc = join_series(inputs, input, *n_open, err);
+
+	if (rc == 1)
+		++*n_open;
+	else if (rc == 0)
+		rc = open_single(inputs, input, err);
 	if (rc < 0 && input->was_found && rc != -ENOMEM) {
 		warn("%s: passed over", err->text);
-		forget(inputs, *i);
 		return 0;
 	}
 	if (rc < 0)
@@ -226,12 +263,7 @@ look_at(struct bpfsift_inputs *inputs, size_t *i, struct ebpf_err *err)
 		inputs->snaplen = input->info.snaplen;
 	if (input->info.precision == SIFT_PRECISION_NANO)
 		inputs->precision = SIFT_PRECISION_NANO;
-	if (inputs->n == 1 || inputs->options->merge)
-		print_opening(input);
-	else if (strcmp(input->path, "-") != 0)
-		bpfsift_input_close(input);
-	++*i;
-	return 0;
+	return 1;
 }
 
 int
@@ -257,16 +289,57 @@ bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options 
 	return rc;
 }
 
+/* Who prints begins a printer for each link type, and sections are begun for each input. */
+static bool
+is_for_series(const struct bpfsift_options *options)
+{
+	return !options->merge && options->reader_flags == 0 &&
+	       !bpfsift_printer_is_wanted(options) &&
+	       (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP);
+}
+
+int
+bpfsift_inputs_begin_series(struct bpfsift_inputs *inputs, struct ebpf_err *err)
+{
+	struct rlimit limit;
+
+	if (inputs->n < 2 || !is_for_series(inputs->options) ||
+	    getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < inputs->n + OTHER_FILES) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return 0;
+	}
+	inputs->most_open = limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+	return sift_series_new(&inputs->series, err);
+}
+
 int
 bpfsift_inputs_look(struct bpfsift_inputs *inputs, struct ebpf_err *err)
 {
+	size_t n_found = inputs->n, n_kept = 0, n_open = 0;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < inputs->n;)
-		rc = look_at(inputs, &i, err);
-	if (rc == 0 && inputs->n == 0)
+	for (size_t i = 0; i < n_found; i++) {
+		struct bpfsift_input input = inputs->list[i];
+
+		if (rc >= 0)
+			rc = look_at(inputs, &input, &n_open, err);
+		if (rc == 0) {
+			free(input.path);
+			inputs->n--; /* a single one that is left stays open */
+		} else {
+			inputs->list[n_kept++] = input;
+		}
+	}
+	for (size_t i = inputs->n; i-- > 1;) {
+		if (inputs->list[i - 1].n_in_series > 0)
+			inputs->list[i - 1].n_in_series += inputs->list[i].n_in_series;
+	}
+	if (rc >= 0 && inputs->n == 0)
 		rc = refuse(err, -ENOENT, "no files to read");
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 void
@@ -276,6 +349,7 @@ bpfsift_inputs_destroy(struct bpfsift_inputs *inputs)
 		bpfsift_input_close(&inputs->list[i]);
 		free(inputs->list[i].path);
 	}
+	sift_series_free(inputs->series);
 	free(inputs->list);
 }
 
@@ -285,7 +359,8 @@ bpfsift_input_open(const struct bpfsift_inputs *inputs, struct bpfsift_input *in
 {
 	int rc = 0;
 
-	if (inputs->n == 1 || inputs->options->merge)
+	/* named when it was looked at */
+	if (input->source != NULL && (inputs->n == 1 || inputs->options->merge))
 		return 0;
 	if (input->source == NULL && (rc = open_source(inputs, input, err)) < 0)
 		return rc;
@@ -298,6 +373,13 @@ bpfsift_input_close(struct bpfsift_input *input)
 {
 	sift_source_close(input->source);
 	input->source = NULL;
+}
+
+void
+bpfsift_inputs_print_openings(const struct bpfsift_inputs *inputs, size_t first, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		print_opening(&inputs->list[first + i]);
 }
 
 struct bpfsift_kind
