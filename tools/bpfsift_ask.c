@@ -24,16 +24,19 @@ bpfsift_ask_start(const struct bpfsift_helper_knows *knows, struct ebpf_err *err
 	return bpfsift_helper_start(knows, &asking, &ended_socket, err);
 }
 
+/* Who is asked to stop may be so before the wait begins: it is looked at again and again. */
 static int
 receive(void *bytes, size_t size, int fds[BPFSIFT_MESSAGE_FDS])
 {
 	struct pollfd from = { .fd = asking, .events = POLLIN };
-	int rc;
+	int n, rc;
 
-	while ((rc = bpfsift_message_receive(asking, bytes, size, fds)) == -EINTR) {
-		if (bpfsift_is_stopping() && poll(&from, 1, PATIENCE_MS) == 0)
-			return rc;
+	while ((n = poll(&from, 1, PATIENCE_MS)) <= 0) {
+		if (n < 0 ? errno != EINTR : bpfsift_is_stopping())
+			return n < 0 ? -errno : -EINTR;
 	}
+	while ((rc = bpfsift_message_receive(asking, bytes, size, fds)) == -EINTR)
+		;
 	return rc;
 }
 
