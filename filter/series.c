@@ -21,6 +21,9 @@ enum { BATCH = 1 }; /* what is rare elsewhere */
 enum { BATCH = SIFT_BATCH_MAX };
 #endif
 
+/* Of a stretch, in bytes and in files; one larger file has it to itself. */
+enum { BLOCK = 128 << 10, STRETCH = 64 };
+
 /* Files that begin with the same bytes. */
 struct kind {
 	uint8_t header[SIFT_SAVEFILE_HEADER];
@@ -32,6 +35,7 @@ struct file {
 	const char *path;
 	int fd; /* -1: done with */
 	uint32_t kind;
+	uint32_t size; /* as it was said to be */
 };
 
 struct sift_series {
@@ -49,7 +53,7 @@ struct run {
 	size_t next;      /* file that is read next, from the first one on */
 	uint64_t n_bytes; /* in those before */
 	bool has_file;    /* its packets are being handed out */
-	struct sift_series_file file;
+	struct sift_series_block block;
 	const uint8_t *at;
 	struct sift_view views[BATCH];
 };
@@ -186,13 +190,15 @@ make_room(struct sift_series *series)
 }
 
 int
-sift_series_add(struct sift_series *series, const char *path, int fd, struct sift_source_info *info,
-		struct ebpf_err *err)
+sift_series_add(struct sift_series *series, const char *path, int fd, uint64_t size,
+		struct sift_source_info *info, struct ebpf_err *err)
 {
 	struct sift_source_info known;
 	uint32_t kind;
 	int rc;
 
+	if (size > SIFT_SERIES_FILE_MAX)
+		return 0;
 	if (!make_room(series) || (rc = find_kind(series, path, fd, &kind)) < 0)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", path);
 	if (rc == 0)
@@ -202,24 +208,27 @@ sift_series_add(struct sift_series *series, const char *path, int fd, struct sif
 	if ((rc = ebpf_sized_give("source info", &known, sizeof(known), info,
 				  EBPF_SIZED_LEAST(struct sift_source_info, warning), err)) < 0)
 		return rc;
-	series->files[series->n_files++] = (struct file){ path, fd, kind };
+	series->files[series->n_files++] = (struct file){ path, fd, kind, (uint32_t)size };
 	return 1;
 }
 
 /* ---- reading ---- */
 
 int
-sift_series_file_init(struct sift_series_file *file)
+sift_series_block_init(struct sift_series_block *block)
 {
 	/* one byte more shows a file that is longer */
-	file->bytes = malloc(SIFT_SERIES_FILE_MAX + 1);
-	return file->bytes != NULL ? 0 : -ENOMEM;
+	*block = (struct sift_series_block){ .room = malloc(BLOCK + SIFT_SERIES_FILE_MAX + 1) };
+	if (block->room == NULL)
+		return -ENOMEM;
+	block->records = block->room + SIFT_SAVEFILE_HEADER;
+	return 0;
 }
 
 void
-sift_series_file_destroy(struct sift_series_file *file)
+sift_series_block_destroy(struct sift_series_block *block)
 {
-	free(file->bytes);
+	free(block->room);
 }
 
 const struct sift_record_format *
@@ -234,21 +243,51 @@ sift_series_length(const struct sift_source *source)
 	return ((const struct run *)source)->n;
 }
 
-bool
-sift_series_read(const struct sift_source *source, size_t i, struct sift_series_file *file)
+size_t
+sift_series_stretch(const struct sift_source *source, size_t i)
 {
 	const struct run *r = (const struct run *)source;
+	size_t n = 0, n_bytes = 0;
+
+	for (; i + n < r->n && n < STRETCH; n++) {
+		size_t size = r->series->files[r->first + i + n].size;
+
+		if (n > 0 && size > BLOCK - n_bytes)
+			break;
+		n_bytes += size < BLOCK - n_bytes ? size : BLOCK - n_bytes;
+	}
+	return n;
+}
+
+/*
+ * The header comes to lie on the last of the records before, which are put back: so records
+ * lie one behind the other without a copy.
+ */
+bool
+sift_series_read(const struct sift_source *source, size_t i, struct sift_series_block *block)
+{
+	const struct run *r = (const struct run *)source;
+	uint8_t *at = block->records + block->n - SIFT_SAVEFILE_HEADER;
+	size_t room = SIFT_SERIES_FILE_MAX + 1;
+	uint8_t kept[SIFT_SAVEFILE_HEADER];
+	bool is_alike;
 	ssize_t n;
 
-	if (i >= r->n)
+	/* files that have grown since their sizes were told fill it early */
+	if (i >= r->n || block->n > BLOCK)
 		return false;
-	n = read_at(r->series->files[r->first + i].fd, file->bytes, SIFT_SERIES_FILE_MAX + 1, 0);
-	if (n < SIFT_SAVEFILE_HEADER || n > SIFT_SERIES_FILE_MAX ||
-	    memcmp(file->bytes, r->kind.header, SIFT_SAVEFILE_HEADER) != 0)
+	memcpy(kept, at, sizeof(kept));
+	n = read_at(r->series->files[r->first + i].fd, at, room, 0);
+	is_alike = n >= SIFT_SAVEFILE_HEADER && n <= SIFT_SERIES_FILE_MAX &&
+		   memcmp(at, r->kind.header, SIFT_SAVEFILE_HEADER) == 0;
+	memcpy(at, kept, sizeof(kept));
+	if (!is_alike)
 		return false;
-	file->records = file->bytes + SIFT_SAVEFILE_HEADER;
-	file->n = (size_t)n - SIFT_SAVEFILE_HEADER;
-	return sift_records_are_whole(&r->kind.format, file->records, file->n);
+	n -= SIFT_SAVEFILE_HEADER;
+	if (!sift_records_are_whole(&r->kind.format, block->records + block->n, (size_t)n))
+		return false;
+	block->n += (size_t)n;
+	return true;
 }
 
 void
@@ -284,7 +323,7 @@ end_file(struct run *r)
 		return;
 	r->has_file = false;
 	sift_series_close(&r->source, r->next);
-	sift_series_go_on(&r->source, r->next + 1, r->n_bytes + SIFT_SAVEFILE_HEADER + r->file.n);
+	sift_series_go_on(&r->source, r->next + 1, r->n_bytes + SIFT_SAVEFILE_HEADER + r->block.n);
 }
 
 static int
@@ -293,10 +332,10 @@ series_next(struct sift_source *source, const struct sift_view **views, size_t *
 {
 	struct run *r = (struct run *)source;
 
-	if (r->file.bytes == NULL && sift_series_file_init(&r->file) < 0)
+	if (r->block.room == NULL && sift_series_block_init(&r->block) < 0)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", source->info.name);
 	for (;;) {
-		const uint8_t *end = r->file.records + r->file.n;
+		const uint8_t *end = r->block.records + r->block.n;
 
 		if (r->has_file && r->at < end) {
 			*n = sift_record_views(&r->kind.format, SIFT_DETAIL_ALL, &r->at, end,
@@ -305,10 +344,11 @@ series_next(struct sift_source *source, const struct sift_view **views, size_t *
 			return 1;
 		}
 		end_file(r);
-		if (!sift_series_read(source, r->next, &r->file))
+		r->block.n = 0;
+		if (!sift_series_read(source, r->next, &r->block))
 			return 0;
 		r->has_file = true;
-		r->at = r->file.records;
+		r->at = r->block.records;
 	}
 }
 
@@ -317,7 +357,7 @@ series_position(const struct sift_source *source)
 {
 	const struct run *r = (const struct run *)source;
 
-	return r->n_bytes + (r->has_file ? (uint64_t)(r->at - r->file.bytes) : 0);
+	return r->n_bytes + (r->has_file ? (uint64_t)(r->at - r->block.room) : 0);
 }
 
 static void
@@ -325,7 +365,7 @@ series_close(struct sift_source *source)
 {
 	struct run *r = (struct run *)source;
 
-	sift_series_file_destroy(&r->file);
+	sift_series_block_destroy(&r->block);
 	free(r);
 }
 

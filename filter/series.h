@@ -12,16 +12,16 @@
 #include "filter/record.h"
 #include "filter/source.h"
 
-/* Room for one file. */
-struct sift_series_file {
-	uint8_t *bytes;
-	const uint8_t *records; /* in them, of the file that was read last */
-	size_t n;               /* bytes of records, all of them whole */
+/* Records of files, one file behind the other. */
+struct sift_series_block {
+	uint8_t *room;    /* in front of the records there is some for a file's header */
+	uint8_t *records; /* all of them whole */
+	size_t n;         /* bytes of them */
 };
 
-/* 0 or -ENOMEM. */
-int sift_series_file_init(struct sift_series_file *file);
-void sift_series_file_destroy(struct sift_series_file *file);
+/* An empty one, with room for a stretch, and for one file more.  0 or -ENOMEM. */
+int sift_series_block_init(struct sift_series_block *block);
+void sift_series_block_destroy(struct sift_series_block *block);
 
 /* ---- of a source that is one of a series' files ---- */
 
@@ -31,10 +31,17 @@ const struct sift_record_format *sift_series_format(const struct sift_source *so
 size_t sift_series_length(const struct sift_source *source);
 
 /*
- * Read the i-th file from the first one of the source on, beside other threads.  false: there
- * is none, or the source ends in front of it.
+ * How many files, from file i of the source on, make a stretch: as long as it takes for
+ * threads not to wait for each other too often, and small enough for the cache.  At least 1,
+ * if there are any.
  */
-bool sift_series_read(const struct sift_source *source, size_t i, struct sift_series_file *file);
+size_t sift_series_stretch(const struct sift_source *source, size_t i);
+
+/*
+ * Put the records of file i behind those in the block, beside other threads.  false: there is
+ * no such file, no room, or the source ends in front of it; and the block is as it was.
+ */
+bool sift_series_read(const struct sift_source *source, size_t i, struct sift_series_block *block);
 
 /* Close it, when it is done with. */
 void sift_series_close(struct sift_source *source, size_t i);

@@ -599,7 +599,7 @@ is_dump(const struct bpfsift_options *options)
 	return options->dump_form != CBPF_FORM_AUTO || options->dump_native;
 }
 
-/* Nothing of a file is read before privileges are dropped: it is the helper that opens it. */
+/* Nothing of a file is read before privileges go; what is not open then the helper opens. */
 static int
 begin_inputs(struct run *run, struct bpfsift_inputs *inputs,
 	     const struct bpfsift_helper_knows *knows, struct ebpf_err *err)
@@ -619,7 +619,7 @@ begin_inputs(struct run *run, struct bpfsift_inputs *inputs,
 		native_prepare();
 	if ((rc = bpfsift_ask_start(knows, err)) < 0)
 		return rc;
-	if (!is_dump(options) && (rc = bpfsift_inputs_begin_series(inputs, err)) < 0)
+	if (!is_dump(options) && (rc = bpfsift_inputs_open_small(inputs, err)) < 0)
 		return rc;
 	/* What is compiled for depends on what the files say. */
 	if ((rc = bpfsift_privileges_drop(options, true, err)) < 0)

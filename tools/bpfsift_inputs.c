@@ -4,6 +4,7 @@
 #include "tools/bpfsift_inputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -51,6 +52,7 @@ add(struct bpfsift_inputs *inputs, const char *path, bool was_found, const struc
 		.path = strdup(path),
 		.number = (uint32_t)inputs->n,
 		.was_found = was_found,
+		.fd = -1,
 		.info.size = sizeof(input->info),
 	};
 	if (input->path == NULL)
@@ -192,39 +194,84 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 	return sift_source_info(input->source, &input->info, err);
 }
 
-/* In one call: with standard error, which has no buffer, it is a good part of a small file. */
+/* ---- opening lines ---- */
+
+/* What several of them are put together in: standard error has no buffer of its own. */
+struct lines {
+	size_t used;
+	char text[8192];
+	int dlt; /* what linktype says, unless it is empty: to find that takes libpcap a search */
+	char linktype[LINKTYPE_TEXT];
+};
+
+static void
+write_lines(struct lines *lines)
+{
+	if (lines->used > 0)
+		fwrite(lines->text, 1, lines->used, stderr);
+	lines->used = 0;
+}
+
+static bool
+put_opening(struct lines *lines, const struct bpfsift_input *input)
+{
+	size_t room = sizeof(lines->text) - lines->used;
+	int len = snprintf(lines->text + lines->used, room,
+			   "reading from file %s, %s, snapshot length %" PRIu32 "\n", input->path,
+			   lines->linktype, input->info.snaplen);
+
+	if (len < 0 || (size_t)len >= room)
+		return false;
+	lines->used += (size_t)len;
+	return true;
+}
+
+static void
+add_opening(struct lines *lines, const struct bpfsift_input *input)
+{
+	const char *name = sift_linktype_name(input->info.dlt);
+
+	if (lines->linktype[0] == '\0' || lines->dlt != input->info.dlt)
+		linktype_text(lines->dlt = input->info.dlt, lines->linktype);
+	if (!put_opening(lines, input)) {
+		write_lines(lines);
+		put_opening(lines, input); /* no path is longer */
+	}
+	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0) {
+		write_lines(lines);
+		fprintf(stderr, "Warning: interface names might be incorrect\n");
+	}
+}
+
 static void
 print_opening(const struct bpfsift_input *input)
 {
-	const char *name = sift_linktype_name(input->info.dlt);
-	char linktype[LINKTYPE_TEXT];
+	struct lines lines = { .used = 0 };
 
-	fprintf(stderr, "reading from file %s, %s, snapshot length %" PRIu32 "\n", input->path,
-		linktype_text(input->info.dlt, linktype), input->info.snaplen);
-	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0)
-		fprintf(stderr, "Warning: interface names might be incorrect\n");
+	add_opening(&lines, input);
+	write_lines(&lines);
 }
+
+/* ---- looking at them ---- */
 
 /* 1: it joins the series, which has it open; 0: it is none of those. */
 static int
-join_series(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t n_open,
+join_series(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_joined,
 	    struct ebpf_err *err)
 {
-	int fd, rc;
+	int rc;
 
-	if (inputs->series == NULL || n_open >= inputs->most_open || !input->is_regular ||
-	    input->size > SIFT_SERIES_FILE_MAX || strcmp(input->path, "-") == 0)
+	if (input->fd < 0)
 		return 0;
-	/* what is wrong is told by who opens it then */
-	if ((fd = bpfsift_ask_input(input, input->path)) < 0)
-		return 0;
-	rc = sift_series_add(inputs->series, input->path, fd, &input->info, err);
+	rc = sift_series_add(inputs->series, input->path, input->fd, input->size, &input->info,
+			     err);
 	if (rc == 1) {
 		input->n_in_series = 1;
-		input->series_number = n_open;
+		input->series_number = (*n_joined)++;
 	} else {
-		close(fd);
+		close(input->fd);
 	}
+	input->fd = -1;
 	return rc;
 }
 
@@ -244,14 +291,12 @@ open_single(struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct e
 
 /* Look at an input, and leave it open if it is to be.  1: so it is; 0: it is passed over. */
 static int
-look_at(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_open,
+look_at(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_joined,
 	struct ebpf_err *err)
 {
-	int rc = join_series(inputs, input, *n_open, err);
+	int rc = join_series(inputs, input, n_joined, err);
 
-	if (rc == 1)
-		++*n_open;
-	else if (rc == 0)
+	if (rc == 0)
 		rc = open_single(inputs, input, err);
 	if (rc < 0 && input->was_found && rc != -ENOMEM) {
 		warn("%s: passed over", err->text);
@@ -298,34 +343,53 @@ is_for_series(const struct bpfsift_options *options)
 	       (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP);
 }
 
-int
-bpfsift_inputs_begin_series(struct bpfsift_inputs *inputs, struct ebpf_err *err)
+/* How many can stay open, with the hard limit on that where the soft one is too low. */
+static size_t
+most_open(size_t wanted)
 {
 	struct rlimit limit;
 
-	if (inputs->n < 2 || !is_for_series(inputs->options) ||
-	    getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
-	if (limit.rlim_cur < inputs->n + OTHER_FILES) {
+	if (limit.rlim_cur < wanted + OTHER_FILES) {
 		limit.rlim_cur = limit.rlim_max;
 		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 			return 0;
 	}
-	inputs->most_open = limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+	return limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+}
+
+int
+bpfsift_inputs_open_small(struct bpfsift_inputs *inputs, struct ebpf_err *err)
+{
+	size_t most, n = 0;
+
+	if (inputs->n < 2 || !is_for_series(inputs->options))
+		return 0;
+	most = most_open(inputs->n);
+	for (size_t i = 0; i < inputs->n && n < most; i++) {
+		struct bpfsift_input *input = &inputs->list[i];
+
+		/* what is wrong with a file is told when it is looked at */
+		if (input->is_regular && input->size <= SIFT_SERIES_FILE_MAX &&
+		    strcmp(input->path, "-") != 0 &&
+		    (input->fd = open(input->path, O_RDONLY | O_CLOEXEC)) >= 0)
+			n++;
+	}
 	return sift_series_new(&inputs->series, err);
 }
 
 int
 bpfsift_inputs_look(struct bpfsift_inputs *inputs, struct ebpf_err *err)
 {
-	size_t n_found = inputs->n, n_kept = 0, n_open = 0;
+	size_t n_found = inputs->n, n_kept = 0, n_joined = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < n_found; i++) {
 		struct bpfsift_input input = inputs->list[i];
 
 		if (rc >= 0)
-			rc = look_at(inputs, &input, &n_open, err);
+			rc = look_at(inputs, &input, &n_joined, err);
 		if (rc == 0) {
 			free(input.path);
 			inputs->n--; /* a single one that is left stays open */
@@ -347,6 +411,8 @@ bpfsift_inputs_destroy(struct bpfsift_inputs *inputs)
 {
 	for (size_t i = 0; i < inputs->n; i++) {
 		bpfsift_input_close(&inputs->list[i]);
+		if (inputs->list[i].fd >= 0)
+			close(inputs->list[i].fd);
 		free(inputs->list[i].path);
 	}
 	sift_series_free(inputs->series);
@@ -378,8 +444,11 @@ bpfsift_input_close(struct bpfsift_input *input)
 void
 bpfsift_inputs_print_openings(const struct bpfsift_inputs *inputs, size_t first, size_t n)
 {
+	struct lines lines = { .used = 0 };
+
 	for (size_t i = 0; i < n; i++)
-		print_opening(&inputs->list[first + i]);
+		add_opening(&lines, &inputs->list[first + i]);
+	write_lines(&lines);
 }
 
 struct bpfsift_kind

@@ -15,6 +15,7 @@ struct bpfsift_input {
 	bool is_regular;                /* a file, as it was found; then */
 	dev_t dev;                      /* this and its number tell which */
 	ino_t ino;
+	int fd;                         /* of one that was opened ahead; -1 */
 	size_t n_in_series;             /* from here on; then it has no source, */
 	size_t series_number;           /* but a place there.  0: it is none of them */
 	struct sift_source *source;     /* NULL: not open */
@@ -27,7 +28,6 @@ struct bpfsift_inputs {
 	struct bpfsift_input *list;
 	size_t n, room;
 	struct sift_series *series;     /* of the small ones, as many as can be open; or NULL */
-	size_t most_open;
 	/* Of all of them, once they were looked at. */
 	uint32_t snaplen;
 	enum sift_precision precision;
@@ -38,10 +38,11 @@ int bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_opti
 			struct ebpf_err *err);
 
 /*
- * Before rights are given up: have small files stay open between being looked at and being
- * read, as many of them as may be.
+ * Before rights are given up: open small files, as many as may be open, which stay so from
+ * being looked at to being read.  Of larger ones few are read in the same time: the helper
+ * opens those, and whatever may keep one waiting.
  */
-int bpfsift_inputs_begin_series(struct bpfsift_inputs *inputs, struct ebpf_err *err);
+int bpfsift_inputs_open_small(struct bpfsift_inputs *inputs, struct ebpf_err *err);
 
 /*
  * Look at what each one is: whoever reads several knows before anything is written that all

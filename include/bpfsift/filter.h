@@ -529,20 +529,20 @@ BPFSIFT_API void sift_series_free(struct sift_series *series);
  * Look at a file and, where it is one for a series, put it behind those that are there.
  *
  * For a series are pcap files that are not compressed, of the usual link types.  Only the
- * file's header is looked at; what is wrong behind it, or a file that is longer than
- * SIFT_SERIES_FILE_MAX, is where sources of the series end.  So files that are known to be
- * longer are not worth to be added.
+ * file's header is looked at; what is wrong behind it is where sources of the series end.
  *
  * @param path  for messages and sift_source_info(); kept until the series is freed.
  * @param fd    open for reading, at the file's beginning.  The series', which closes it, if 1
  *              is returned; else as it was.
+ * @param size  bytes of the file, as stat() tells; by then it may have other ones.
  * @param info  info->size set by the caller; the rest is filled, if 1 is returned.
  * @param err   receives one line; may be NULL.
- * @return 1; 0: it is not for a series, and nothing of it was read; -EINVAL: info->size is too
- *         small; -ENOMEM.
+ * @return 1; 0: it is not for a series, or longer than SIFT_SERIES_FILE_MAX, and nothing of
+ *         it was read; -EINVAL: info->size is too small; -ENOMEM.
  */
 BPFSIFT_API int sift_series_add(struct sift_series *series, const char *path, int fd,
-				struct sift_source_info *info, struct ebpf_err *err);
+				uint64_t size, struct sift_source_info *info,
+				struct ebpf_err *err);
 
 /**
  * A source of the packets in some of a series' files, one file after the other.

@@ -348,7 +348,7 @@ begin_series(const char *path, size_t n, int *rc, struct ebpf_err *err)
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 		EXPECT(fd >= 0);
-		if ((*rc = sift_series_add(series, path, fd, &info, err)) != 1)
+		if ((*rc = sift_series_add(series, path, fd, 20000, &info, err)) != 1)
 			close(fd);
 	}
 	return series;
