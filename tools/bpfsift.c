@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -754,6 +755,19 @@ act(const struct bpfsift_options *options)
 	return run_options(options);
 }
 
+/*
+ * What one file is read with, the next is: of many small ones, giving memory back and asking
+ * for it again would be a good part.
+ */
+static void
+keep_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -761,6 +775,7 @@ main(int argc, char **argv)
 	struct ebpf_err err = { "" };
 	int status;
 
+	keep_memory();
 	if (bpfsift_options_read(argc, argv, &options, &err) == 0)
 		status = act(&options);
 	else
