@@ -19,8 +19,11 @@
 #include "tools/bpfsift_printer.h"
 #include "tools/bpfsift_say.h"
 
-/* What else is open, files that the helper has opened ahead included. */
-enum { OTHER_FILES = BPFSIFT_MESSAGE_FDS + 64 };
+/*
+ * What else is open, files that the helper has opened ahead included; and how many small ones
+ * are at most: the system has to hold something for each, and others want to open files, too.
+ */
+enum { OTHER_FILES = BPFSIFT_MESSAGE_FDS + 64, MOST_SMALL = 16384 };
 
 /* Room for one more; every doubling makes it. */
 static struct bpfsift_input *
@@ -348,6 +351,7 @@ static size_t
 most_open(size_t wanted)
 {
 	struct rlimit limit;
+	size_t most;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
@@ -356,7 +360,8 @@ most_open(size_t wanted)
 		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 			return 0;
 	}
-	return limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+	most = limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+	return most < wanted ? most : wanted;
 }
 
 int
@@ -366,7 +371,7 @@ bpfsift_inputs_open_small(struct bpfsift_inputs *inputs, struct ebpf_err *err)
 
 	if (inputs->n < 2 || !is_for_series(inputs->options))
 		return 0;
-	most = most_open(inputs->n);
+	most = most_open(inputs->n < MOST_SMALL ? inputs->n : MOST_SMALL);
 	for (size_t i = 0; i < inputs->n && n < most; i++) {
 		struct bpfsift_input *input = &inputs->list[i];
 
