@@ -8,8 +8,8 @@
  * Medians are printed, and ratios to tcpdump's and the loop's.  What bpfsift writes
  * is compared with what tcpdump writes, byte by byte, before anything is timed.
  *
- * Then the same capture compressed, beside what decompresses it into /dev/null; and
- * sixteen of it through a pipe, for the memory that takes.
+ * Then its first packets in many small files; the same capture compressed, beside what
+ * decompresses it into /dev/null; and sixteen of it through a pipe, for the memory that takes.
  */
 #include "config.h"
 
@@ -45,6 +45,7 @@ static const struct {
 
 enum kind { TCPDUMP, BPFSIFT, LOOP, CP, UNPACK };
 enum { N_PIPED = 16 };
+enum { MANY = 10000, SMALL = 10000 }; /* files, and bytes of each at least */
 
 struct figure {
 	double wall, user, sys; /* seconds */
@@ -62,6 +63,7 @@ struct runner {
 struct bench {
 	const char *bpfsift;
 	char in[512];
+	const char *option; /* how that is read: -r, or -V */
 	uint64_t n_bytes, n_packets;
 	struct runner runners[MAX_RUNNERS];
 	size_t n_runners;
@@ -202,14 +204,14 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 	case TCPDUMP:
 		/* as root it would become another user, who may not write here */
 		if (geteuid() == 0)
-			execlp("tcpdump", "tcpdump", "-Z", "root", "-r", r->in, "-w", r->out,
+			execlp("tcpdump", "tcpdump", "-Z", "root", b->option, r->in, "-w", r->out,
 			       expression, (char *)NULL);
 		else
-			execlp("tcpdump", "tcpdump", "-r", r->in, "-w", r->out, expression,
+			execlp("tcpdump", "tcpdump", b->option, r->in, "-w", r->out, expression,
 			       (char *)NULL);
 		break;
 	case BPFSIFT:
-		execl(b->bpfsift, "bpfsift", threads, "-r", r->in, "-w", r->out, expression,
+		execl(b->bpfsift, "bpfsift", threads, b->option, r->in, "-w", r->out, expression,
 		      (char *)NULL);
 		break;
 	case CP:
@@ -392,6 +394,72 @@ add_runner(struct bench *b, enum kind kind, unsigned threads, const char *direct
 	return r;
 }
 
+/* ---- many small files ---- */
+
+/* Packets from the capture, SMALL bytes of them or more.  Whether there were so many. */
+static bool
+make_small(struct bench *b, FILE *from, const char *path)
+{
+	static uint8_t packet[1 << 18];
+	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
+	FILE *to = fopen(path, "wb");
+	uint8_t record[RECORD_HEADER];
+	size_t n = 0;
+
+	if (to == NULL)
+		die("%s: %s", path, strerror(errno));
+	write_all(to, header, sizeof(header), path);
+	while (n < SMALL && fread(record, sizeof(record), 1, from) == 1) {
+		uint32_t caplen;
+
+		memcpy(&caplen, record + 8, sizeof(caplen));
+		if (caplen > sizeof(packet) || fread(packet, 1, caplen, from) != caplen)
+			break;
+		write_all(to, record, sizeof(record), path);
+		write_all(to, packet, caplen, path);
+		n += sizeof(record) + caplen;
+		b->n_packets++;
+	}
+	if (fclose(to) != 0)
+		die("%s: %s", path, strerror(errno));
+	b->n_bytes += sizeof(header) + n;
+	return n >= SMALL;
+}
+
+static void
+bench_many(const struct bench *plain, const char *directory, unsigned threads)
+{
+	static struct bench b;
+	char path[600], title[64];
+	FILE *from = fopen(plain->in, "rb"), *list;
+	unsigned n_files = 0;
+
+	b = (struct bench){ .bpfsift = plain->bpfsift, .option = "-V" };
+	snprintf(b.in, sizeof(b.in), "%s/bpfsift-bench-list", directory);
+	list = fopen(b.in, "wb");
+	if (from == NULL || list == NULL || fseek(from, FILE_HEADER, SEEK_SET) < 0)
+		die("%s: %s", b.in, strerror(errno));
+	do {
+		snprintf(path, sizeof(path), "%s/bpfsift-bench-small-%u", directory, n_files++);
+		fprintf(list, "%s\n", path);
+	} while (make_small(&b, from, path) && n_files < MANY);
+	fclose(from);
+	if (fclose(list) != 0)
+		die("%s: %s", b.in, strerror(errno));
+	add_runner(&b, TCPDUMP, 1, directory);
+	for (unsigned i = 1; i <= threads; i++)
+		add_runner(&b, BPFSIFT, i, directory);
+	snprintf(title, sizeof(title), "%u files", n_files);
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+		bench(&b, title, filters[i].expression);
+	unlink(b.in);
+	unlink(b.runners[0].out);
+	while (n_files-- > 0) {
+		snprintf(path, sizeof(path), "%s/bpfsift-bench-small-%u", directory, n_files);
+		unlink(path);
+	}
+}
+
 /* ---- compressed ---- */
 
 /* Run a command of the shell, for which there is no haste.  Whether it went well. */
@@ -415,6 +483,7 @@ bench_compressed(const struct bench *plain, const char *directory, unsigned thre
 	static struct bench b;
 
 	b = (struct bench){ .bpfsift = plain->bpfsift,
+			    .option = "-r",
 			    .n_bytes = plain->n_bytes,
 			    .n_packets = plain->n_packets };
 	snprintf(b.in, sizeof(b.in), "%s/bpfsift-bench-in.pcap.%s", directory, packer);
@@ -507,6 +576,7 @@ main(int argc, char **argv)
 	}
 	threads = threads < MAX_THREADS ? threads : MAX_THREADS;
 	b.bpfsift = argv[1];
+	b.option = "-r";
 	snprintf(b.in, sizeof(b.in), "%s/bpfsift-bench-in.pcap", argv[2]);
 	add_runner(&b, TCPDUMP, 1, argv[2]);
 	for (unsigned i = 1; i <= threads; i++)
@@ -519,6 +589,7 @@ main(int argc, char **argv)
 	       (double)b.n_bytes / 1e9, (double)b.n_packets / 1e6, ROUNDS);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
 		bench(&b, filters[i].percent, filters[i].expression);
+	bench_many(&b, argv[2], threads);
 	bench_compressed(&b, argv[2], threads, "zstd", (const char *const[]){ "zstd", NULL });
 	bench_compressed(&b, argv[2], threads, "gzip",
 			 (const char *const[]){ "gzip", "pigz", NULL });

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bytes from begin to end in the buffer are what was read and not handed out
- * yet.  Blocks are taken off their front; what is left of one at the buffer's end
- * goes to its front before more is read behind it.  A block is judged when it is
- * whole, and its length when its first 8 bytes are there: in this order libpcap
- * finds what is wrong.
+ * Blocks are taken off the front of what is in the buffer; what is left of one at its end
+ * goes to its front before more is read behind it.
  */
 #include "config.h"
 
@@ -17,254 +14,9 @@
 #include <sys/stat.h>
 
 #include "ebpf/err.h"
+#include "filter/blocks_parts.h"
 #include "filter/salvage_blocks.h"
 #include "filter/section.h"
-
-enum { SECTION_LENGTH_AT = SIFT_BLOCK_HEADER + 8 }; /* of 8 bytes */
-
-#ifdef BPFSIFT_DEBUG
-enum { BATCH = 1, BUFFER = 64 }; /* what is rare elsewhere */
-#else
-enum { BATCH = SIFT_BATCH_MAX, BUFFER = 128 << 10 };
-#endif
-
-struct sift_blocks {
-	struct sift_inflow *flow; /* NULL: the buffer is all there is, and somebody else's */
-	const char *name;
-	struct sift_section_rule rule;
-	struct sift_section section;
-	enum sift_detail detail;
-	bool has_begun; /* some was handed out */
-	bool is_carrying;
-	uint8_t *head;
-	size_t head_len;
-	uint8_t *buf;
-	size_t size, begin, end;
-	size_t batch; /* where its bytes begin, which end at begin */
-	uint64_t off; /* in the file, of the buffer's first byte */
-	bool has_ended;
-	bool is_salvaged;                                           /* damage is passed over, */
-	void (*on_skip)(void *arg, uint64_t off, uint64_t n_bytes); /* and told; or NULL */
-	void *on_skip_arg;
-	bool is_damaged;                   /* the block at begin */
-	bool is_lost;                      /* what is at begin may be none */
-	uint64_t skipped_from, skipped_to; /* not told yet: offsets */
-	int failed;                        /* a negative errno that waits behind the batch, */
-	struct ebpf_err failure;           /* and its message */
-	size_t n;                          /* of the batch */
-	int dlt;
-	struct sift_view views[BATCH];
-	uint32_t from[BATCH]; /* interface of each */
-	struct sift_blocks_place places[BATCH];
-};
-
-/* ---- failing ---- */
-
-/* What was found wrong with the block at begin; b->failure has the text. */
-static bool
-fail(struct sift_blocks *b, int code)
-{
-	if (b->is_salvaged && code == -EINVAL) {
-		b->is_damaged = true;
-		return false;
-	}
-	b->failed = ebpf_err_prefix(&b->failure, code, "%s: offset %llu", b->name,
-				    (unsigned long long)(b->off + b->begin));
-	return false;
-}
-
-#define FAIL(b, ...) fail(b, ebpf_err_set(&(b)->failure, -EINVAL, __VA_ARGS__))
-
-/* ---- blocks that tell about packets ---- */
-
-static bool
-take_interface(struct sift_blocks *b, struct sift_block_body *body)
-{
-	int rc = sift_section_take_interface(&b->section, &b->rule, body, b->off + b->begin,
-					     &b->failure);
-
-	return rc < 0 ? fail(b, rc) : true;
-}
-
-/* A section's block, in which its length is said to be unknown. */
-static void
-leave_length_open(uint8_t *block, size_t len)
-{
-	if (len >= SECTION_LENGTH_AT + 8 + SIFT_BLOCK_TRAILER)
-		memset(block + SECTION_LENGTH_AT, 0xff, 8);
-}
-
-/* In a section of the other byte order all is read so from its own block on. */
-static bool
-take_section(struct sift_blocks *b, struct sift_block_body *body)
-{
-	int rc = sift_section_begin(&b->section, body, &b->failure);
-
-	if (rc < 0)
-		return fail(b, rc);
-	if (b->is_carrying)
-		leave_length_open(b->buf + b->begin, SECTION_LENGTH_AT + 8 + SIFT_BLOCK_TRAILER);
-	return true;
-}
-
-/* ---- packets ---- */
-
-/* A packet whose block was found to be sound joins the batch. */
-static inline void
-add_packet(struct sift_blocks *b, const struct sift_block_packet *packet, const uint8_t *data)
-{
-	const struct sift_blocks_interface *itf = &b->section.interfaces[packet->interface];
-	struct sift_view *view = &b->views[b->n];
-
-	b->dlt = itf->dlt;
-	b->from[b->n++] = packet->interface;
-	if (b->detail == SIFT_DETAIL_ALL) {
-		sift_view_init(view, itf->dlt, data, packet->caplen, packet->wirelen);
-	} else {
-		view->data = data;
-		view->caplen = packet->caplen;
-		view->wirelen = packet->wirelen;
-	}
-	if (b->detail != SIFT_DETAIL_BARE)
-		sift_block_set_time(itf, packet->time, view);
-}
-
-/* A packet joins the batch; not if that is of another link type. */
-static bool
-take_packet(struct sift_blocks *b, struct sift_block_body *body)
-{
-	const struct sift_blocks_interface *itf;
-	const uint8_t *data;
-	struct sift_block_packet packet;
-
-	if (!sift_block_read_packet(&packet, body, sift_section_first_snaplen(&b->section)))
-		return fail(b, sift_block_too_short(body, &b->failure));
-	if (packet.interface >= b->section.n_interfaces)
-		return FAIL(
-			b,
-			"a packet arrived on interface %u, but there's no Interface Description Block for that interface",
-			packet.interface);
-	itf = &b->section.interfaces[packet.interface];
-	if (packet.caplen > itf->snaplen)
-		return FAIL(b, "invalid packet capture length %u, bigger than snaplen of %u",
-			    packet.caplen, itf->snaplen);
-	if ((data = sift_block_take(body, packet.caplen)) == NULL)
-		return fail(b, sift_block_too_short(body, &b->failure));
-	if (b->rule.is_mixed && !sift_record_is_plain(itf->dlt, body->is_swapped))
-		return FAIL(b, "a packet has link type %u, which is not read here", itf->linktype);
-	if (b->n > 0 && itf->dlt != b->dlt)
-		return false;
-	add_packet(b, &packet, data);
-	return true;
-}
-
-/* ---- blocks ---- */
-
-/* The byte order of the block at begin. */
-static bool
-order_of(const struct sift_blocks *b, const uint8_t *block, size_t left)
-{
-	return sift_section_order(&b->section, &b->rule, block, left);
-}
-
-static bool
-check_length(struct sift_blocks *b, uint32_t total)
-{
-	int rc = sift_block_check_length(total, &b->failure);
-
-	return rc < 0 ? fail(b, rc) : true;
-}
-
-/* The packet that was added last has its block at begin. */
-static void
-set_place(struct sift_blocks *b, uint32_t total)
-{
-	b->places[b->n - 1] = (struct sift_blocks_place){
-		.begin = (uint32_t)(b->begin - b->batch),
-		.end = (uint32_t)(b->begin - b->batch + total),
-	};
-}
-
-/* Take what is in a block; false: it stays, and what comes next is up to the caller. */
-static bool
-take_body(struct sift_blocks *b, struct sift_block_body *body)
-{
-	if (sift_block_is_packet(body->type))
-		return take_packet(b, body);
-	switch (body->type) {
-	case SIFT_BLOCK_INTERFACE:
-		return take_interface(b, body);
-	case SIFT_BLOCK_SECTION:
-		/* the batch's interfaces are still asked for */
-		return b->n == 0 && take_section(b, body);
-	default:
-		return true;
-	}
-}
-
-/* The block at begin; false: more bytes, a new batch or a failure is next. */
-static bool
-take_block(struct sift_blocks *b)
-{
-	const uint8_t *block = b->buf + b->begin;
-	size_t left = b->end - b->begin;
-	struct sift_block_body body;
-	bool is_swapped;
-	uint32_t total;
-
-	/* with no block shorter than that, all that tells the length is there */
-	if (left < SIFT_BLOCK_HEADER ||
-	    (b->rule.is_mixed && left < SIFT_BLOCK_HEADER + SIFT_BLOCK_TRAILER))
-		return false;
-	is_swapped = order_of(b, block, left);
-	total = load32(block + 4, is_swapped);
-	if (!check_length(b, total) || left < total)
-		return false;
-	if (load32(block + total - SIFT_BLOCK_TRAILER, is_swapped) != total)
-		return FAIL(b, "block total length in header and trailer don't match");
-	body = sift_block_body(block, total, is_swapped);
-	if (!take_body(b, &body))
-		return false;
-	if (sift_block_is_packet(body.type))
-		set_place(b, total);
-	b->begin += total;
-	return true;
-}
-
-/*
- * What most of a file is, in little of the time: sound enhanced packets, in this machine's
- * byte order, of the batch's link type.  The block behind them is for take_block() to judge.
- */
-static void
-take_usual(struct sift_blocks *b)
-{
-	enum { FIXED = 20, LEAST = SIFT_BLOCK_HEADER + FIXED + SIFT_BLOCK_TRAILER };
-
-	while (b->n < BATCH && b->end - b->begin >= LEAST && !b->section.is_swapped) {
-		const uint8_t *block = b->buf + b->begin, *fixed = block + SIFT_BLOCK_HEADER;
-		uint32_t total = load32(block + 4, false);
-		const struct sift_blocks_interface *itf;
-		struct sift_block_packet packet;
-
-		if (load32(block, false) != SIFT_BLOCK_ENHANCED || total < LEAST ||
-		    total % 4 != 0 || total > b->end - b->begin ||
-		    load32(block + total - SIFT_BLOCK_TRAILER, false) != total)
-			return;
-		packet.interface = load32(fixed, false);
-		packet.caplen = load32(fixed + 12, false);
-		if (packet.interface >= b->section.n_interfaces)
-			return;
-		itf = &b->section.interfaces[packet.interface];
-		if (packet.caplen > itf->snaplen || packet.caplen > total - LEAST ||
-		    itf->dlt != b->dlt || b->n == 0)
-			return;
-		packet.wirelen = load32(fixed + 16, false);
-		packet.time = (uint64_t)load32(fixed + 4, false) << 32 | load32(fixed + 8, false);
-		add_packet(b, &packet, fixed + FIXED);
-		set_place(b, total);
-		b->begin += total;
-	}
-}
 
 /* ---- reading ---- */
 
@@ -279,13 +31,16 @@ end(struct sift_blocks *b)
 	if (left == 0 || b->is_salvaged)
 		return;
 	if (left >= SIFT_BLOCK_HEADER) {
-		total = load32(block + 4, order_of(b, block, left));
-		if (!check_length(b, total))
+		total = load32(block + 4, sift_blocks_order(b, block, left));
+		if (!sift_blocks_check_length(b, total))
 			return;
 		wanted = total - SIFT_BLOCK_HEADER;
 		left -= SIFT_BLOCK_HEADER;
 	}
-	FAIL(b, "truncated pcapng dump file; tried to read %zu bytes, only got %zu", wanted, left);
+	sift_blocks_fail(
+		b, ebpf_err_set(&b->failure, -EINVAL,
+				"truncated pcapng dump file; tried to read %zu bytes, only got %zu",
+				wanted, left));
 }
 
 /* How far the buffer is to be filled for the block at begin, which is at its front. */
@@ -297,9 +52,9 @@ wanted(const struct sift_blocks *b)
 	if (b->is_lost)
 		return SIFT_SALVAGE_BLOCKS_WINDOW;
 	if (b->end < SIFT_BLOCK_HEADER + SIFT_BLOCK_TRAILER) /* not checked yet */
-		return BUFFER;
-	total = load32(b->buf + 4, order_of(b, b->buf, b->end));
-	return total > BUFFER ? total : BUFFER;
+		return SIFT_BLOCKS_BUFFER;
+	total = load32(b->buf + 4, sift_blocks_order(b, b->buf, b->end));
+	return total > SIFT_BLOCKS_BUFFER ? total : SIFT_BLOCKS_BUFFER;
 }
 
 /* Room for the block at begin; how much of it is to be filled, 0 on failure. */
@@ -317,7 +72,7 @@ make_room(struct sift_blocks *b)
 	if (size <= b->size)
 		return size;
 	if ((grown = realloc(b->buf, size)) == NULL) {
-		fail(b, ebpf_err_set(&b->failure, -ENOMEM, "out of memory"));
+		sift_blocks_fail(b, ebpf_err_set(&b->failure, -ENOMEM, "out of memory"));
 		return 0;
 	}
 	b->buf = grown;
@@ -396,7 +151,7 @@ framed_length(const struct sift_blocks *b)
 
 	if (left < SIFT_BLOCK_HEADER + SIFT_BLOCK_TRAILER)
 		return 0;
-	is_swapped = order_of(b, block, left);
+	is_swapped = sift_blocks_order(b, block, left);
 	total = load32(block + 4, is_swapped);
 	if (sift_block_check_length(total, NULL) < 0 || total > left ||
 	    load32(block + total - SIFT_BLOCK_TRAILER, is_swapped) != total)
@@ -438,8 +193,7 @@ sift_blocks_next(struct sift_blocks *b, const struct sift_view **views, size_t *
 	for (;;) {
 		if (b->is_damaged || b->is_lost)
 			pass_over(b);
-		while (b->n < BATCH && !b->is_lost && take_block(b))
-			take_usual(b);
+		sift_blocks_take_batch(b);
 		/* views point into the buffer: it is refilled once they are done with */
 		if (has_some(b))
 			break;
@@ -573,7 +327,7 @@ keep_head(struct sift_blocks *b, const uint8_t *bytes, size_t len)
 	for (size_t at = 0; at < len; at += total) {
 		total = load32(b->head + at + 4, b->section.is_swapped);
 		if (load_be32(b->head + at) == SIFT_BLOCK_SECTION)
-			leave_length_open(b->head + at, total);
+			sift_blocks_leave_length_open(b->head + at, total);
 	}
 	return true;
 }
@@ -583,7 +337,7 @@ sift_blocks_new(const struct sift_blocks_opts *opts, struct sift_blocks **out, s
 {
 	const struct sift_blocks_head *head = opts->head;
 	size_t n_read = opts->n_read - head->len;
-	size_t size = n_read > BUFFER ? n_read : BUFFER;
+	size_t size = n_read > SIFT_BLOCKS_BUFFER ? n_read : SIFT_BLOCKS_BUFFER;
 	struct sift_blocks *b = calloc(1, sizeof(*b));
 
 	if (b != NULL) {

@@ -198,7 +198,7 @@ take_opts(struct sift_inflow *f, const struct sift_inflow_opts *opts)
 		f->opts.n_threads = 1;
 	f->can_wait = fstat(opts->fd, &st) == 0 && !S_ISREG(st.st_mode);
 	f->in.size = opts->n_read > SIFT_INFLOW_INPUT ? opts->n_read : SIFT_INFLOW_INPUT;
-	f->in.bytes = malloc(f->in.size);
+	f->in.bytes = f->in.buffer = malloc(f->in.size);
 	if (f->in.bytes == NULL)
 		return -ENOMEM;
 	if (opts->n_read > 0)
@@ -318,6 +318,7 @@ sift_inflow_free(struct sift_inflow *f)
 	pthread_cond_destroy(&f->is_emptied);
 	pthread_cond_destroy(&f->is_filled);
 	pthread_mutex_destroy(&f->lock);
-	free(f->in.bytes);
+	sift_ahead_free(f->ahead);
+	free(f->in.buffer);
 	free(f);
 }

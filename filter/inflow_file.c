@@ -89,6 +89,56 @@ sift_inflow_read_some(struct sift_inflow *f, void *to, size_t n, size_t *got)
 	}
 }
 
+/*
+ * Of a large file that does not grow, once it is clear how it is read.  lz4 is decoded in
+ * little more time than reading takes: there a third thread was in the way of the other two.
+ */
+static bool
+may_be_read_ahead(const struct sift_inflow *f)
+{
+	return f->has_thread && f->opts.n_threads > 1 && !f->can_wait && !f->opts.is_followed &&
+	       f->kind != SIFT_CODEC_LZ4;
+}
+
+/* Whether it is from here on, all that was read before being used. */
+static bool
+is_read_ahead(struct sift_inflow *f)
+{
+	if (f->ahead == NULL && !f->is_alone && f->in.off >= SIFT_INFLOW_SMALL)
+		f->is_alone = !may_be_read_ahead(f) ||
+			      sift_ahead_new(f->opts.fd, SIFT_INFLOW_INPUT, &f->ahead) < 0;
+	return f->ahead != NULL;
+}
+
+/* Behind what is in the buffer, where n bytes are free. */
+static int
+take_copied(struct sift_inflow *f, size_t n, size_t *got)
+{
+	uint8_t *bytes;
+	int rc = sift_ahead_next(f->ahead, &bytes, got);
+
+	if (rc != 1)
+		return rc;
+	if (*got > n) {
+		sift_ahead_leave(f->ahead, *got - n);
+		*got = n;
+	}
+	memcpy(f->in.bytes + f->in.end, bytes, *got);
+	return 1;
+}
+
+/* What is left goes to the front of the buffer. */
+static void
+move_to_front(struct sift_inflow_input *in)
+{
+	size_t left = in->end - in->begin;
+
+	memmove(in->buffer, in->bytes + in->begin, left);
+	in->bytes = in->buffer;
+	in->begin = 0;
+	in->end = left;
+}
+
 int
 sift_inflow_refill(struct sift_inflow *f)
 {
@@ -100,14 +150,17 @@ sift_inflow_refill(struct sift_inflow *f)
 		return f->failed;
 	if (in->has_ended)
 		return 0;
-	if (left == 0 || in->size - in->end < SIFT_INFLOW_INPUT) {
-		memmove(in->bytes, in->bytes + in->begin, left);
-		in->begin = 0;
-		in->end = left;
+	if (left == 0 && is_read_ahead(f)) {
+		in->begin = in->end = 0;
+		rc = sift_ahead_next(f->ahead, &in->bytes, &got);
+	} else {
+		if (left == 0 || in->bytes != in->buffer || in->size - in->end < SIFT_INFLOW_INPUT)
+			move_to_front(in);
+		room = in->size - in->end;
+		room = room < SIFT_INFLOW_INPUT ? room : SIFT_INFLOW_INPUT;
+		rc = f->ahead != NULL ? take_copied(f, room, &got)
+				      : sift_inflow_read_some(f, in->bytes + in->end, room, &got);
 	}
-	room = in->size - in->end;
-	rc = sift_inflow_read_some(f, in->bytes + in->end,
-				   room < SIFT_INFLOW_INPUT ? room : SIFT_INFLOW_INPUT, &got);
 	in->end += got;
 	in->has_ended = rc == 0;
 	if (rc < 0) {

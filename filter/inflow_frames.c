@@ -4,6 +4,7 @@
 
 #include "filter/inflow_parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,13 +136,14 @@ sift_inflow_begin_frames(struct sift_inflow *f)
 {
 	uint8_t *larger;
 
+	assert(f->in.bytes == f->in.buffer && "nothing is read ahead yet");
 	if (f->opts.n_threads < 2 || f->ops->measure == NULL || f->can_wait ||
 	    sift_frames_new(f->ops, f->opts.n_threads, &f->frames) < 0)
 		return;
-	if ((larger = realloc(f->in.bytes, f->in.size + MAX_FRAME + SIFT_INFLOW_INPUT)) == NULL) {
+	if ((larger = realloc(f->in.buffer, f->in.size + MAX_FRAME + SIFT_INFLOW_INPUT)) == NULL) {
 		sift_inflow_end_frames(f);
 		return;
 	}
-	f->in.bytes = larger;
+	f->in.bytes = f->in.buffer = larger;
 	f->in.size += MAX_FRAME + SIFT_INFLOW_INPUT;
 }

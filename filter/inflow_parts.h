@@ -4,7 +4,8 @@
  * inflow_decode.c decompresses frame by frame, inflow_frames.c several side by side.
  *
  * The file is read by one thread only: the caller's while the kind is found out,
- * and to the end of what is not compressed; the decompressor's after that.
+ * and to the end of what is not compressed; the decompressor's after that, and, where
+ * several are allowed, one that reads ahead of it.
  *
  * The ring: the decompressor fills blocks[tail], the caller holds blocks[head], and
  * n_full of them, the one held included, are the caller's.  The lock guards these
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "filter/ahead.h"
 #include "filter/frames.h"
 
 /* All of them stay in a second-level cache, and few are the times that threads meet. */
@@ -28,6 +30,9 @@ enum { SIFT_INFLOW_BLOCK = 1021, SIFT_INFLOW_INPUT = 509 }; /* everything meets 
 enum { SIFT_INFLOW_BLOCK = 256 << 10, SIFT_INFLOW_INPUT = 128 << 10 };
 #endif
 enum { SIFT_INFLOW_BLOCKS = 4 };
+
+/* To read so much no thread is made. */
+enum { SIFT_INFLOW_SMALL = 2 * SIFT_INFLOW_INPUT };
 
 /* Nothing wakes a thread when is_stopped is set: so often it looks. */
 enum { SIFT_INFLOW_STOP_MS = 50 };
@@ -42,8 +47,10 @@ struct sift_inflow_block {
 
 /* Of the file, what was read and not used yet. */
 struct sift_inflow_input {
-	uint8_t *bytes;
-	size_t begin, end, size;
+	uint8_t *bytes; /* in the buffer, or where they were read ahead */
+	size_t begin, end;
+	uint8_t *buffer;
+	size_t size;
 	uint64_t off; /* in the file, of bytes[begin] */
 	bool has_ended;
 };
@@ -57,6 +64,8 @@ struct sift_inflow {
 
 	bool can_wait; /* reading the file may: it is no regular one */
 	struct sift_inflow_input in;
+	struct sift_ahead *ahead; /* that reads the rest of it; NULL: nobody does, */
+	bool is_alone;            /* and nobody is to */
 
 	int failed;              /* a negative errno that waits behind the bytes, */
 	struct ebpf_err failure; /* and its message */

@@ -42,6 +42,7 @@ struct sift_parallel {
 	uint32_t keep;                          /* bytes to write of a packet at most */
 	size_t block_size;                      /* any but 0 */
 	unsigned n_threads;
+	uint64_t max_matched;                   /* of a series: as of a pipeline */
 	struct sift_tally *tally;               /* added to */
 	/*
 	 * Called by the thread that runs this, between two blocks that are written, with the
@@ -60,6 +61,34 @@ extern const struct sift_parallel_ops sift_parallel_records, sift_parallel_block
  * between; -ENOMEM.
  */
 int sift_parallel_run(const struct sift_parallel *parallel, uint64_t *next, struct ebpf_err *err);
+
+/*
+ * Judge the files of a series, which is at its beginning, up to the first that is not all
+ * sound, has the last packet that is wanted, or till the source is stopped.  What comes behind
+ * is then next in the source.  0, 1 and errors as above.
+ */
+int sift_parallel_run_series(const struct sift_parallel *parallel, struct sift_source *series,
+			     struct ebpf_err *err);
+
+/* ---- delivery: parallel_deliver.c ---- */
+
+/* What threads have judged on its way to the sink, in the order of the input. */
+struct sift_delivery {
+	const struct sift_parallel *job;
+	atomic_int ended; /* 1: between has ended the run; a negative errno: it failed; 0 */
+	struct ebpf_err failure;
+};
+
+struct sift_judged;
+
+/* Count and write it; not once that has failed. */
+void sift_deliver(struct sift_delivery *delivery, const struct sift_judged *judged);
+
+/* Call between, by the caller's thread, unless the run has ended. */
+void sift_deliver_between(struct sift_delivery *delivery, uint64_t next);
+
+/* As of sift_parallel_run(). */
+int sift_delivery_end(const struct sift_delivery *delivery, struct ebpf_err *err);
 
 /* ---- formats ---- */
 

@@ -30,6 +30,7 @@
 #include "filter/filter.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
+#include "filter/series.h"
 #include "filter/sink.h"
 #include "filter/source.h"
 #include "filter/tally.h"
@@ -43,6 +44,9 @@ enum { GATHER_SIZE = 256 << 10 | SIFT_RECORD_HEADER };
  * headers in the first; for less than a few of them no thread is made.
  */
 enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
+
+/* To start a thread takes as long as a few small files do. */
+enum { LEAST_FILES = 16 };
 
 struct sift_pipeline {
 	struct sift_pipeline_opts opts;
@@ -58,6 +62,7 @@ struct sift_pipeline {
 	bool is_carried; /* blocks are, into a section that was begun */
 	struct sift_carry carry;
 	size_t block_size, least; /* of files that several threads share */
+	size_t least_files;       /* small ones that they share */
 };
 
 static bool
@@ -114,6 +119,7 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	sift_tally_init(&p->tally);
 	p->block_size = BLOCK;
 	p->least = LEAST;
+	p->least_files = LEAST_FILES;
 	plan(p);
 	*out = p;
 	return 0;
@@ -124,6 +130,7 @@ sift_pipeline_set_blocks(struct sift_pipeline *pipeline, size_t block_size, size
 {
 	pipeline->block_size = block_size;
 	pipeline->least = least;
+	pipeline->least_files = 1;
 }
 
 void
@@ -544,15 +551,23 @@ run_batches(struct sift_pipeline *p, struct ebpf_err *err)
 	return 0;
 }
 
+/* Whether packets can be judged side by side. */
+static bool
+is_for_crew(const struct sift_pipeline *p)
+{
+	bool is_written = p->opts.sink != NULL && !p->is_carried;
+
+	return p->kind.is_pure && !(p->opts.flags & SIFT_PIPELINE_FLUSH) &&
+	       (!is_written || writes_records(p->opts.sink));
+}
+
 /* Whether several threads can do it, and what lies before them. */
 static bool
 is_for_threads(const struct sift_pipeline *p, struct sift_extent *extent)
 {
 	const struct sift_source *source = p->opts.source;
-	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
-	if (p->opts.threads <= 1 || p->opts.max_matched != 0 || !p->kind.is_pure ||
-	    p->opts.flags & SIFT_PIPELINE_FLUSH || (is_written && !writes_records(p->opts.sink)))
+	if (p->opts.threads <= 1 || p->opts.max_matched != 0 || !is_for_crew(p))
 		return false;
 	if (source->records != NULL
 		    ? !sift_records_extent(source->records, extent)
@@ -570,13 +585,46 @@ between_blocks(void *arg, uint64_t next, struct ebpf_err *err)
 	return p->opts.between(p->opts.between_arg, err);
 }
 
+static int
+run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_err *err)
+{
+	struct sift_source *source = p->opts.source;
+	uint64_t next;
+	int rc;
+
+	if (!is_for_threads(p, &parallel->extent))
+		return 0;
+	if (source->records != NULL)
+		parallel->format = sift_records_format(source->records);
+	rc = sift_parallel_run(parallel, &next, err);
+	if (source->records != NULL)
+		sift_records_resume(source->records, next);
+	else
+		sift_blocks_resume(source->blocks, next);
+	return rc;
+}
+
+static int
+run_series(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_err *err)
+{
+	struct sift_source *source = p->opts.source;
+
+	if (!is_for_crew(p))
+		return 0;
+	parallel->format = sift_series_format(source);
+	parallel->max_matched = p->opts.max_matched;
+	if (parallel->n_threads == 0 || sift_series_length(source) < p->least_files)
+		parallel->n_threads = 1;
+	return sift_parallel_run_series(parallel, source, err);
+}
+
 /* With several threads as far as that goes; the rest is for one.  1: there is none. */
 static int
 run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 {
 	struct sift_source *source = p->opts.source;
 	struct sift_parallel parallel = {
-		.ops = source->records != NULL ? &sift_parallel_records : &sift_parallel_blocks,
+		.ops = source->blocks != NULL ? &sift_parallel_blocks : &sift_parallel_records,
 		.name = source->info.name,
 		.is_stopped = &source->is_stopped,
 		.blocks = source->blocks,
@@ -593,19 +641,8 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.between = p->opts.between != NULL ? between_blocks : NULL,
 		.between_arg = p,
 	};
-	uint64_t next;
-	int rc;
 
-	if (!is_for_threads(p, &parallel.extent))
-		return 0;
-	if (source->records != NULL)
-		parallel.format = sift_records_format(source->records);
-	rc = sift_parallel_run(&parallel, &next, err);
-	if (source->records != NULL)
-		sift_records_resume(source->records, next);
-	else
-		sift_blocks_resume(source->blocks, next);
-	return rc;
+	return source->is_series ? run_series(p, &parallel, err) : run_extent(p, &parallel, err);
 }
 
 static int

@@ -97,6 +97,20 @@ sift_record_views(const struct sift_record_format *format, enum sift_detail deta
 	return make_views(format, format->is_swapped, SIFT_DETAIL_ALL, at, end, views, max);
 }
 
+bool
+sift_records_are_whole(const struct sift_record_format *format, const uint8_t *p, size_t n)
+{
+	while (n >= SIFT_RECORD_HEADER) {
+		uint32_t caplen = sift_record_caplen(format, p);
+
+		if (caplen > SIFT_RECORD_MAX_CAPLEN || caplen > n - SIFT_RECORD_HEADER)
+			return false;
+		p += SIFT_RECORD_HEADER + (size_t)caplen;
+		n -= SIFT_RECORD_HEADER + (size_t)caplen;
+	}
+	return n == 0;
+}
+
 void
 sift_record_complete_views(const struct sift_record_format *format, struct sift_view *views,
 			   size_t n)

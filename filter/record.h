@@ -67,6 +67,9 @@ size_t sift_record_views(const struct sift_record_format *format, enum sift_deta
 			 const uint8_t **at, const uint8_t *end, struct sift_view *views,
 			 size_t max);
 
+/* Whether the n bytes at p are records, all of them whole and none longer than it may be. */
+bool sift_records_are_whole(const struct sift_record_format *format, const uint8_t *p, size_t n);
+
 /* Give n views of records that were made with less all of SIFT_DETAIL_ALL. */
 void sift_record_complete_views(const struct sift_record_format *format, struct sift_view *views,
 				size_t n);

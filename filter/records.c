@@ -48,14 +48,22 @@ struct sift_records {
 };
 
 bool
+sift_records_begin(const uint8_t *header)
+{
+	uint32_t magic = load_be32(header), other = __builtin_bswap32(magic);
+
+	return magic == MAGIC_MICRO || magic == MAGIC_NANO || other == MAGIC_MICRO ||
+	       other == MAGIC_NANO;
+}
+
+bool
 sift_records_take(const uint8_t *header, int dlt)
 {
 	static const uint8_t versions[][4] = { { 0, 2, 0, 4 }, { 2, 0, 4, 0 } };
 	uint32_t magic = load_be32(header);
 	bool is_big = magic == MAGIC_MICRO || magic == MAGIC_NANO, is_swapped;
 
-	magic = __builtin_bswap32(magic);
-	if (!is_big && magic != MAGIC_MICRO && magic != MAGIC_NANO)
+	if (!sift_records_begin(header))
 		return false;
 	is_swapped = is_big != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 	return memcmp(header + 4, versions[is_big ? 0 : 1], 4) == 0 &&

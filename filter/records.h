@@ -23,6 +23,9 @@ struct sift_records_opts {
 
 struct sift_records;
 
+/* Whether a file that begins with this header, of 24 bytes, is one of pcap. */
+bool sift_records_begin(const uint8_t *header);
+
 /* Whether records of a file with this header, of 24 bytes, are read here. */
 bool sift_records_take(const uint8_t *header, int dlt);
 

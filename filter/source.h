@@ -47,6 +47,7 @@ struct sift_source {
 	struct sift_source_info info; /* kept up to date by the source */
 	struct sift_records *records; /* what next() takes its batches from; or NULL, */
 	struct sift_blocks *blocks;   /* and this or NULL */
+	bool is_series;               /* small files one after the other: see series.h */
 	bool is_mixed;                /* info may change from batch to batch */
 	bool has_ended;               /* by the end of input or an error */
 	uint64_t reached;             /* in the file, by those who read it beside next() */

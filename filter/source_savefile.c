@@ -77,9 +77,9 @@ struct savefile {
 	struct feed feed;
 	struct sift_reader_opts opts;
 	struct sift_blocks_survey survey; /* of a mixed file's first interfaces */
-	FILE *file;
-	char buffer[BUFFER_SIZE]; /* of file */
-	char *place;              /* what offsets in messages are in */
+	FILE *file;                       /* that libpcap reads, */
+	char *buffer;                     /* and its buffer; NULL: it reads headers alone */
+	char *place;                      /* what offsets in messages are in */
 	char name[];
 };
 
@@ -349,6 +349,7 @@ savefile_close(struct sift_source *source)
 	if (s->feed.owns_fd)
 		close(s->feed.fd);
 	free(s->place);
+	free(s->buffer);
 	sift_records_free(s->source.records);
 	sift_blocks_free(s->source.blocks);
 	sift_batch_destroy(&s->batch);
@@ -362,7 +363,7 @@ static const struct sift_source_ops savefile_ops = {
 	.close = savefile_close,
 };
 
-/* Let libpcap read the file's header. */
+/* Let libpcap read the file: its header, and then packet by packet. */
 static int
 open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 {
@@ -370,10 +371,13 @@ open_pcap(struct savefile *s, unsigned precision, struct ebpf_err *err)
 	char text[PCAP_ERRBUF_SIZE];
 	int rc;
 
-	s->file = fopencookie(s, "r", functions);
+	if ((rc = sift_batch_init(&s->batch, err)) < 0)
+		return ebpf_err_prefix(err, rc, "%s", s->source.info.name);
+	s->buffer = malloc(BUFFER_SIZE);
+	s->file = s->buffer != NULL ? fopencookie(s, "r", functions) : NULL;
 	if (s->file == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->source.info.name);
-	setvbuf(s->file, s->buffer, _IOFBF, sizeof(s->buffer));
+	setvbuf(s->file, s->buffer, _IOFBF, BUFFER_SIZE);
 	s->pcap = pcap_fopen_offline_with_tstamp_precision(s->file, precision, text);
 	if (s->pcap == NULL) {
 		rc = fail(s, text, err);
@@ -594,8 +598,8 @@ take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, s
 
 	if (rc < 0)
 		return rc;
-	if (known->flags & ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE |
-			     SIFT_READER_MIXED))
+	if (known->flags &
+	    ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE | SIFT_READER_MIXED))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
 	if (known->flags & SIFT_READER_LIBPCAP && known->flags & SIFT_READER_MIXED)
 		return ebpf_err_set(err, -EINVAL, "libpcap reads no mixed files");
@@ -622,8 +626,7 @@ sift_source_open_savefile_opts(const char *path, const struct sift_reader_opts *
 	s->source.ops = &savefile_ops;
 	s->source.info.name = s->name;
 	atomic_init(&s->source.is_stopped, false);
-	if ((rc = sift_batch_init(&s->batch, err)) < 0 ||
-	    (rc = open_fd(s, path, &known, err)) < 0 || (rc = open_flow(s, err)) < 0 ||
+	if ((rc = open_fd(s, path, &known, err)) < 0 || (rc = open_flow(s, err)) < 0 ||
 	    (rc = read_header(s, err)) < 0) {
 		savefile_close(&s->source);
 		return rc;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +46,13 @@ struct run {
 	uint32_t snaplen;       /* that packets are cut to; 0: they are not */
 	bool is_in_kernel;      /* the filter: what comes matches */
 	uint64_t seen, matched, too_short, written;
-	uint64_t bytes;         /* of files that are done with */
+	uint64_t bytes; /* of files that are done with */
 	/* The run that lasts; else NULL. */
 	struct sift_source *source;
 	const struct sift_pipeline *pipeline;
+	/* Where it is a series: of which inputs, from the first on, and how many have been told. */
+	const struct bpfsift_inputs *inputs;
+	size_t first, n_opened;
 };
 
 static void
@@ -203,12 +207,25 @@ reload(struct run *run)
 		bpfsift_filters_release(&run->filters);
 }
 
+/* Opening lines, of the first n files of a series, as far as they are still to be said. */
+static void
+tell_opened(struct run *run, size_t n)
+{
+	if (n <= run->n_opened)
+		return;
+	clear_line();
+	bpfsift_inputs_print_openings(run->inputs, run->first + run->n_opened, n - run->n_opened);
+	run->n_opened = n;
+}
+
 /* What signals have asked for since the last batch. */
 static int
 do_what_is_asked(void *arg, struct ebpf_err *err)
 {
 	struct run *run = arg;
 
+	if (run->inputs != NULL)
+		tell_opened(run, sift_series_done(run->source));
 	if (bpfsift_signals_take(BPFSIFT_RELOAD))
 		reload(run);
 	if (bpfsift_signals_take(BPFSIFT_PROGRESS))
@@ -325,40 +342,101 @@ end_line(const struct bpfsift_options *options)
 
 /* ---- savefiles ---- */
 
+/* -c: the last packet was found. */
+static bool
+is_full(const struct run *run)
+{
+	return run->options->max_matched != 0 && run->matched >= run->options->max_matched;
+}
+
 static bool
 has_enough(const struct run *run)
 {
-	return bpfsift_is_stopping() ||
-	       (run->options->max_matched != 0 && run->matched >= run->options->max_matched);
+	return bpfsift_is_stopping() || is_full(run);
+}
+
+static bool
+has_output_failed(const struct run *run)
+{
+	return run->sink != NULL && sift_sink_flush(run->sink, NULL) < 0;
+}
+
+/*
+ * Small files from input i on; *n_done becomes how many are done with.  Only what is wrong with
+ * the output is told: all else, the next file meets by itself, or does not.
+ */
+static int
+move_series(struct run *run, const struct bpfsift_inputs *inputs, size_t i, size_t *n_done,
+	    struct ebpf_err *err)
+{
+	size_t n = inputs->list[i].n_in_series;
+	struct sift_source *source;
+	int rc;
+
+	if (sift_source_open_series(inputs->series, inputs->list[i].series_number, n, &source,
+				    err) < 0)
+		return 0;
+	run->inputs = inputs;
+	run->first = i;
+	run->n_opened = 0;
+	rc = run_pipeline(run, source, err);
+	if (rc < 0 && !has_output_failed(run))
+		rc = 0;
+	*n_done = sift_series_done(source);
+	/* one more was begun where the output has failed, or the last packet was found */
+	tell_opened(run, *n_done + (*n_done < n && (rc < 0 || is_full(run))));
+	run->inputs = NULL;
+	sift_source_close(source);
+	return rc;
+}
+
+static int
+open_single(struct run *run, struct bpfsift_inputs *inputs, size_t i, struct ebpf_err *err)
+{
+	struct bpfsift_input *input = &inputs->list[i];
+	struct bpfsift_kind kind = bpfsift_input_kind(input);
+	const struct bpfsift_filter *filter;
+	struct sift_source_info info;
+	int rc;
+
+	if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0 ||
+	    (rc = bpfsift_input_open(inputs, input, err)) < 0)
+		return rc;
+	info = input->info;
+	info.snaplen = inputs->snaplen; /* a printer may be for those behind it too */
+	return turn_to_input(run, &info, err);
 }
 
 /* One input after another; a damaged one is told of, and the next one begun. */
 static int
 move_inputs(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err)
 {
-	int status = EXIT_SUCCESS, rc = 0;
+	int status = EXIT_SUCCESS;
 
-	for (size_t i = 0; rc == 0 && i < inputs->n && !has_enough(run); i++) {
+	for (size_t i = 0, n_done; i < inputs->n && !has_enough(run); i += n_done) {
 		struct bpfsift_input *input = &inputs->list[i];
-		struct bpfsift_kind kind = bpfsift_input_kind(input);
-		const struct bpfsift_filter *filter;
-		struct sift_source_info info;
+		int rc = 0;
 
-		if ((rc = bpfsift_filters_get(&run->filters, &kind, &filter, err)) < 0 ||
-		    (rc = bpfsift_input_open(inputs, input, err)) < 0)
-			break;
-		info = input->info;
-		info.snaplen = inputs->snaplen; /* a printer may be for those behind it too */
-		if ((rc = turn_to_input(run, &info, err)) < 0)
-			break;
-		if (run_pipeline(run, input->source, err) < 0) {
-			status = fail(run, err);
-			if (run->sink != NULL && sift_sink_flush(run->sink, NULL) < 0)
-				return status; /* that was what failed */
+		n_done = 0;
+		if (input->n_in_series > 0) {
+			rc = move_series(run, inputs, i, &n_done, err);
+			/* the one in front of which it has ended, if any, is read by itself */
+			if (n_done == 0)
+				input->n_in_series = 0;
+		} else {
+			if (open_single(run, inputs, i, err) < 0)
+				return fail(run, err);
+			rc = run_pipeline(run, input->source, err);
+			bpfsift_input_close(input);
+			n_done = 1;
 		}
-		bpfsift_input_close(input);
+		if (rc < 0) {
+			status = fail(run, err);
+			if (has_output_failed(run))
+				return status;
+		}
 	}
-	return rc < 0 ? fail(run, err) : status;
+	return status;
 }
 
 static int
@@ -522,7 +600,7 @@ is_dump(const struct bpfsift_options *options)
 	return options->dump_form != CBPF_FORM_AUTO || options->dump_native;
 }
 
-/* Nothing of a file is read before privileges are dropped: it is the helper that opens it. */
+/* Nothing of a file is read before privileges go; what is not open then the helper opens. */
 static int
 begin_inputs(struct run *run, struct bpfsift_inputs *inputs,
 	     const struct bpfsift_helper_knows *knows, struct ebpf_err *err)
@@ -541,6 +619,8 @@ begin_inputs(struct run *run, struct bpfsift_inputs *inputs,
 	if (options->dump_native)
 		native_prepare();
 	if ((rc = bpfsift_ask_start(knows, err)) < 0)
+		return rc;
+	if (!is_dump(options) && (rc = bpfsift_inputs_open_small(inputs, err)) < 0)
 		return rc;
 	/* What is compiled for depends on what the files say. */
 	if ((rc = bpfsift_privileges_drop(options, true, err)) < 0)
@@ -675,6 +755,19 @@ act(const struct bpfsift_options *options)
 	return run_options(options);
 }
 
+/*
+ * What one file is read with, the next is: of many small ones, giving memory back and asking
+ * for it again would be a good part.
+ */
+static void
+keep_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -682,6 +775,7 @@ main(int argc, char **argv)
 	struct ebpf_err err = { "" };
 	int status;
 
+	keep_memory();
 	if (bpfsift_options_read(argc, argv, &options, &err) == 0)
 		status = act(&options);
 	else

@@ -10,7 +10,7 @@
 /* Start the helper, before anything is opened that it should not have. */
 int bpfsift_ask_start(const struct bpfsift_helper_knows *knows, struct ebpf_err *err);
 
-/* Open files: for struct sift_reader_opts, _savefile_opts, _rotate_opts. */
+/* Open files: for struct sift_reader_opts, where arg is the input, _savefile_opts, _rotate_opts. */
 int bpfsift_ask_input(void *arg, const char *path);
 int bpfsift_ask_output(void *arg, const char *path);
 int bpfsift_ask_rotated(void *arg, const char *path, int64_t time, uint32_t number);
@@ -31,7 +31,7 @@ void bpfsift_ask_filter_back(void);
 
 /* Start a program: BPFSIFT_WISH_COMMAND or _PRINTER, which gets the descriptors. */
 int bpfsift_ask_program(enum bpfsift_wish wish, uint32_t child,
-			const int fds[BPFSIFT_MESSAGE_FDS], struct ebpf_err *err);
+			const int fds[BPFSIFT_PRINTER_FDS], struct ebpf_err *err);
 
 /*
  * A program that has ended: 1; 0: none, if it is not to be waited for; -EPIPE: the helper

@@ -98,7 +98,7 @@ grow(char *what, struct ebpf_err *err)
 }
 
 static int
-start(enum bpfsift_wish wish, char *what, const int fds[BPFSIFT_MESSAGE_FDS], size_t *id,
+start(enum bpfsift_wish wish, char *what, const int fds[BPFSIFT_PRINTER_FDS], size_t *id,
       struct ebpf_err *err)
 {
 	sigset_t old;
@@ -130,7 +130,7 @@ bpfsift_child_start_command(const char *command, const char *path, struct ebpf_e
 }
 
 int
-bpfsift_child_start_printer(const int fds[BPFSIFT_MESSAGE_FDS], size_t *id, struct ebpf_err *err)
+bpfsift_child_start_printer(const int fds[BPFSIFT_PRINTER_FDS], size_t *id, struct ebpf_err *err)
 {
 	char *what;
 

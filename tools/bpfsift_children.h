@@ -14,7 +14,7 @@
  * this returns.  0; negative errno; *id for bpfsift_child_wait().
  */
 int bpfsift_child_start_command(const char *command, const char *path, struct ebpf_err *err);
-int bpfsift_child_start_printer(const int fds[BPFSIFT_MESSAGE_FDS], size_t *id,
+int bpfsift_child_start_printer(const int fds[BPFSIFT_PRINTER_FDS], size_t *id,
 				struct ebpf_err *err);
 
 /* It may end. */

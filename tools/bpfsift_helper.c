@@ -33,11 +33,11 @@ static struct {
 	const struct bpfsift_helper_knows *knows;
 	const struct bpfsift_filters *filters, *before; /* what is compiled, NULL: nothing */
 	struct bpfsift_filters again[2];                /* read later, in turn */
-	int asking, ended; /* sockets */
-	int signals;       /* of children, -1: there were none */
-	pid_t other;       /* the process that asks */
-	sigset_t mask;     /* of signals, as bpfsift was started */
-	char last[SIFT_ROTATE_NAME_MAX]; /* the rotated file that was opened last */
+	int asking, ended;                              /* sockets */
+	int signals;                                    /* of children, -1: there were none */
+	pid_t other;                                    /* the process that asks */
+	sigset_t mask;                                  /* of signals, as bpfsift was started */
+	char last[SIFT_ROTATE_NAME_MAX];                /* the rotated file that was opened last */
 } own = { .asking = -1, .ended = -1, .signals = -1 };
 
 /* ---- opening ---- */
@@ -56,21 +56,36 @@ is_alone(void)
 	return poll(&other, 1, 0) > 0 && (other.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/* A FIFO waits for its other end, and may wait for ever: each second it is seen for whom. */
-static int
-open_patiently(const char *path, int flags)
+static void
+set_alarms(time_t seconds)
 {
-	const struct itimerval second = { { 1, 0 }, { 1, 0 } }, never = { { 0, 0 }, { 0, 0 } };
-	int fd, error;
+	const struct itimerval each = { { seconds, 0 }, { seconds, 0 } };
 
-	setitimer(ITIMER_REAL, &second, NULL);
+	setitimer(ITIMER_REAL, &each, NULL);
+}
+
+/* A FIFO waits for its other end, and may wait for ever: with each alarm it is seen for whom. */
+static int
+open_awaited(const char *path, int flags)
+{
+	int fd;
+
 	while ((fd = open(path, flags | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {
 		if (is_alone())
 			exit(EXIT_SUCCESS);
 	}
-	error = errno;
-	setitimer(ITIMER_REAL, &never, NULL);
-	return fd < 0 ? -error : fd;
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+open_patiently(const char *path, int flags)
+{
+	int fd;
+
+	set_alarms(1);
+	fd = open_awaited(path, flags);
+	set_alarms(0);
+	return fd;
 }
 
 /* A file that is new is the user's, who may have to do with it; others stay whose they are. */
@@ -102,14 +117,9 @@ open_rotated(const struct bpfsift_request *request)
 static int
 open_wished(const struct bpfsift_request *request)
 {
-	const struct bpfsift_inputs *inputs = own.knows->inputs;
 	const char *output = own.knows->options->write_path;
 
 	switch (request->wish) {
-	case BPFSIFT_WISH_INPUT:
-		return inputs != NULL && request->number < inputs->n
-			       ? open_patiently(inputs->list[request->number].path, O_RDONLY)
-			       : -EPERM;
 	case BPFSIFT_WISH_OUTPUT:
 		return output != NULL ? create(output) : -EPERM;
 	case BPFSIFT_WISH_ROTATED:
@@ -124,9 +134,50 @@ open_wished(const struct bpfsift_request *request)
 static int
 answer(const struct bpfsift_answer *answer, int fd)
 {
-	const int fds[BPFSIFT_MESSAGE_FDS] = { fd, -1 };
+	return bpfsift_message_send(own.asking, answer, sizeof(*answer), &fd, fd >= 0);
+}
 
-	return bpfsift_message_send(own.asking, answer, sizeof(*answer), fds);
+/* Whether opening it keeps nobody waiting. */
+static bool
+is_opened_ahead(const struct bpfsift_input *input)
+{
+	return input->is_regular && strcmp(input->path, "-") != 0;
+}
+
+/*
+ * Of inputs that follow each other as many as are wished for.  What is wrong with one of them
+ * is told when it is the first.
+ */
+static int
+open_inputs(const struct bpfsift_request *request, int fds[BPFSIFT_MESSAGE_FDS], size_t *n)
+{
+	const struct bpfsift_inputs *inputs = own.knows->inputs;
+	size_t number = request->number;
+	int fd = -EPERM;
+
+	while (inputs != NULL && number < inputs->n && *n < BPFSIFT_MESSAGE_FDS &&
+	       (*n == 0 || (*n < request->count && is_opened_ahead(&inputs->list[number]))) &&
+	       (fd = open_awaited(inputs->list[number].path, O_RDONLY)) >= 0) {
+		fds[(*n)++] = fd;
+		number++;
+	}
+	return *n > 0 ? 0 : fd;
+}
+
+static int
+serve_inputs(const struct bpfsift_request *request)
+{
+	int fds[BPFSIFT_MESSAGE_FDS], rc;
+	struct bpfsift_answer got = { .status = 0 };
+	size_t n = 0;
+
+	set_alarms(1);
+	got.status = open_inputs(request, fds, &n);
+	set_alarms(0);
+	rc = bpfsift_message_send(own.asking, &got, sizeof(got), fds, n);
+	while (n > 0)
+		close(fds[--n]);
+	return rc;
 }
 
 static int
@@ -152,13 +203,13 @@ serve_program(const struct bpfsift_request *request)
 	int rc;
 
 	if (own.filters != NULL)
-		got.status = bpfsift_filters_compile(own.filters, &request->kind, &insns, &n,
-						     &got.err);
+		got.status =
+			bpfsift_filters_compile(own.filters, &request->kind, &insns, &n, &got.err);
 	got.n_insns = (uint32_t)n;
 	rc = answer(&got, -1);
 	for (size_t done = 0, part; rc == 0 && done < n; done += part) {
 		part = n - done < BPFSIFT_MESSAGE_INSNS ? n - done : BPFSIFT_MESSAGE_INSNS;
-		rc = bpfsift_message_send(own.asking, insns + done, part * sizeof(*insns), NULL);
+		rc = bpfsift_message_send(own.asking, insns + done, part * sizeof(*insns), NULL, 0);
 	}
 	free(insns);
 	return rc;
@@ -204,7 +255,7 @@ serve_filter(const struct bpfsift_request *request)
 		own.filters = own.before;
 	if (got.status > 0)
 		got.status = 0;
-	rc = answer(&got, fd < 0 ? -1 : fd);
+	rc = answer(&got, fd);
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -226,7 +277,7 @@ run_command(struct bpfsift_spawn *spec, struct ebpf_err *err)
 }
 
 static int
-run_printer(struct bpfsift_spawn *spec, const int fds[BPFSIFT_MESSAGE_FDS], struct ebpf_err *err)
+run_printer(struct bpfsift_spawn *spec, const int fds[BPFSIFT_PRINTER_FDS], struct ebpf_err *err)
 {
 	const struct bpfsift_options *options = own.knows->options;
 	char **argv = bpfsift_printer_arguments(options);
@@ -262,12 +313,11 @@ hear_of_children(void)
 }
 
 static int
-serve_start(const struct bpfsift_request *request, const int fds[BPFSIFT_MESSAGE_FDS])
+serve_start(const struct bpfsift_request *request, const int fds[BPFSIFT_PRINTER_FDS])
 {
-	struct bpfsift_spawn spec = { .stdin_fd = -1,
-				      .stderr_fd = -1,
-				      .mask = &own.mask,
-				      .child = request->number };
+	struct bpfsift_spawn spec = {
+		.stdin_fd = -1, .stderr_fd = -1, .mask = &own.mask, .child = request->number
+	};
 	struct bpfsift_answer got = { .status = 0 };
 
 	hear_of_children();
@@ -289,7 +339,7 @@ tell_of_ended(void)
 	while (read(own.signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		;
 	while (bpfsift_spawn_reap(&ended.child, &ended.status)) {
-		if (bpfsift_message_send(own.ended, &ended, sizeof(ended), NULL) == 0)
+		if (bpfsift_message_send(own.ended, &ended, sizeof(ended), NULL, 0) == 0)
 			kill(own.other, SIGCHLD);
 	}
 }
@@ -305,6 +355,9 @@ serve_request(void)
 	if ((rc = bpfsift_message_receive(own.asking, &request, sizeof(request), fds)) < 0)
 		return rc == -EINTR ? 0 : rc;
 	switch (request.wish) {
+	case BPFSIFT_WISH_INPUT:
+		rc = serve_inputs(&request);
+		break;
 	case BPFSIFT_WISH_COMPILE:
 		rc = serve_program(&request);
 		break;

@@ -22,7 +22,7 @@ struct bpfsift_helper_knows {
 };
 
 enum bpfsift_wish {
-	BPFSIFT_WISH_INPUT,    /* to read input number */
+	BPFSIFT_WISH_INPUT,    /* to read input number, and up to count that are regular files */
 	BPFSIFT_WISH_OUTPUT,   /* to write what -w names */
 	BPFSIFT_WISH_ROTATED,  /* the same, of that time and number */
 	BPFSIFT_WISH_PERF_MAP, /* to append to the file that perf looks for */
@@ -35,12 +35,12 @@ enum bpfsift_wish {
 
 struct bpfsift_request {
 	enum bpfsift_wish wish;
-	uint32_t number;
+	uint32_t number, count;
 	int64_t time;
 	struct bpfsift_kind kind;
 };
 
-/* A descriptor goes with it where one was wished for, instructions follow it. */
+/* A descriptor goes with it where one was wished for, or several; instructions follow it. */
 struct bpfsift_answer {
 	int status; /* 0 or a negative errno */
 	uint32_t n_insns;
@@ -60,12 +60,15 @@ struct bpfsift_ended {
 int bpfsift_helper_start(const struct bpfsift_helper_knows *knows, int *asking, int *ended,
 			 struct ebpf_err *err);
 
-/* Messages with at most two descriptors, over the sockets between the two. */
-enum { BPFSIFT_MESSAGE_FDS = 2, BPFSIFT_MESSAGE_INSNS = 4096 };
+/* Messages with at most so many descriptors, over the sockets between the two. */
+enum { BPFSIFT_MESSAGE_FDS = 64, BPFSIFT_MESSAGE_INSNS = 4096 };
 
-/* Send size bytes, and those descriptors that are not -1.  0 or a negative errno. */
-int bpfsift_message_send(int socket, const void *bytes, size_t size,
-			 const int fds[BPFSIFT_MESSAGE_FDS]);
+/* Of BPFSIFT_WISH_PRINTER: where it reads, and says what is wrong. */
+enum { BPFSIFT_PRINTER_FDS = 2 };
+
+/* Send size bytes, and descriptors.  0 or a negative errno. */
+int bpfsift_message_send(int socket, const void *bytes, size_t size, const int *fds,
+			 size_t n_fds);
 
 /*
  * Receive size bytes, and descriptors, -1 where there are fewer.  0; -EPIPE: the other one

@@ -4,37 +4,68 @@
 #include "tools/bpfsift_inputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/bpfsift_ask.h"
+#include "tools/bpfsift_printer.h"
 #include "tools/bpfsift_say.h"
 
-static int
-add(struct bpfsift_inputs *inputs, const char *path, bool was_found, struct ebpf_err *err)
-{
-	struct bpfsift_input *larger =
-		reallocarray(inputs->list, inputs->n + 1, sizeof(*inputs->list));
-	struct bpfsift_input *input;
+/*
+ * What else is open, files that the helper has opened ahead included; and how many small ones
+ * are at most: the system has to hold something for each, and others want to open files, too.
+ */
+enum { OTHER_FILES = BPFSIFT_MESSAGE_FDS + 64, MOST_SMALL = 16384 };
 
-	if (larger == NULL)
+/* Room for one more; every doubling makes it. */
+static struct bpfsift_input *
+make_room(struct bpfsift_inputs *inputs)
+{
+	struct bpfsift_input *larger;
+
+	if (inputs->n == inputs->room) {
+		size_t room = inputs->room > 0 ? 2 * inputs->room : 16;
+
+		if ((larger = reallocarray(inputs->list, room, sizeof(*larger))) == NULL)
+			return NULL;
+		inputs->list = larger;
+		inputs->room = room;
+	}
+	return &inputs->list[inputs->n];
+}
+
+/* What is known of it; st NULL: nothing is. */
+static int
+add(struct bpfsift_inputs *inputs, const char *path, bool was_found, const struct stat *st,
+    struct ebpf_err *err)
+{
+	struct bpfsift_input *input = make_room(inputs);
+
+	if (input == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
-	inputs->list = larger;
-	input = &larger[inputs->n];
 	*input = (struct bpfsift_input){
 		.path = strdup(path),
 		.number = (uint32_t)inputs->n,
 		.was_found = was_found,
+		.fd = -1,
 		.info.size = sizeof(input->info),
 	};
 	if (input->path == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
+	if (st != NULL && S_ISREG(st->st_mode)) {
+		input->is_regular = true;
+		input->dev = st->st_dev;
+		input->ino = st->st_ino;
+		input->size = (uint64_t)st->st_size;
+	}
 	inputs->n++;
 	return 0;
 }
@@ -58,7 +89,7 @@ add_directory(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *
 		rc = refuse(err, -errno, "%s: %s", path, strerror(errno));
 	while (rc == 0 && (entry = fts_read(fts)) != NULL) {
 		if (entry->fts_info == FTS_F)
-			rc = add(inputs, entry->fts_path, true, err);
+			rc = add(inputs, entry->fts_path, true, entry->fts_statp, err);
 		else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
 			 entry->fts_info == FTS_NS)
 			rc = refuse(err, -entry->fts_errno, "%s: %s", entry->fts_path,
@@ -94,14 +125,18 @@ add_matches(struct bpfsift_inputs *inputs, const char *pattern, struct ebpf_err 
 static int
 add_path(struct bpfsift_inputs *inputs, const char *path, struct ebpf_err *err)
 {
+	bool is_stdin = strcmp(path, "-") == 0, is_there;
 	struct stat st;
 
-	if (strcmp(path, "-") == 0)
-		return add(inputs, path, false, err);
-	if (lstat(path, &st) < 0 && errno == ENOENT && strpbrk(path, "*?[") != NULL)
+	if (is_stdin)
+		return add(inputs, path, false, fstat(STDIN_FILENO, &st) == 0 ? &st : NULL, err);
+	is_there = stat(path, &st) == 0;
+	/* a link that leads nowhere is a name too */
+	if (!is_there && errno == ENOENT && strpbrk(path, "*?[") != NULL && lstat(path, &st) < 0)
 		return add_matches(inputs, path, err);
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-		return add(inputs, path, false, err); /* opening it will say what is wrong */
+	if (!is_there || !S_ISDIR(st.st_mode))
+		/* opening it will say what is wrong */
+		return add(inputs, path, false, is_there ? &st : NULL, err);
 	if (!inputs->options->recursive)
 		return refuse(err, -EISDIR, "%s: a directory (--recursive reads what is in it)",
 			      path);
@@ -152,7 +187,8 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 					       .memlimit = inputs->options->memlimit,
 					       .threads = inputs->options->threads,
 					       .on_skip = tell_skipped,
-					       .open_file = bpfsift_ask_input };
+					       .open_file = bpfsift_ask_input,
+					       .open_arg = input };
 	int rc = sift_source_open_savefile_opts(input->path, &opts, &input->source, err);
 
 	if (rc < 0)
@@ -161,36 +197,112 @@ open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, st
 	return sift_source_info(input->source, &input->info, err);
 }
 
+/* ---- opening lines ---- */
+
+/* What several of them are put together in: standard error has no buffer of its own. */
+struct lines {
+	size_t used;
+	char text[8192];
+	int dlt; /* what linktype says, unless it is empty: to find that takes libpcap a search */
+	char linktype[LINKTYPE_TEXT];
+};
+
 static void
-forget(struct bpfsift_inputs *inputs, size_t i)
+write_lines(struct lines *lines)
 {
-	free(inputs->list[i].path);
-	inputs->n--;
-	memmove(&inputs->list[i], &inputs->list[i + 1], (inputs->n - i) * sizeof(*inputs->list));
+	if (lines->used > 0)
+		fwrite(lines->text, 1, lines->used, stderr);
+	lines->used = 0;
+}
+
+static bool
+put_opening(struct lines *lines, const struct bpfsift_input *input)
+{
+	size_t room = sizeof(lines->text) - lines->used;
+	int len = snprintf(lines->text + lines->used, room,
+			   "reading from file %s, %s, snapshot length %" PRIu32 "\n", input->path,
+			   lines->linktype, input->info.snaplen);
+
+	if (len < 0 || (size_t)len >= room)
+		return false;
+	lines->used += (size_t)len;
+	return true;
+}
+
+static void
+add_opening(struct lines *lines, const struct bpfsift_input *input)
+{
+	const char *name = sift_linktype_name(input->info.dlt);
+
+	if (lines->linktype[0] == '\0' || lines->dlt != input->info.dlt)
+		linktype_text(lines->dlt = input->info.dlt, lines->linktype);
+	if (!put_opening(lines, input)) {
+		write_lines(lines);
+		put_opening(lines, input); /* no path is longer */
+	}
+	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0) {
+		write_lines(lines);
+		fprintf(stderr, "Warning: interface names might be incorrect\n");
+	}
 }
 
 static void
 print_opening(const struct bpfsift_input *input)
 {
-	const char *name = sift_linktype_name(input->info.dlt);
+	struct lines lines = { .used = 0 };
 
-	fprintf(stderr, "reading from file %s", input->path);
-	print_linktype(stderr, input->info.dlt);
-	fprintf(stderr, ", snapshot length %" PRIu32 "\n", input->info.snaplen);
-	if (name != NULL && strcmp(name, "LINUX_SLL2") == 0)
-		fprintf(stderr, "Warning: interface names might be incorrect\n");
+	add_opening(&lines, input);
+	write_lines(&lines);
 }
 
-/* Look at input i, and leave it open if it is to be; *i is moved on. */
+/* ---- looking at them ---- */
+
+/* 1: it joins the series, which has it open; 0: it is none of those. */
 static int
-look_at(struct bpfsift_inputs *inputs, size_t *i, struct ebpf_err *err)
+join_series(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_joined,
+	    struct ebpf_err *err)
 {
-	struct bpfsift_input *input = &inputs->list[*i];
+	int rc;
+
+	if (input->fd < 0)
+		return 0;
+	rc = sift_series_add(inputs->series, input->path, input->fd, input->size, &input->info,
+			     err);
+	if (rc == 1) {
+		input->n_in_series = 1;
+		input->series_number = (*n_joined)++;
+	} else {
+		close(input->fd);
+	}
+	input->fd = -1;
+	return rc;
+}
+
+static int
+open_single(struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
+{
 	int rc = open_source(inputs, input, err);
 
+	if (rc < 0)
+		return rc;
+	if (inputs->n == 1 || inputs->options->merge)
+		print_opening(input);
+	else if (strcmp(input->path, "-") != 0)
+		bpfsift_input_close(input);
+	return 0;
+}
+
+/* Look at an input, and leave it open if it is to be.  1: so it is; 0: it is passed over. */
+static int
+look_at(struct bpfsift_inputs *inputs, struct bpfsift_input *input, size_t *n_joined,
+	struct ebpf_err *err)
+{
+	int rc = join_series(inputs, input, n_joined, err);
+
+	if (rc == 0)
+		rc = open_single(inputs, input, err);
 	if (rc < 0 && input->was_found && rc != -ENOMEM) {
 		warn("%s: passed over", err->text);
-		forget(inputs, *i);
 		return 0;
 	}
 	if (rc < 0)
@@ -199,12 +311,7 @@ look_at(struct bpfsift_inputs *inputs, size_t *i, struct ebpf_err *err)
 		inputs->snaplen = input->info.snaplen;
 	if (input->info.precision == SIFT_PRECISION_NANO)
 		inputs->precision = SIFT_PRECISION_NANO;
-	if (inputs->n == 1 || inputs->options->merge)
-		print_opening(input);
-	else if (strcmp(input->path, "-") != 0)
-		bpfsift_input_close(input);
-	++*i;
-	return 0;
+	return 1;
 }
 
 int
@@ -230,16 +337,78 @@ bpfsift_inputs_init(struct bpfsift_inputs *inputs, const struct bpfsift_options 
 	return rc;
 }
 
+/* Who prints begins a printer for each link type, and sections are begun for each input. */
+static bool
+is_for_series(const struct bpfsift_options *options)
+{
+	return !options->merge && options->reader_flags == 0 &&
+	       !bpfsift_printer_is_wanted(options) &&
+	       (options->write_path == NULL || options->format == SIFT_FORMAT_PCAP);
+}
+
+/* How many can stay open, with the hard limit on that where the soft one is too low. */
+static size_t
+most_open(size_t wanted)
+{
+	struct rlimit limit;
+	size_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < wanted + OTHER_FILES) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return 0;
+	}
+	most = limit.rlim_cur > OTHER_FILES ? limit.rlim_cur - OTHER_FILES : 0;
+	return most < wanted ? most : wanted;
+}
+
+int
+bpfsift_inputs_open_small(struct bpfsift_inputs *inputs, struct ebpf_err *err)
+{
+	size_t most, n = 0;
+
+	if (inputs->n < 2 || !is_for_series(inputs->options))
+		return 0;
+	most = most_open(inputs->n < MOST_SMALL ? inputs->n : MOST_SMALL);
+	for (size_t i = 0; i < inputs->n && n < most; i++) {
+		struct bpfsift_input *input = &inputs->list[i];
+
+		/* what is wrong with a file is told when it is looked at */
+		if (input->is_regular && input->size <= SIFT_SERIES_FILE_MAX &&
+		    strcmp(input->path, "-") != 0 &&
+		    (input->fd = open(input->path, O_RDONLY | O_CLOEXEC)) >= 0)
+			n++;
+	}
+	return sift_series_new(&inputs->series, err);
+}
+
 int
 bpfsift_inputs_look(struct bpfsift_inputs *inputs, struct ebpf_err *err)
 {
+	size_t n_found = inputs->n, n_kept = 0, n_joined = 0;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < inputs->n;)
-		rc = look_at(inputs, &i, err);
-	if (rc == 0 && inputs->n == 0)
+	for (size_t i = 0; i < n_found; i++) {
+		struct bpfsift_input input = inputs->list[i];
+
+		if (rc >= 0)
+			rc = look_at(inputs, &input, &n_joined, err);
+		if (rc == 0) {
+			free(input.path);
+			inputs->n--; /* a single one that is left stays open */
+		} else {
+			inputs->list[n_kept++] = input;
+		}
+	}
+	for (size_t i = inputs->n; i-- > 1;) {
+		if (inputs->list[i - 1].n_in_series > 0)
+			inputs->list[i - 1].n_in_series += inputs->list[i].n_in_series;
+	}
+	if (rc >= 0 && inputs->n == 0)
 		rc = refuse(err, -ENOENT, "no files to read");
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 void
@@ -247,8 +416,11 @@ bpfsift_inputs_destroy(struct bpfsift_inputs *inputs)
 {
 	for (size_t i = 0; i < inputs->n; i++) {
 		bpfsift_input_close(&inputs->list[i]);
+		if (inputs->list[i].fd >= 0)
+			close(inputs->list[i].fd);
 		free(inputs->list[i].path);
 	}
+	sift_series_free(inputs->series);
 	free(inputs->list);
 }
 
@@ -258,7 +430,8 @@ bpfsift_input_open(const struct bpfsift_inputs *inputs, struct bpfsift_input *in
 {
 	int rc = 0;
 
-	if (inputs->n == 1 || inputs->options->merge)
+	/* named when it was looked at */
+	if (input->source != NULL && (inputs->n == 1 || inputs->options->merge))
 		return 0;
 	if (input->source == NULL && (rc = open_source(inputs, input, err)) < 0)
 		return rc;
@@ -273,6 +446,16 @@ bpfsift_input_close(struct bpfsift_input *input)
 	input->source = NULL;
 }
 
+void
+bpfsift_inputs_print_openings(const struct bpfsift_inputs *inputs, size_t first, size_t n)
+{
+	struct lines lines = { .used = 0 };
+
+	for (size_t i = 0; i < n; i++)
+		add_opening(&lines, &inputs->list[first + i]);
+	write_lines(&lines);
+}
+
 struct bpfsift_kind
 bpfsift_input_kind(const struct bpfsift_input *input)
 {
@@ -285,17 +468,15 @@ int
 bpfsift_inputs_check_output(const struct bpfsift_inputs *inputs, const char *path,
 			    struct ebpf_err *err)
 {
-	struct stat out, in;
+	struct stat out;
 
 	if (strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &out) < 0 : stat(path, &out) < 0)
 		return 0;
 	for (size_t i = 0; S_ISREG(out.st_mode) && i < inputs->n; i++) {
-		const char *input = inputs->list[i].path;
-		bool is_there = strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) == 0
-							: stat(input, &in) == 0;
+		const struct bpfsift_input *in = &inputs->list[i];
 
-		if (is_there && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-			return refuse(err, -EINVAL, "%s: the output is an input as well", input);
+		if (in->is_regular && in->dev == out.st_dev && in->ino == out.st_ino)
+			return refuse(err, -EINVAL, "%s: the output is an input as well", in->path);
 	}
 	return 0;
 }
@@ -310,8 +491,7 @@ bpfsift_inputs_check_linktypes(const struct bpfsift_inputs *inputs, struct ebpf_
 
 		if (input->info.dlt != first->info.dlt ||
 		    input->info.linktype_ext != first->info.linktype_ext)
-			return refuse(err, -EINVAL,
-				      "%s and %s have different link types, which %s",
+			return refuse(err, -EINVAL, "%s and %s have different link types, which %s",
 				      first->path, input->path,
 				      inputs->options->format == SIFT_FORMAT_PCAPNG
 					      ? "rotated files cannot hold"

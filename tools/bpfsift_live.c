@@ -265,6 +265,7 @@ void
 bpfsift_live_print_opening(const struct bpfsift_live *live)
 {
 	const struct bpfsift_options *options = live->options;
+	char linktype[LINKTYPE_TEXT];
 
 	/* As tcpdump has it. */
 	if (options->write_path == NULL && options->verbosity == 0)
@@ -272,8 +273,8 @@ bpfsift_live_print_opening(const struct bpfsift_live *live)
 				"protocol decode\n");
 	else
 		fprintf(stderr, "bpfsift: ");
-	fprintf(stderr, "listening on %s", live->interface);
-	print_linktype(stderr, live->info.dlt);
+	fprintf(stderr, "listening on %s, %s", live->interface,
+		linktype_text(live->info.dlt, linktype));
 	fprintf(stderr, ", snapshot length %" PRIu32 " bytes", live->info.snaplen);
 	print_engine(live);
 	fputc('\n', stderr);

@@ -13,24 +13,12 @@ union control {
 	char room[CMSG_SPACE(BPFSIFT_MESSAGE_FDS * sizeof(int))];
 };
 
-static size_t
-count(const int fds[BPFSIFT_MESSAGE_FDS])
-{
-	size_t n = 0;
-
-	while (n < BPFSIFT_MESSAGE_FDS && fds[n] >= 0)
-		n++;
-	return n;
-}
-
 int
-bpfsift_message_send(int socket, const void *bytes, size_t size,
-		     const int fds[BPFSIFT_MESSAGE_FDS])
+bpfsift_message_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds)
 {
 	union control control = { .room = { 0 } };
 	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	size_t n_fds = fds != NULL ? count(fds) : 0;
 	ssize_t n;
 
 	if (n_fds > 0) {

@@ -69,13 +69,15 @@ print_packets(FILE *to, uint64_t n, const char *what)
 	fprintf(to, "%" PRIu64 " packet%s%s\n", n, n == 1 ? "" : "s", what);
 }
 
-void
-print_linktype(FILE *to, int dlt)
+const char *
+linktype_text(int dlt, char text[LINKTYPE_TEXT])
 {
 	const char *name = sift_linktype_name(dlt);
 
 	if (name == NULL)
-		fprintf(to, ", link-type %d", dlt);
+		snprintf(text, LINKTYPE_TEXT, "link-type %d", dlt);
 	else
-		fprintf(to, ", link-type %s (%s)", name, sift_linktype_description(dlt));
+		snprintf(text, LINKTYPE_TEXT, "link-type %s (%s)", name,
+			 sift_linktype_description(dlt));
+	return text;
 }

@@ -27,7 +27,8 @@ __attribute__((format(printf, 3, 4))) int refuse(struct ebpf_err *err, int rc, c
 /* "3 packets captured" */
 void print_packets(FILE *to, uint64_t n, const char *what);
 
-/* ", link-type EN10MB (Ethernet)" */
-void print_linktype(FILE *to, int dlt);
+/* "link-type EN10MB (Ethernet)", in text, which it returns. */
+enum { LINKTYPE_TEXT = 256 };
+const char *linktype_text(int dlt, char text[LINKTYPE_TEXT]);
 
 #endif

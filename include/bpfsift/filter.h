@@ -506,6 +506,69 @@ BPFSIFT_API int sift_source_open_live(const char *interface, const struct sift_l
 BPFSIFT_API int sift_source_open_merged(struct sift_source *const *sources, size_t n,
 					struct sift_source **out, struct ebpf_err *err);
 
+/** A file of a series is no longer, in bytes. */
+#define SIFT_SERIES_FILE_MAX 524288
+
+/** Small pcap files, looked at, to be read one after the other as one source. */
+struct sift_series;
+
+/**
+ * Begin a series, with no files.
+ *
+ * @param out  on success receives it, to be freed with sift_series_free(); on failure left as
+ *             it was.
+ * @param err  receives one line; may be NULL.
+ * @return 0; -ENOMEM.  Thread-safe.
+ */
+BPFSIFT_API int sift_series_new(struct sift_series **out, struct ebpf_err *err);
+
+/** Free a series of which no source is open, and close its files.  NULL is fine. */
+BPFSIFT_API void sift_series_free(struct sift_series *series);
+
+/**
+ * Look at a file and, where it is one for a series, put it behind those that are there.
+ *
+ * For a series are pcap files that are not compressed, of the usual link types.  Only the
+ * file's header is looked at; what is wrong behind it is where sources of the series end.
+ *
+ * @param path  for messages and sift_source_info(); kept until the series is freed.
+ * @param fd    open for reading, at the file's beginning.  The series', which closes it, if 1
+ *              is returned; else as it was.
+ * @param size  bytes of the file, as stat() tells; by then it may have other ones.
+ * @param info  info->size set by the caller; the rest is filled, if 1 is returned.
+ * @param err   receives one line; may be NULL.
+ * @return 1; 0: it is not for a series, or longer than SIFT_SERIES_FILE_MAX, and nothing of
+ *         it was read; -EINVAL: info->size is too small; -ENOMEM.
+ */
+BPFSIFT_API int sift_series_add(struct sift_series *series, const char *path, int fd,
+				uint64_t size, struct sift_source_info *info,
+				struct ebpf_err *err);
+
+/**
+ * A source of the packets in some of a series' files, one file after the other.
+ *
+ * It ends in front of a file whose header is not that of the first one, byte by byte, or that
+ * is damaged, too long or cannot be read: sift_series_done() tells how far it has come.
+ * Opened by itself such a file tells what is wrong.  Files are closed when they are done
+ * with.  A pipeline has several threads read them, small as they are.
+ *
+ * @param series  kept until the source is closed, and nothing added to it till then.
+ * @param first   number of the first file, from 0 on.
+ * @param n       how many, at least 1; none of them was read before.
+ * @param out     on success receives the source, to be closed with sift_source_close(); on
+ *                failure left as it was.
+ * @param err     receives one line; may be NULL.
+ * @return 0; -EINVAL: the series has no such files; -ENOMEM.
+ */
+BPFSIFT_API int sift_source_open_series(struct sift_series *series, size_t first, size_t n,
+					struct sift_source **out, struct ebpf_err *err);
+
+/**
+ * How many of its files a source of a series has read to their ends; of a pipeline also
+ * between batches.
+ */
+BPFSIFT_API size_t sift_series_done(const struct sift_source *source);
+
 /** Whether there is a time stamp type of that name, be it that no interface has it. */
 BPFSIFT_API int sift_tstamp_type_exists(const char *name);
 
@@ -886,9 +949,9 @@ struct sift_pipeline_opts {
 	unsigned flags;         /**< SIFT_PIPELINE_* */
 	/**
 	 * Threads to filter with, the caller's one of them, where the source is a
-	 * pcap or pcapng file that several can read, and the sink writes pcap, or sections
-	 * that the source's are copied into: packets are written in their order all the
-	 * same.  0 is 1.
+	 * pcap or pcapng file that several can read, or a series of files, and the sink
+	 * writes pcap, or sections that the source's are copied into: packets are written
+	 * in their order all the same.  0 is 1.
 	 */
 	unsigned threads;
 	/**

@@ -5,6 +5,7 @@
 #include "tests/faults/operations.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -332,6 +333,69 @@ read_merged(struct ebpf_err *err)
 	return rc;
 }
 
+/* Of a file n times; *rc: 1, or what sift_series_add() has returned. */
+static struct sift_series *
+begin_series(const char *path, size_t n, int *rc, struct ebpf_err *err)
+{
+	struct sift_series *series = UNTOUCHED;
+
+	if ((*rc = sift_series_new(&series, err)) < 0) {
+		EXPECT(series == UNTOUCHED);
+		return NULL;
+	}
+	for (*rc = 1; *rc == 1 && n > 0; n--) {
+		struct sift_source_info info = { .size = sizeof(info) };
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		EXPECT(fd >= 0);
+		if ((*rc = sift_series_add(series, path, fd, 20000, &info, err)) != 1)
+			close(fd);
+	}
+	return series;
+}
+
+static int
+run_series(struct sift_series *series, size_t n, struct ebpf_err *err)
+{
+	struct sift_pipeline_counters counters = { .size = sizeof(counters) };
+	struct sift_pipeline_opts opts = { .size = sizeof(opts), .threads = 2 };
+	struct sift_source *source = UNTOUCHED;
+	struct sift_pipeline *pipeline;
+	int rc = sift_source_open_series(series, 0, n, &source, err);
+
+	if (rc < 0) {
+		EXPECT(source == UNTOUCHED);
+		return rc;
+	}
+	opts.source = source;
+	if ((rc = sift_pipeline_new(&opts, &pipeline, err)) == 0) {
+		if ((rc = sift_pipeline_run(pipeline, err)) == 0) {
+			EXPECT(sift_series_done(source) == n);
+			EXPECT(sift_pipeline_counters(pipeline, &counters, NULL) == 0);
+			EXPECT(counters.matched == n * n_in_demo);
+		}
+		sift_pipeline_free(pipeline);
+	}
+	sift_source_close(source);
+	return rc;
+}
+
+static int
+read_series(struct ebpf_err *err)
+{
+	enum { N = 20 };
+	const char *path = data(0, "demo.pcap");
+	int rc;
+	struct sift_series *series = begin_series(path, N, &rc, err);
+
+	if (rc == 1)
+		rc = run_series(series, N, err);
+	else if (rc == 0) /* for want of memory libpcap knows no header */
+		rc = read_file(path, 0, 1, n_in_demo, err);
+	sift_series_free(series);
+	return rc;
+}
+
 /* ---- sinks ---- */
 
 static int
@@ -445,6 +509,7 @@ const struct operation operations_filter[] = {
 	{ "a pcapng file is read", make_files, read_blocks },
 	{ "compressed files are read", make_files, read_compressed },
 	{ "files are merged", make_files, read_merged },
+	{ "files are read as a series", make_files, read_series },
 	{ "files are written, compressed too", make_files, write_codecs, look_at_demo },
 	{ "pcapng files are written", make_files, write_blocks },
 	{ "rotated files are written", make_files, write_rotated },
