@@ -65,6 +65,7 @@ struct jit {
 	uint8_t *marks;         /* for each slot */
 	bool has_many;          /* a loop for batches */
 	bool has_run;           /* a run is kept: tail calls, functions that are replaced */
+	bool has_lse;           /* see struct jit_target */
 	bool calls_helpers;
 	bool zeroes_args;       /* a helper takes whatever its registers hold */
 	struct jit_copy all, many;      /* all functions; the first one again, for batches */
@@ -90,6 +91,8 @@ typedef void (*jit_insn_fn)(struct jit *j, const struct ebpf_insn *insn);
  * From then on it depends on where it is, and on jumps that only get longer.
  */
 struct jit_target {
+	/* Whether the processor at hand has FEAT_LSE of aarch64; NULL: for another machine. */
+	bool (*has_lse)(void);
 	/* Choose registers, and whether there is a loop for batches, by what functions are like. */
 	void (*plan)(struct jit *j);
 	/* Where a host's call of C becomes one of the program's; the first function follows. */

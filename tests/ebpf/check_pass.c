@@ -11,7 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct jit_target *const targets[] = { &ebpf_jit_x86_64, &ebpf_jit_aarch64 };
+static bool
+yes(void)
+{
+	return true;
+}
+
+static bool
+no(void)
+{
+	return false;
+}
+
+/* aarch64 as it was first, and from v8.1 on. */
+static struct jit_target first_a64, later_a64;
+static const struct jit_target *const targets[] = { &ebpf_jit_x86_64, &first_a64, &later_a64 };
+
+static void
+make_targets(void)
+{
+	first_a64 = later_a64 = ebpf_jit_aarch64;
+	first_a64.has_lse = no;
+	later_a64.has_lse = yes;
+}
 
 START_TEST(each_form_is_translated)
 {
@@ -76,6 +98,56 @@ START_TEST(random_programs_are_translated_whole)
 			free(first.code);
 			free(second.code);
 		}
+		ebpf_prog_put(prog);
+	}
+}
+END_TEST
+
+/* The words of an atomic operation, as the verifier has seen its address: none but these. */
+START_TEST(atomics_are_instructions_where_there_are_some)
+{
+	static const struct {
+		int32_t imm;
+		size_t n_first, n_later;
+	} rows[] = {
+		{ EBPF_ADD, 4, 1 },
+		{ EBPF_AND, 4, 2 },
+		{ EBPF_ADD | EBPF_FETCH, 6, 1 },
+		{ EBPF_AND | EBPF_FETCH, 6, 2 },
+		{ EBPF_XCHG, 5, 1 },
+		{ EBPF_CMPXCHG, 7, 1 },
+		{ EBPF_LOAD_ACQ, 1, 1 },
+		{ EBPF_STORE_REL, 1, 1 },
+	};
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = EBPF_JIT_OFF };
+	struct ebpf_load_opts opts = { .size = sizeof(opts),
+				       .policy = &policy,
+				       .verify = EBPF_VERIFY_NO_LEAKS,
+				       .mem_size = 8 };
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		const struct ebpf_insn insns[] = {
+			{ .code = EBPF_ALU64 | EBPF_MOV, .dst_reg = 0 },
+			{ .code = EBPF_STX | EBPF_ATOMIC | EBPF_DW,
+			  .dst_reg = 1,
+			  .src_reg = rows[i].imm == EBPF_LOAD_ACQ ? 1 : 0,
+			  .imm = rows[i].imm },
+			{ .code = EBPF_ALU64 | EBPF_MOV, .dst_reg = 0 },
+			{ .code = EBPF_JMP | EBPF_EXIT },
+		};
+		struct ebpf_prog *prog;
+		struct ebpf_err err;
+		struct made a, b;
+
+		ck_assert_msg(ebpf_prog_load_opts(&random_prog_type, insns, N_ELEMS(insns), &opts,
+						  &prog, &err) == 0,
+			      "%s", err.text);
+		translate(&first_a64, prog, &a);
+		translate(&later_a64, prog, &b);
+		ck_assert_uint_eq(a.starts[2] - a.starts[1], 4 * rows[i].n_first);
+		ck_assert_uint_eq(b.starts[2] - b.starts[1], 4 * rows[i].n_later);
+		free(a.code);
+		free(b.code);
 		ebpf_prog_put(prog);
 	}
 }
@@ -257,9 +329,11 @@ suite(void)
 	Suite *s = suite_create("ebpf/pass");
 	TCase *tc = tcase_create("back ends");
 
+	make_targets();
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, each_form_is_translated);
 	tcase_add_test(tc, random_programs_are_translated_whole);
+	tcase_add_test(tc, atomics_are_instructions_where_there_are_some);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("jumps of x86-64");
