@@ -11,6 +11,9 @@
 #include "ebpf/jit/aarch64.h"
 
 #include <stddef.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 /* Arguments where helpers want them.  R10 is the frame's pointer of the host, too. */
 static const uint8_t calling[EBPF_N_REGS] = {
@@ -362,7 +365,7 @@ local_call(struct jit *j, const struct ebpf_insn *insn)
 	const struct ebpf_global *global = jit_replaced(j, insn);
 	const struct jit_func *callee = jit_callee(j, insn);
 	struct a64_branch is_own = a64_cbz(true, true, X16);
-	struct a64_branch always = { 0x54000000 | 14, 0, 19 };
+	struct a64_branch always = a64_b_always();
 	size_t own, done;
 
 	count_frames(j, true);
@@ -446,6 +449,7 @@ plan(struct jit *j)
 {
 	struct jit_turns *t = &j->turns;
 
+	j->has_lse = j->target->has_lse();
 	if (j->calls_helpers || j->has_run)
 		j->regs = calling;
 	else
@@ -529,7 +533,18 @@ end_many(struct jit *j)
 
 /* ---- the machine ---- */
 
+static bool
+has_lse(void)
+{
+#ifdef HWCAP_ATOMICS
+	return (getauxval(AT_HWCAP) & HWCAP_ATOMICS) != 0;
+#else
+	return false;
+#endif
+}
+
 const struct jit_target ebpf_jit_aarch64 = {
+	.has_lse = has_lse,
 	.plan = plan,
 	.emit_run = emit_run,
 	.emit_inner = emit_inner,

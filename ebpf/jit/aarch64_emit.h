@@ -29,6 +29,7 @@ enum a64_cc {
 enum a64_op {
 	A64_ADD = 0x0b000000, A64_SUB = 0x4b000000, A64_CMP = 0x6b000000,
 	A64_AND = 0x0a000000, A64_ORR = 0x2a000000, A64_EOR = 0x4a000000, A64_TST = 0x6a000000,
+	A64_ORN = 0x2a200000,
 	A64_UDIV = 0x1ac00800, A64_SDIV = 0x1ac00c00,
 	A64_LSL = 0x1ac02000, A64_LSR = 0x1ac02400, A64_ASR = 0x1ac02800,
 };
@@ -41,6 +42,13 @@ enum a64_exclusive {
 	A64_LDXR = 0x085f7c00, A64_LDAXR = 0x085ffc00, A64_STXR = 0x08007c00,
 	A64_STLXR = 0x0800fc00, A64_LDAR = 0x08dffc00, A64_STLR = 0x089ffc00,
 };
+
+/* Atomic operations of FEAT_LSE, without an order; those of A64_ORDERED have both. */
+enum a64_lse {
+	A64_LDADD = 0x38200000, A64_LDCLR = 0x38201000, A64_LDEOR = 0x38202000,
+	A64_LDSET = 0x38203000, A64_SWP = 0x38208000, A64_CASAL = 0x08e0fc00,
+};
+#define A64_ORDERED 0x00c00000u
 
 #define A64_WIDE 0x80000000u
 
@@ -308,6 +316,17 @@ a64_exclusive(struct jit_buf *b, enum a64_exclusive how, unsigned size, unsigned
 	a64_word(b, (uint32_t)how | size << 30 | status << 16 | base << 5 | reg);
 }
 
+/*
+ * 2^size bytes at base: operand is what is added and so on, reg receives what was
+ * there.  A64_CASAL: operand is compared with and receives it, reg is stored.
+ */
+static inline void
+a64_lse(struct jit_buf *b, uint32_t how, unsigned size, unsigned operand, unsigned reg,
+	unsigned base)
+{
+	a64_word(b, how | size << 30 | operand << 16 | base << 5 | reg);
+}
+
 /* Nothing behind it is seen before what is ahead of it. */
 static inline void
 a64_barrier(struct jit_buf *b)
@@ -342,6 +361,12 @@ static inline struct a64_branch
 a64_b_if(enum a64_cc cc)
 {
 	return (struct a64_branch){ 0x54000000 | (uint32_t)cc, 1, 19 };
+}
+
+static inline struct a64_branch
+a64_b_always(void)
+{
+	return (struct a64_branch){ 0x54000000 | 14, 0, 19 };
 }
 
 /* If a register is 0, or is not. */

@@ -254,6 +254,8 @@ translate_body(struct jit *j)
 		const struct ebpf_insn *insn = &j->insns[j->pc];
 
 		j->copy->now[j->pc] = (uint32_t)j->b.n;
+		if (j->pc == j->func->start || (j->marks[j->pc] & JIT_FALLEN_TO) == 0)
+			j->jumped[0] = j->jumped[1] = 0;
 		if (j->marks[j->pc] != 0)
 			j->target->forms[ebpf_ops[ebpf_op_of(insn)].form](j, insn);
 		pad(j, j->copy->prev[j->pc + 1]);
@@ -342,23 +344,45 @@ make_room(struct jit *j)
 		return -ENOMEM;
 	j->all = (struct jit_copy){ .prev = all, .now = all + n };
 	j->many = (struct jit_copy){ .prev = all + 2 * n, .now = all + 3 * n };
+	return 0;
+}
+
+/* Pass after pass; false: some are still not where the one before had them. */
+static bool
+settle(struct jit *j, struct ebpf_jit_entries *entries)
+{
+	for (int n = 0; n < MAX_PASSES; n++) {
+		if (pass(j, NULL, entries))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Every jump as short as it can be.  A chain of jumps of which each gets short
+ * once the next one is takes a pass for each: at some point all stays where it is.
+ */
+static void
+shrink(struct jit *j, struct ebpf_jit_entries *entries)
+{
+	size_t n = (size_t)j->n_insns + 1;
+
 	for (size_t pc = 0; pc < n; pc++)
 		j->all.prev[pc] = j->many.prev[pc] = (uint32_t)pc * FAR;
 	j->turns.next = (uint32_t)n * FAR;
-	return 0;
+	while (!settle(j, entries))
+		j->pads = true;
 }
 
 static int
 emit(struct jit *j, uint8_t **code, size_t *n, struct ebpf_jit_entries *entries)
 {
-	int n_passes = 1;
-
-	/*
-	 * A chain of jumps of which each gets short once the next one is takes a
-	 * pass for each: at some point all stays where it is.
-	 */
-	while (!pass(j, NULL, entries))
-		j->pads = n_passes++ >= MAX_PASSES;
+	shrink(j, entries);
+	j->spreads = j->target->spreads && !j->pads;
+	if (j->spreads && !settle(j, entries)) {
+		j->spreads = false;
+		shrink(j, entries);
+	}
 	if (j->b.n > j->target->reach)
 		return -E2BIG;
 	*n = j->b.n;

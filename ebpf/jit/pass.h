@@ -4,7 +4,8 @@
  * to it.
  *
  * A program is translated several times: first with every jump long, then with
- * the distances found, until nothing gets shorter.  In a pass come the entry
+ * the distances found, until nothing gets shorter.  Some machines then set jumps
+ * apart, until nothing gets longer.  In a pass come the entry
  * for runs, the functions, the entry from within a run, and, in programs that
  * are worth it, the first function again in a loop over contexts.
  */
@@ -32,6 +33,10 @@ enum {
 	JIT_FALLEN_TO = 1,      /* from the slot before */
 	JIT_JUMPED_TO = 2,
 	JIT_SELECTS = 4,        /* see jit_selects() */
+	/* A jump of its was long while jumps were set apart, and stays so. */
+	JIT_FAR = 8,
+	JIT_FAR_IN_MANY = 16,
+	JIT_FAR_FROM_HEAD = 32, /* the one back to the head of the batch's loop */
 };
 
 /* Offsets of slots, and of the end: as the pass before found them, and as this one does. */
@@ -60,6 +65,7 @@ struct jit {
 	uint8_t *marks;         /* for each slot */
 	bool has_many;          /* a loop for batches */
 	bool has_run;           /* a run is kept: tail calls, functions that are replaced */
+	bool has_lse;           /* see struct jit_target */
 	bool calls_helpers;
 	bool zeroes_args;       /* a helper takes whatever its registers hold */
 	struct jit_copy all, many;      /* all functions; the first one again, for batches */
@@ -71,6 +77,9 @@ struct jit {
 	uint32_t pc;            /* the slot that is emitted */
 	bool in_many;
 	bool pads;              /* a slot is as long as in the pass before */
+	bool spreads;           /* jumps are set apart */
+	/* Where the last two conditional jumps end that a slot is fallen to from; 0: none does. */
+	size_t jumped[2];
 };
 
 /* How an instruction is emitted. */
@@ -78,9 +87,12 @@ typedef void (*jit_insn_fn)(struct jit *j, const struct ebpf_insn *insn);
 
 /*
  * A machine.  What its functions emit has the same length or less in each pass,
- * and so at most the length that it is padded to.
+ * and so at most the length that it is padded to, until jumps are set apart.
+ * From then on it depends on where it is, and on jumps that only get longer.
  */
 struct jit_target {
+	/* Whether the processor at hand has FEAT_LSE of aarch64; NULL: for another machine. */
+	bool (*has_lse)(void);
 	/* Choose registers, and whether there is a loop for batches, by what functions are like. */
 	void (*plan)(struct jit *j);
 	/* Where a host's call of C becomes one of the program's; the first function follows. */
@@ -100,6 +112,7 @@ struct jit_target {
 	uint8_t nop[4];         /* what does nothing, by offset */
 	/* Code may come to where other code was: no processor has still that. */
 	bool is_coherent;
+	bool spreads;           /* jumps are set apart in the end, if that settles */
 };
 
 static inline unsigned
@@ -130,7 +143,7 @@ jit_slot_at(const struct jit *j, int32_t displacement)
 /*
  * Where a jump leads, in bytes from the end of the slot that it is in.  By the
  * offsets of the pass before, all of them: so distances never grow from one
- * pass to the next.
+ * pass to the next, until jumps are set apart.
  */
 static inline int64_t
 jit_distance(const struct jit *j, uint32_t to)

@@ -111,10 +111,27 @@ displacement(struct jit *j, bool is_short, uint32_t to)
 	jit_le(&j->b, (uint64_t)to - (j->b.n + n), n);
 }
 
+/* Whether a jump of the slot at hand is short; mark: how to remember that it was not. */
+static bool
+is_near(struct jit *j, int64_t distance, uint8_t mark)
+{
+	if (!j->spreads)
+		return x86_is_8(distance);
+	if (!x86_is_8(distance))
+		j->marks[j->pc] |= mark;
+	return (j->marks[j->pc] & mark) == 0;
+}
+
+static bool
+reaches(struct jit *j, uint32_t to)
+{
+	return is_near(j, jit_distance(j, to), j->in_many ? JIT_FAR_IN_MANY : JIT_FAR);
+}
+
 static void
 jump_to(struct jit *j, uint32_t to)
 {
-	bool is_short = x86_is_8(jit_distance(j, to));
+	bool is_short = reaches(j, to);
 
 	jit_byte(&j->b, is_short ? 0xeb : 0xe9);
 	displacement(j, is_short, to);
@@ -130,6 +147,8 @@ jcc(struct jit *j, enum x86_cc cc, bool is_short, uint32_t to)
 		jit_byte(&j->b, 0x80 | cc);
 	}
 	displacement(j, is_short, to);
+	j->jumped[1] = j->jumped[0];
+	j->jumped[0] = j->b.n;
 }
 
 /*
@@ -148,7 +167,8 @@ ends_turns_apart(const struct jit *j)
 static void
 end_turn(struct jit *j, uint32_t end)
 {
-	bool is_short = x86_is_8((int64_t)j->turns.prev_head - (int64_t)end);
+	int64_t distance = (int64_t)j->turns.prev_head - (int64_t)end;
+	bool is_short = is_near(j, distance, JIT_FAR_FROM_HEAD);
 
 	x86_rm(&j->b, false, 0x89, RAX, j->turns.result, 0);
 	x86_alu_imm(&j->b, true, ALU_ADD, j->turns.result, sizeof(uint32_t));
@@ -315,19 +335,70 @@ select_constant(struct jit *j, const struct ebpf_insn *insn, uint64_t taken, uin
 		x86_shift_imm(&j->b, false, SHIFT_SHL, RAX, (unsigned)__builtin_ctzll(either));
 }
 
+/* Whether a slot is a test of a register. */
+static bool
+tests(const struct jit *j, uint32_t pc, unsigned reg)
+{
+	const struct ebpf_insn *insn = &j->insns[pc];
+	uint8_t class = EBPF_CLASS(insn->code), form;
+
+	/* what is of no such class may be half an instruction */
+	if (class != EBPF_JMP && class != EBPF_JMP32)
+		return false;
+	form = ebpf_ops[ebpf_op_of(insn)].form;
+	return insn->dst_reg == reg && (form == EBPF_FORM_JMP_K || form == EBPF_FORM_JMP_X);
+}
+
+/*
+ * Of conditional jumps that are made one after the other no third ends in the
+ * same 32 bytes, to which code is aligned.  Processors of Intel tell jumps by
+ * which ones were taken before, the same for all of these, and by bit 5 of where
+ * they end: tests close together that are hard to foresee share half of what
+ * can be remembered of them.  "tcp port 80" over 4,096 packets, again and again,
+ * took 4.6 ns a packet and takes 3.0; where packets are foreseen anyhow, or
+ * never, it takes what it took.
+ *
+ * From its third test of one value on, a search stays close: it is long, and few
+ * of its tests are made.
+ */
+#define BLOCK 32
+
+static void
+set_apart(struct jit *j, const struct ebpf_insn *insn, bool is_short)
+{
+	const struct jit_buf here = j->b;
+	size_t end, block;
+
+	if (!j->spreads || j->jumped[1] == 0)
+		return;
+	if (j->pc >= j->func->start + 2 && tests(j, j->pc - 1, insn->dst_reg) &&
+	    tests(j, j->pc - 2, insn->dst_reg))
+		return;
+	j->b.bytes = NULL;
+	compare(j, insn);
+	end = j->b.n + (is_short ? 2 : 6);
+	j->b = here;
+	block = (end - 1) / BLOCK;
+	if ((j->jumped[1] - 1) / BLOCK == block)
+		x86_nops(&j->b, (block + 1) * BLOCK - (end - 1));
+}
+
 static void
 conditional(struct jit *j, const struct ebpf_insn *insn)
 {
 	uint32_t to = jit_slot_at(j, insn->off);
 	uint64_t taken, otherwise;
+	bool is_short;
 
 	if ((j->marks[j->pc] & JIT_SELECTS) != 0 && jit_selects(j, insn, &taken, &otherwise)) {
 		select_constant(j, insn, taken, otherwise);
 		leave_function(j);
 		return;
 	}
+	is_short = reaches(j, to);
+	set_apart(j, insn, is_short);
 	compare(j, insn);
-	jcc(j, condition_of(insn->code & 0xf0), x86_is_8(jit_distance(j, to)), to);
+	jcc(j, condition_of(insn->code & 0xf0), is_short, to);
 }
 
 static void
@@ -651,6 +722,8 @@ begin_many(struct jit *j)
 		x86_push(&j->b, j->turns.pushed[i]);
 	push_frame(j);
 	begin_turns(j);
+	/* where most packets come by, as compilers have it */
+	x86_nops(&j->b, (0 - j->b.n) % BLOCK);
 	j->turns.prev_head = j->turns.head;
 	j->turns.head = j->b.n;
 	begin_frame(j);
@@ -712,4 +785,5 @@ const struct jit_target ebpf_jit_x86_64 = {
 	.breakpoint = { 0xcc, 0xcc, 0xcc, 0xcc },       /* int3 */
 	.nop = { 0x90, 0x90, 0x90, 0x90 },
 	.is_coherent = true,
+	.spreads = true,
 };

@@ -220,6 +220,32 @@ x86_lea_scaled(struct jit_buf *b, unsigned dst, unsigned base, unsigned index, u
 		jit_byte(b, 0);
 }
 
+/* n bytes that do nothing, in few instructions. */
+static inline void
+x86_nops(struct jit_buf *b, size_t n)
+{
+	static const uint8_t nops[][9] = {
+		{ 0x90 },
+		{ 0x66, 0x90 },
+		{ 0x0f, 0x1f, 0x00 },
+		{ 0x0f, 0x1f, 0x40 },
+		{ 0x0f, 0x1f, 0x44 },
+		{ 0x66, 0x0f, 0x1f, 0x44 },
+		{ 0x0f, 0x1f, 0x80 },
+		{ 0x0f, 0x1f, 0x84 },
+		{ 0x66, 0x0f, 0x1f, 0x84 },
+	};
+	size_t longest = sizeof(nops[0]);
+
+	while (n > 0) {
+		size_t some = n < longest ? n : longest;
+
+		for (size_t i = 0; i < some; i++)
+			jit_byte(b, nops[some - 1][i]);
+		n -= some;
+	}
+}
+
 /* A jump forward within one sequence: what is to be filled, and then filling it. */
 static inline size_t
 x86_jcc_forward(struct jit_buf *b, enum x86_cc cc)

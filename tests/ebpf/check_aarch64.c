@@ -182,6 +182,19 @@ one_of_each(struct jit_buf *b)
 	a64_ret(b);
 	a64_bti(b, false);
 	a64_bti(b, true);
+	a64_lse(b, A64_LDADD, 2, X1, ZR, X12);
+	a64_lse(b, A64_LDSET, 3, X1, ZR, X12);
+	a64_lse(b, A64_LDEOR, 2, X1, ZR, X2);
+	a64_lse(b, A64_LDCLR, 3, X13, ZR, X12);
+	a64_lse(b, A64_LDADD | A64_ORDERED, 3, X1, X1, X12);
+	a64_lse(b, A64_LDSET | A64_ORDERED, 2, X1, X2, X12);
+	a64_lse(b, A64_LDEOR | A64_ORDERED, 3, X1, X1, X1);
+	a64_lse(b, A64_LDCLR | A64_ORDERED, 2, X13, X1, X12);
+	a64_lse(b, A64_SWP | A64_ORDERED, 3, X1, X1, X12);
+	a64_lse(b, A64_CASAL, 2, X0, X1, X12);
+	a64_lse(b, A64_CASAL, 3, X0, X1, X0);
+	a64_rrr(b, true, A64_ORN, X13, ZR, X1);
+	a64_rrr(b, false, A64_ORN, X13, ZR, X1);
 }
 
 /* What GNU as makes of the comments. */
@@ -242,6 +255,19 @@ static const uint32_t assembled[] = {
 	0xd65f03c0,     /* ret */
 	0xd503245f,     /* bti c */
 	0xd50324df,     /* bti jc */
+	0xb821019f,     /* stadd w1, [x12] */
+	0xf821319f,     /* stset x1, [x12] */
+	0xb821205f,     /* steor w1, [x2] */
+	0xf82d119f,     /* stclr x13, [x12] */
+	0xf8e10181,     /* ldaddal x1, x1, [x12] */
+	0xb8e13182,     /* ldsetal w1, w2, [x12] */
+	0xf8e12021,     /* ldeoral x1, x1, [x1] */
+	0xb8ed1181,     /* ldclral w13, w1, [x12] */
+	0xf8e18181,     /* swpal x1, x1, [x12] */
+	0x88e0fd81,     /* casal w0, w1, [x12] */
+	0xc8e0fc01,     /* casal x0, x1, [x0] */
+	0xaa2103ed,     /* mvn x13, x1 */
+	0x2a2103ed,     /* mvn w13, w1 */
 };
 
 START_TEST(instructions_are_those_of_an_assembler)

@@ -765,6 +765,9 @@ START_TEST(helpers_get_the_environment)
 }
 END_TEST
 
+/* Machine code for this library's own programs, which no verifier has seen, does the same. */
+static const enum ebpf_jit engines[] = { EBPF_JIT_OFF, EBPF_JIT_ON };
+
 START_TEST(unaligned_atomics_change_the_right_bytes)
 {
 	static const struct ebpf_insn insns[] = {
@@ -773,8 +776,7 @@ START_TEST(unaligned_atomics_change_the_right_bytes)
 		{ EBPF_ALU64 | EBPF_MOV | EBPF_X, 0, 2, 0, 0 },
 		{ EBPF_JMP | EBPF_EXIT, 0, 0, 0, 0 },
 	};
-	/* machines fault: machine code is for programs that were proven to have no such */
-	struct ebpf_policy policy = { .size = sizeof(policy), .jit = EBPF_JIT_OFF };
+	struct ebpf_policy policy = { .size = sizeof(policy), .jit = engines[_i] };
 	_Alignas(8) uint8_t mem[16] = { 0 };
 	struct ebpf_prog *prog;
 	uint64_t v = 37;
@@ -788,44 +790,59 @@ START_TEST(unaligned_atomics_change_the_right_bytes)
 }
 END_TEST
 
-/* Each atomic row, on a value at an odd address and on the same at an aligned one. */
+static const uint64_t atomic_value = 0x123456789abcdef5;
+
+/* What an atomic row gives, on a value at an offset: R0 and R2 as one number, and the value. */
+static void
+run_atomic(int row, int16_t off, enum ebpf_jit jit, uint64_t r0, uint64_t *result, uint64_t *after)
+{
+	const struct ebpf_policy policy = { .size = sizeof(policy), .jit = jit };
+	bool is_load = ebpf_ops[row].form == EBPF_FORM_LOAD_ACQ;
+	_Alignas(8) uint8_t mem[24] = { 0 };
+	struct program p = { .n = 0 };
+	struct ebpf_prog *prog;
+
+	add_lddw(&p, 0, r0);
+	add_lddw(&p, 2, 0x5a5a5a5a00ff00ff);
+	add(&p, is_load ? row_insn(row, 2, 1, off, 0) : row_insn(row, 1, 2, off, 0));
+	add(&p, INSN(EBPF_ALU64 | EBPF_MUL, 0, 0, 0, 31));
+	add(&p, INSN(EBPF_ALU64 | EBPF_ADD | EBPF_X, 0, 2, 0, 0));
+	add(&p, EXIT_);
+	memcpy(mem + off, &atomic_value, sizeof(atomic_value));
+	ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, p.insns, p.n, NULL, &policy, &prog, NULL),
+			 0);
+	*result = ebpf_prog_run(prog, (uintptr_t)mem, 0);
+	*after = peek(mem + off, 8);
+	memset(mem + off, 0, 8);
+	for (size_t k = 0; k < sizeof(mem); k++)
+		ck_assert_uint_eq(mem[k], 0);
+	ebpf_prog_put(prog);
+}
+
+/* Each atomic row, on a value at other addresses and on the same at an aligned one. */
 START_TEST(unaligned_atomics_do_what_aligned_ones_do)
 {
-	const struct ebpf_policy policy = { .size = sizeof(policy), .jit = EBPF_JIT_OFF };
 	const struct ebpf_op_desc *d = &ebpf_ops[_i];
 	bool is_load = d->form == EBPF_FORM_LOAD_ACQ;
-	static const uint64_t value = 0x123456789abcdef5;
-	uint64_t results[2], after[2];
+	static const int16_t offs[] = { 3, 10, 12, 15 };
+	uint64_t result, after, other, other_after, same = atomic_value;
 	uint32_t half;
 
-	memcpy(&half, &value, sizeof(half));
+	memcpy(&half, &atomic_value, sizeof(half));
 	if (d->form < EBPF_FORM_ATOMIC || d->form > EBPF_FORM_STORE_REL)
 		return;
-	for (int i = 0; i < 2; i++) {
-		_Alignas(8) uint8_t mem[24] = { 0 };
-		int16_t off = i == 0 ? 8 : 3;
-		struct program p = { .n = 0 };
-		struct ebpf_prog *prog;
-
-		/* compare-and-exchange finds what it compares with */
-		add_lddw(&p, 0, size_of(d->code) == 4 ? half : value);
-		add_lddw(&p, 2, 0x5a5a5a5a00ff00ff);
-		add(&p, is_load ? row_insn(_i, 2, 1, off, 0) : row_insn(_i, 1, 2, off, 0));
-		add(&p, INSN(EBPF_ALU64 | EBPF_MUL, 0, 0, 0, 31));
-		add(&p, INSN(EBPF_ALU64 | EBPF_ADD | EBPF_X, 0, 2, 0, 0));
-		add(&p, EXIT_);
-		memcpy(mem + off, &value, sizeof(value));
-		ck_assert_int_eq(ebpf_prog_load_trusted_by(&type, p.insns, p.n, NULL, &policy,
-							   &prog, NULL), 0);
-		results[i] = ebpf_prog_run(prog, (uintptr_t)mem, 0);
-		after[i] = peek(mem + off, 8);
-		memset(mem + off, 0, 8);
-		for (size_t k = 0; k < sizeof(mem); k++)
-			ck_assert_uint_eq(mem[k], 0);
-		ebpf_prog_put(prog);
+	if (size_of(d->code) == 4)
+		same = half;
+	/* compare-and-exchange finds what it compares with, or not */
+	for (uint64_t r0 = same; r0 <= same + 1; r0++) {
+		run_atomic(_i, 8, EBPF_JIT_OFF, r0, &result, &after);
+		ck_assert_msg(is_load || after != atomic_value || r0 != same, "%s", d->name);
+		for (size_t i = 0; i < N_ELEMS(offs) * N_ELEMS(engines); i++) {
+			run_atomic(_i, offs[i / 2], engines[i % 2], r0, &other, &other_after);
+			ck_assert_msg(result == other && after == other_after,
+				      "%s at %d, engine %zu", d->name, offs[i / 2], i % 2);
+		}
 	}
-	ck_assert_msg(results[0] == results[1] && after[0] == after[1], "%s", d->name);
-	ck_assert_msg(is_load || after[0] != value, "%s", d->name);
 }
 END_TEST
 
@@ -953,7 +970,7 @@ suite(void)
 	tc = tcase_create("fast");
 	tcase_add_test(tc, may_goto_ends_an_endless_loop);
 	tcase_add_test(tc, helpers_get_the_environment);
-	tcase_add_test(tc, unaligned_atomics_change_the_right_bytes);
+	tcase_add_loop_test(tc, unaligned_atomics_change_the_right_bytes, 0, N_ELEMS(engines));
 	tcase_add_loop_test(tc, unaligned_atomics_do_what_aligned_ones_do, 0, EBPF_N_OPS);
 	suite_add_tcase(s, tc);
 

@@ -410,8 +410,7 @@ static const struct {
 	size_t n_min, n_max;
 } far_bodies[] = {
 	{ { .code = EBPF_ALU64 | EBPF_ADD | EBPF_X, .dst_reg = 2, .src_reg = 2 }, 8175, 8199 },
-	{ { .code = EBPF_STX | EBPF_ATOMIC | EBPF_DW, .dst_reg = 10, .src_reg = 2, .off = -8,
-	    .imm = EBPF_CMPXCHG }, 29118, 29136 },
+	{ { .code = EBPF_ALU64 | EBPF_MOD, .dst_reg = 2, .imm = 0x12345 }, 29118, 29136 },
 };
 
 /* R3 is the byte at R1, or from 3 down.  R0 tells which way it went. */
@@ -425,8 +424,6 @@ far_program(struct ebpf_insn *insns, size_t n_body, struct ebpf_insn body, size_
 
 	insns[n++] = (struct ebpf_insn)MOV_K(0, 0);
 	insns[n++] = (struct ebpf_insn)MOV_K(2, 77);
-	insns[n++] = (struct ebpf_insn){ .code = EBPF_ST | EBPF_MEM | EBPF_DW, .dst_reg = 10,
-					 .off = -8 };
 	if (is_back) {
 		insns[n++] = (struct ebpf_insn)MOV_K(3, 3);
 		insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .dst_reg = 3,
@@ -441,7 +438,7 @@ far_program(struct ebpf_insn *insns, size_t n_body, struct ebpf_insn body, size_
 		insns[n++] = body;
 	insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 1 };
 	if (is_back) {
-		jump.off = (int16_t)(4 - (int)n - 1);
+		jump.off = (int16_t)(3 - (int)n - 1);
 		insns[n++] = jump;
 	}
 	insns[n++] = (struct ebpf_insn){ .code = EBPF_ALU64 | EBPF_ADD, .imm = 16 };
