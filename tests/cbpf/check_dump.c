@@ -26,6 +26,15 @@ struct reader {
 	bool is_there[MAX_BLOCKS];
 };
 
+/* Before the next dump; what was counted of all of them stays. */
+static void
+forget_dump(struct reader *r)
+{
+	memset(r->is_there, 0, sizeof(r->is_there));
+	r->n_blocks = r->n_targets = r->n_announced = 0;
+	r->is_open = r->is_in_search = false;
+}
+
 static void
 end_dump(struct reader *r)
 {
@@ -33,9 +42,7 @@ end_dump(struct reader *r)
 	ck_assert_uint_eq(r->n_blocks, r->n_announced);
 	for (size_t i = 0; i < r->n_targets; i++)
 		ck_assert_msg(r->is_there[r->targets[i]], "b%u is not there", r->targets[i]);
-	memset(r->is_there, 0, sizeof(r->is_there));
-	r->n_blocks = r->n_targets = r->n_announced = 0;
-	r->is_in_search = false;
+	forget_dump(r);
 }
 
 /* Each "b" and number in an end, but for what an edge brings along: v7 = ... */
@@ -144,7 +151,7 @@ START_TEST(dumps_of_random_programs_are_whole)
 					cbpf_lowered_free(&out);
 					n_lowered++;
 				} else {
-					r = (struct reader){ .n_dumps = r.n_dumps };
+					forget_dump(&r);
 				}
 			}
 			cbpf_prog_free(prog);
