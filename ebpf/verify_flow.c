@@ -4,6 +4,7 @@
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -300,6 +301,7 @@ ebpf_flow_make(struct ebpf_flow *flow, const struct ebpf_insn *insns, size_t n,
 {
 	int rc;
 
+	assert(n > 0); /* a program that is empty is refused before */
 	*flow = (struct ebpf_flow){ .n_insns = (uint32_t)n };
 	flow->marks = calloc(n, sizeof(*flow->marks));
 	flow->live = calloc(n, sizeof(*flow->live));
