@@ -10,6 +10,7 @@
 #include <bpfsift/ebpf.h>
 
 #include "ebpf/err.h"
+#include "tests/support/object.h"
 #include "tests/support/suite.h"
 
 #include <elf.h>
@@ -51,39 +52,6 @@ static const char plain_source[] =
 	"{ unsigned k = 1; unsigned long long *p = lookup(&counts, &k);\n"
 	"  return p ? twice(++*p + 0x1234) + (lookup(&old, &k) == 0) : 0; }\n";
 
-/* NULL: no clang for the target, or a build without libelf. */
-static const char *
-make_object(const char *text, const char *target)
-{
-	char dir[] = "/tmp/bpfsift-object.XXXXXX", c_name[64], o_name[64], command[256];
-	const char *why = NULL;
-	FILE *f;
-
-	if (mkdtemp(dir) == NULL)
-		return "no temporary directory";
-	snprintf(c_name, sizeof(c_name), "%s/a.c", dir);
-	snprintf(o_name, sizeof(o_name), "%s/a.o", dir);
-	snprintf(command, sizeof(command), "clang -target %s -O2 -g -c -o %s %s 2>/dev/null",
-		 target, o_name, c_name);
-	f = fopen(c_name, "w");
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-	if (system(command) != 0) {
-		why = "no clang that knows the target bpf";
-	} else {
-		f = fopen(o_name, "rb");
-		ck_assert_ptr_nonnull(f);
-		object = malloc(1 << 16);
-		object_len = fread(object, 1, 1 << 16, f);
-		fclose(f);
-		remove(o_name);
-	}
-	remove(c_name);
-	rmdir(dir);
-	return why;
-}
-
 /* Whether it opens, loads and runs; each refusal is one line. */
 static bool
 try_object(const uint8_t *bytes, size_t len, uint64_t *r0)
@@ -112,7 +80,7 @@ try_object(const uint8_t *bytes, size_t len, uint64_t *r0)
 static bool
 is_skipped(const char *text, const char *target)
 {
-	const char *why = make_object(text, target);
+	const char *why = object_make(text, target, &object, &object_len);
 	struct ebpf_object *o;
 	struct ebpf_err err;
 
@@ -360,7 +328,8 @@ START_TEST(data_in_the_other_byte_order_is_refused)
 	if (is_skipped(plain_source, "bpf"))
 		return;
 	free(object);
-	ck_assert_ptr_null(make_object(source, first == 1 ? "bpfeb" : "bpfel"));
+	ck_assert_ptr_null(object_make(source, first == 1 ? "bpfeb" : "bpfel", &object,
+				       &object_len));
 	ck_assert_int_eq(ebpf_object_open(object, object_len, &o, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "section .data: not in this machine's byte order");
 	free(object);

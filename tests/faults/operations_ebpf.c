@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/object.h"
 #include "tests/support/suite.h"
 
 /* Of 4 bytes: branches that meet again, a loop, a call, an atomic addition. */
@@ -363,6 +364,113 @@ call_tails(struct ebpf_err *err)
 	return rc;
 }
 
+/* ---- helpers of the host's, and object files ---- */
+
+static uint64_t
+double_it(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
+{
+	(void)r2, (void)r3, (void)r4, (void)r5, (void)env;
+	return 2 * r1;
+}
+
+static int
+call_helper(struct ebpf_err *err)
+{
+	static const struct ebpf_insn text[] = {
+		K(0xb7, 1, 0, 0, 21), CALL(1000), K(0x95, 0, 0, 0, 0),
+	};
+	const struct ebpf_helper_opts helper = { .size = sizeof(helper), .id = 1000,
+						 .name = "double_it", .fn = double_it,
+						 .args = { EBPF_ARG_SCALAR } };
+	const struct ebpf_helper_opts *const helpers[] = { &helper };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON,
+					     .helpers = helpers, .n_helpers = 1 };
+	struct ebpf_prog *prog;
+	int rc = load(text, N_ELEMS(text), &opts, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	EXPECT(gives(prog, 42));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
+/* Reads stack that nobody has written, which is filled with 0 before. */
+static void
+make_reader_of_stack(void)
+{
+	assemble("r0 = *(u64 *)(r10 -8)\nr1 = *(u64 *)(r10 -128)\nr0 += r1\nr0 += 7\nexit\n");
+}
+
+static int
+read_stack(struct ebpf_err *err)
+{
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON };
+	struct ebpf_prog *prog;
+	int rc = load(insns, n_insns, &opts, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	EXPECT(gives(prog, 7));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
+static uint8_t *object;
+static size_t object_len;
+
+/* Two functions, two maps, data. */
+static void
+make_object(void)
+{
+	static const char text[] =
+		"struct { int (*type)[2]; int (*max_entries)[2]; unsigned *key; int *value; }\n"
+		"	counts __attribute__((section(\".maps\"), used));\n"
+		"struct { int (*type)[1]; int (*max_entries)[2]; unsigned *key; int *value; }\n"
+		"	others __attribute__((section(\".maps\"), used));\n"
+		"static void *(*const lookup)(void *, const void *) = (void *)1;\n"
+		"int total = 5;\n"
+		"__attribute__((noinline)) int twice(int x) { return x * 2 + total; }\n"
+		"__attribute__((section(\"xdp\"))) int entry(void *ctx)\n"
+		"{ unsigned k = 1; int *p = lookup(&counts, &k);\n"
+		"  return p ? twice(*p + 3) + (lookup(&others, &k) == 0) : 0; }\n";
+	const char *why = object_make(text, "bpf", &object, &object_len);
+	struct ebpf_object *o;
+	struct ebpf_err err = { "" };
+
+	if (why != NULL) {
+		operation_skip(why);
+	} else if (ebpf_object_open(object, object_len, &o, &err) == 0) {
+		ebpf_object_close(o);
+	} else {
+		ck_assert_msg(strstr(err.text, "without libelf") != NULL, "%s", err.text);
+		operation_skip("built without libelf");
+	}
+}
+
+static int
+load_object(struct ebpf_err *err)
+{
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON };
+	struct ebpf_object *o = UNTOUCHED;
+	struct ebpf_prog *prog = UNTOUCHED;
+	int rc = ebpf_object_open(object, object_len, &o, err);
+
+	if (rc < 0) {
+		EXPECT(o == UNTOUCHED);
+		return rc;
+	}
+	rc = ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, err);
+	ebpf_object_close(o);
+	if (rc < 0) {
+		EXPECT(prog == UNTOUCHED);
+		return rc;
+	}
+	EXPECT(gives(prog, 3 * 2 + 5 + 1));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
 const struct operation operations_ebpf[] = {
 	{ "the assembler", make_branches, assemble_again },
 	{ "a verified program, interpreted", make_branches, load_interpreted },
@@ -374,5 +482,8 @@ const struct operation operations_ebpf[] = {
 	{ "maps of each type", NULL, use_maps },
 	{ "programs with maps", NULL, count_in_maps },
 	{ "programs in an array", make_branches, call_tails },
+	{ "a helper of the host's", NULL, call_helper },
+	{ "a stack that is filled", make_reader_of_stack, read_stack },
+	{ "an object file", make_object, load_object },
 };
 const size_t n_operations_ebpf = N_ELEMS(operations_ebpf);
