@@ -120,6 +120,7 @@ check_reached(struct ebpf_flow *flow, const struct ebpf_insn *insns, struct ebpf
 	uint32_t *stack = calloc(flow->n_insns, sizeof(*stack));
 	bool grew = true;
 
+	assert(flow->n_insns > 0); /* a program that is empty is refused before */
 	if (stack == NULL)
 		return ebpf_err_set(err, -ENOMEM, "verify: out of memory");
 	walk_function(flow, insns, 0, stack);
@@ -301,7 +302,6 @@ ebpf_flow_make(struct ebpf_flow *flow, const struct ebpf_insn *insns, size_t n,
 {
 	int rc;
 
-	assert(n > 0); /* a program that is empty is refused before */
 	*flow = (struct ebpf_flow){ .n_insns = (uint32_t)n };
 	flow->marks = calloc(n, sizeof(*flow->marks));
 	flow->live = calloc(n, sizeof(*flow->live));
