@@ -362,6 +362,65 @@ START_TEST(maps_are_as_their_types_say)
 }
 END_TEST
 
+/* A helper that is given a function of the program, whose first instruction gives 77. */
+static const char callback_source[] =
+	"struct { int (*type)[3]; int (*max_entries)[4]; } progs\n"
+	"	__attribute__((section(\".maps\"), used));\n"
+	"static long (*each)(void *) = (void *)1000;\n"
+	"static int callback(void *arg) { return 77; }\n"
+	"__attribute__((section(\"xdp\"))) int entry(void *ctx) { return each(callback); }\n";
+
+static uint64_t
+take_anything(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
+{
+	(void)r1, (void)r2, (void)r3, (void)r4, (void)r5, (void)env;
+	return 5;
+}
+
+START_TEST(the_address_of_a_function_leads_to_it)
+{
+	const struct ebpf_helper_opts helper = { .size = sizeof(helper), .id = 1000,
+						 .name = "each", .fn = take_anything,
+						 .args = { EBPF_ARG_ANYTHING } };
+	const struct ebpf_helper_opts *const helpers[] = { &helper };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .helpers = helpers,
+					     .n_helpers = 1 };
+	struct ebpf_map_opts map = { .size = sizeof(map) };
+	const struct ebpf_insn *insns;
+	struct ebpf_prog *prog;
+	struct ebpf_object *o;
+	struct ebpf_err err;
+	size_t n, n_found = 0;
+
+	if (is_skipped(callback_source, "bpf"))
+		return;
+	ck_assert_int_eq(ebpf_object_open(object, object_len, &o, &err), 0);
+	/* keys and values of a program array need no telling */
+	ebpf_map_describe(ebpf_object_map(o, "progs"), &map);
+	ck_assert_uint_eq(map.type, EBPF_MAP_PROG_ARRAY);
+	ck_assert_uint_eq(map.key_size, 4);
+	ck_assert_uint_eq(map.value_size, 4);
+	ck_assert_uint_eq(map.max_entries, 4);
+	ck_assert_msg(ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) == 0,
+		      "%s", err.text);
+	insns = ebpf_prog_insns(prog, &n);
+	for (size_t pc = 0; pc < n; pc++) {
+		if (insns[pc].code == (EBPF_LD | EBPF_DW) && insns[pc].src_reg == 4) {
+			size_t to = pc + 1 + (size_t)insns[pc].imm;
+
+			ck_assert_uint_lt(to, n);
+			ck_assert_int_eq(insns[to].imm, 77);
+			ck_assert_int_eq(insns[to].dst_reg, EBPF_R0);
+			n_found++;
+		}
+	}
+	ck_assert_uint_eq(n_found, 1);
+	ebpf_prog_put(prog);
+	ebpf_object_close(o);
+	free(object);
+}
+END_TEST
+
 START_TEST(what_is_asked_for_must_be_there)
 {
 	struct ebpf_load_opts opts = { .size = sizeof(opts), .n_maps = 1 };
@@ -420,6 +479,7 @@ suite(void)
 	tcase_add_loop_test(tc, the_other_byte_order_does_the_same, 0, 2);
 	tcase_add_test(tc, data_in_the_other_byte_order_is_refused);
 	tcase_add_test(tc, maps_are_as_their_types_say);
+	tcase_add_test(tc, the_address_of_a_function_leads_to_it);
 	tcase_add_test(tc, what_is_asked_for_must_be_there);
 	suite_add_tcase(s, tc);
 	return s;
