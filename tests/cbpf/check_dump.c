@@ -227,6 +227,15 @@ static const struct {
 	{ CBPF_TARGET_SOCKET, "ld rand\ntax\nldb [x + 3]\nret a\n", "guard",
 	  "pass guard: 1 blocks\n"
 	  "b0:\n  v4 = call 7()\n  v5 = fetch1[call v4 + 3]\n  ret fetch v5\n" },
+	{ CBPF_TARGET_PACKET, "ld #4\nldx #2\nld nla\nret a\n", "guard",
+	  "pass guard: 1 blocks\n"
+	  "b0:\n  v10 = call 1000(4, 2)\n  ret call v10\n" },
+	/* differences and remainders */
+	{ CBPF_TARGET_PACKET,
+	  "ld [0]\nldx len\nsub x\nst M[0]\nld [4]\nmod x\nldx M[0]\nadd x\nret a\n", "guard",
+	  "pass guard: 1 blocks\n"
+	  "b0:\n  guard 8\n  nonzero field4[12]\n"
+	  "  ret ((load4[4] % field4[12]) + (load4[0] - field4[12]))\n" },
 	{ CBPF_TARGET_XDP, "ldx len\nld [x + 70000]\nand #7\nret a\n", "guard",
 	  "pass guard: 1 blocks\n"
 	  "b0:\n  v4 = call 188()\n  guard (call v4 + 0x11170) + 4\n"
