@@ -432,6 +432,64 @@ START_TEST(link_types_of_libpcap_s_own_are_refused)
 }
 END_TEST
 
+/* ---- what cannot be captured from ---- */
+
+static void
+check_refusal(const char *interface, const struct sift_live_opts *opts, int rc)
+{
+	struct sift_source *source = NULL;
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_source_open_live(interface, opts, &source, &err), rc);
+	ck_assert_ptr_null(source);
+	ck_assert_msg(strncmp(err.text, interface, strlen(interface)) == 0 &&
+			      err.text[strlen(interface)] == ':' && strchr(err.text, '\n') == NULL,
+		      "%s", err.text);
+}
+
+/* No such interface, one that is down, one without a monitor mode, and nobody's business. */
+START_TEST(refusals_are_told_apart)
+{
+	struct sift_live_opts opts = { .size = sizeof(opts) };
+	struct wire wire;
+	uid_t before = geteuid();
+
+	if (!open_wire(&wire))
+		return;
+	check_refusal("nosuch0", NULL, -ENODEV);
+	check_refusal("lo", NULL, -ENETDOWN);
+	opts.flags = SIFT_LIVE_MONITOR;
+	check_refusal(wire.receiver, &opts, -ENOTSUP);
+	ck_assert_int_eq(seteuid(65534), 0);
+	check_refusal(wire.receiver, NULL, -EPERM);
+	ck_assert_int_eq(seteuid(before), 0);
+}
+END_TEST
+
+/* It captures all the same, and says what it could not have. */
+START_TEST(what_an_interface_has_not_is_a_warning)
+{
+	const struct sift_live_opts stamped = { .size = sizeof(stamped), .tstamp_type = "adapter" };
+	struct sift_source_info info = { .size = sizeof(info) };
+	struct sift_source *source;
+	struct wire wire;
+	struct ebpf_err err;
+
+	if (!open_wire(&wire))
+		return;
+	source = open_live(&wire, NULL);
+	ck_assert_int_eq(sift_source_info(source, &info, &err), 0);
+	ck_assert_ptr_null(info.warning);
+	sift_source_close(source);
+	source = open_live(&wire, &stamped);
+	ck_assert_int_eq(sift_source_info(source, &info, &err), 0);
+	ck_assert_ptr_nonnull(info.warning);
+	ck_assert_ptr_nonnull(strstr(info.warning, "adapter"));
+	ck_assert_ptr_nonnull(strstr(info.warning, wire.receiver));
+	sift_source_close(source);
+}
+END_TEST
+
 START_TEST(the_link_type_stays_with_a_filter)
 {
 	const struct sift_live_opts opts = { .size = sizeof(opts) };
@@ -465,6 +523,8 @@ suite(void)
 	tcase_add_test(tc, what_the_kernel_refuses_changes_nothing);
 	tcase_add_test(tc, what_no_socket_takes_is_refused);
 	tcase_add_test(tc, link_types_of_libpcap_s_own_are_refused);
+	tcase_add_test(tc, refusals_are_told_apart);
+	tcase_add_test(tc, what_an_interface_has_not_is_a_warning);
 	tcase_add_test(tc, the_link_type_stays_with_a_filter);
 	suite_add_tcase(s, tc);
 	return s;
