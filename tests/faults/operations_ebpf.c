@@ -155,6 +155,39 @@ load_blinded(struct ebpf_err *err)
 	return load_branches(EBPF_JIT_ON, EBPF_BLINDING_ALWAYS, err);
 }
 
+/*
+ * Five constants a round, and random numbers are drawn for 64 at a time: so that these run
+ * out at each of them in turn.
+ */
+static int
+load_blinded_constants(struct ebpf_err *err)
+{
+	enum { ROUNDS = 60 };
+	static const struct ebpf_insn round[] = {
+		K(0x07, 0, 0, 0, 5),                     /* r0 += 5 */
+		K(0x18, 1, 0, 0, 1), K(0, 0, 0, 0, 2),   /* r1 = a constant of 64 bits */
+		K(0x62, 10, 0, -8, 7),                   /* *(u32 *)(r10 -8) = 7 */
+		K(0x15, 0, 0, 0, 3),                     /* if r0 == 3 goto pc+0 */
+	};
+	static struct ebpf_insn text[1 + ROUNDS * N_ELEMS(round) + 1] = { K(0xb7, 0, 0, 0, 0) };
+	const struct ebpf_policy policy = { .size = sizeof(policy),
+					    .blinding = EBPF_BLINDING_ALWAYS };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &policy };
+	struct ebpf_prog *prog;
+	uint64_t r0 = 99;
+	int rc;
+
+	for (size_t i = 0; i < ROUNDS; i++)
+		memcpy(text + 1 + i * N_ELEMS(round), round, sizeof(round));
+	text[N_ELEMS(text) - 1] = (struct ebpf_insn)K(0x95, 0, 0, 0, 0);
+	if ((rc = load(text, N_ELEMS(text), &opts, &prog, err)) < 0)
+		return rc;
+	rc = ebpf_prog_run_checked(prog, NULL, 0, NULL, &r0, err);
+	EXPECT(r0 == (rc < 0 ? 99u : 5u * ROUNDS));
+	ebpf_prog_put(prog);
+	return rc;
+}
+
 static int
 load_unverified(struct ebpf_err *err)
 {
@@ -476,6 +509,7 @@ const struct operation operations_ebpf[] = {
 	{ "a verified program, interpreted", make_branches, load_interpreted },
 	{ "a verified program, as machine code", make_branches, load_compiled },
 	{ "a verified program, blinded", make_branches, load_blinded },
+	{ "many constants, blinded", NULL, load_blinded_constants },
 	{ "a program that is not verified", make_branches, load_unverified },
 	{ "runs are counted", make_branches, count_runs },
 	{ "a function is replaced", make_replaceable, replace },
