@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "filter/attach.h"
 #include "tests/diff/veth.h"
 #include "tests/support/suite.h"
 
@@ -432,6 +433,81 @@ START_TEST(link_types_of_libpcap_s_own_are_refused)
 }
 END_TEST
 
+/* ---- sockets and programs that do not go together ---- */
+
+static struct cbpf_prog *
+check_pcap(const struct cbpf_insn *insns, size_t n)
+{
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(insns, n, CBPF_DIALECT_PCAP, &prog, NULL), 0);
+	return prog;
+}
+
+static void
+check_attached(int fd, const struct cbpf_prog *prog, bool has_tags, int rc, const char *says)
+{
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_attach_socket(fd, prog, has_tags, &err), rc);
+	ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
+}
+
+START_TEST(no_other_socket_takes_a_filter)
+{
+	static const struct cbpf_insn all[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_prog *prog = check_pcap(all, N_ELEMS(all));
+	int fds[2], inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int cooked = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(inet, 0);
+	ck_assert_int_eq(pipe(fds), 0);
+	check_attached(inet, prog, false, -ENOTSUP, "the kernel has no such frames");
+	check_attached(fds[0], prog, false, -ENOTSUP, "the kernel has no such frames");
+	check_attached(-1, prog, false, -ENOTSUP, "the kernel has no such frames");
+	if (cooked >= 0)
+		check_attached(cooked, prog, false, -ENOTSUP, "the kernel has no such frames");
+	else
+		suite_skip("no packet sockets: %s", strerror(errno));
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+/* What the kernel's dialect cannot say, and a tag that there is no room to look for. */
+START_TEST(programs_for_no_socket_are_refused)
+{
+	static const struct cbpf_insn endless[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, 0),
+		CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 1, 0, 1),
+		CBPF_STMT(CBPF_JMP | CBPF_JA, -3),
+		CBPF_STMT(CBPF_RET | CBPF_K, 1),
+	};
+	struct cbpf_insn full[2 * CBPF_MEMWORDS + 3];
+	struct cbpf_prog *prog;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	size_t n = 0;
+
+	if (fd < 0) {
+		suite_skip("no packet sockets: %s", strerror(errno));
+		return;
+	}
+	prog = check_pcap(endless, N_ELEMS(endless));
+	check_attached(fd, prog, false, -EINVAL, "insn 2");
+	cbpf_prog_free(prog);
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, 12);
+	for (uint32_t k = 0; k < CBPF_MEMWORDS; k++) {
+		full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_ST, k);
+		full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_MEM, k);
+	}
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_H | CBPF_IND, 0);
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_RET | CBPF_A, 0);
+	prog = check_pcap(full, n);
+	check_attached(fd, prog, true, -EINVAL, "no scratch slots to spare");
+	cbpf_prog_free(prog);
+	close(fd);
+}
+END_TEST
+
 /* ---- what cannot be captured from ---- */
 
 static void
@@ -523,6 +599,8 @@ suite(void)
 	tcase_add_test(tc, what_the_kernel_refuses_changes_nothing);
 	tcase_add_test(tc, what_no_socket_takes_is_refused);
 	tcase_add_test(tc, link_types_of_libpcap_s_own_are_refused);
+	tcase_add_test(tc, no_other_socket_takes_a_filter);
+	tcase_add_test(tc, programs_for_no_socket_are_refused);
 	tcase_add_test(tc, refusals_are_told_apart);
 	tcase_add_test(tc, what_an_interface_has_not_is_a_warning);
 	tcase_add_test(tc, the_link_type_stays_with_a_filter);
