@@ -965,7 +965,8 @@ START_TEST(xdp_is_asked_for_what_it_has)
 		ck_assert_int_eq(cbpf_lower(classic, CBPF_TARGET_XDP, &opts, &p, NULL), 0);
 		for (size_t pc = 0; pc < p.n_insns; pc++)
 			n += p.insns[pc].code == xdp_has[_i].code &&
-			     p.insns[pc].off == xdp_has[_i].off && p.insns[pc].imm == xdp_has[_i].imm;
+			     p.insns[pc].off == xdp_has[_i].off &&
+			     p.insns[pc].imm == xdp_has[_i].imm;
 		ck_assert_msg(n == 1, "level %d: %zu times", (int)level - (int)CBPF_LEVEL_0, n);
 		cbpf_lowered_free(&p);
 		cbpf_prog_free(classic);

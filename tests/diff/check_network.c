@@ -82,8 +82,8 @@ static const struct cbpf_insn programs[][8] = {
 	/* offsets of which only how they were computed says that they are small */
 	{ LD(CBPF_B, CBPF_ABS, 1), ALU(CBPF_RSH, 4), TAX, LD(CBPF_H, CBPF_IND, 6), RET_A },
 	{ LD(CBPF_H, CBPF_ABS, 2), ALU(CBPF_RSH, 11), TAX, LD(CBPF_B, CBPF_IND, 1), RET_A },
-	{ LD(CBPF_B, CBPF_ABS, 1), ALU(CBPF_AND, 3), ALU(CBPF_LSH, 2), TAX,
-	  LD(CBPF_W, CBPF_IND, 5), RET_A },
+	{ LD(CBPF_B, CBPF_ABS, 1), ALU(CBPF_AND, 3), ALU(CBPF_LSH, 2), TAX, LD(CBPF_W, CBPF_IND, 5),
+	  RET_A },
 	{ LD(CBPF_B, CBPF_ABS, 1), ALU(CBPF_LSH, 17), ALU(CBPF_RSH, 18), TAX,
 	  LD(CBPF_B, CBPF_IND, 0), RET_A },
 	{ LD(CBPF_B, CBPF_ABS, 1), ALU(CBPF_AND, 15), ALU(CBPF_LSH, 28), TAX,
@@ -108,8 +108,9 @@ lower(const struct cbpf_insn *insns, enum cbpf_target target, enum cbpf_level le
       struct cbpf_lowered *out)
 {
 	static const struct cbpf_actions actions = { .match = MATCH, .miss = MISS };
-	const struct cbpf_lower_opts opts = { .size = sizeof(opts), .net_base = &ethernet,
-					      .level = level, .actions = &actions };
+	const struct cbpf_lower_opts opts = {
+		.size = sizeof(opts), .net_base = &ethernet, .level = level, .actions = &actions
+	};
 	struct cbpf_prog *prog;
 	struct ebpf_err err;
 
@@ -133,7 +134,8 @@ static void
 check_on_frame(const struct cbpf_insn *insns, const struct cbpf_lowered *lowered, uint16_t type,
 	       const struct diff_packet *p)
 {
-	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_NO_LEAKS,
+	const struct ebpf_load_opts opts = { .size = sizeof(opts),
+					     .verify = EBPF_VERIFY_NO_LEAKS,
 					     .mem_size = p->len };
 	uint8_t *frame = (uint8_t *)(uintptr_t)p->view.data;
 	uint32_t expected = verdict_of(insns, p);
@@ -145,8 +147,8 @@ check_on_frame(const struct cbpf_insn *insns, const struct cbpf_lowered *lowered
 					  &opts, &prog, &err) == 0,
 		      "type %04x, %u bytes: %s", type, p->len, err.text);
 	ck_assert_int_eq(ebpf_prog_exec(prog, frame, p->len, &r0, &err), 0);
-	ck_assert_msg(r0 == expected, "type %04x, %u bytes: %u, not %u", type, p->len,
-		      (unsigned)r0, (unsigned)expected);
+	ck_assert_msg(r0 == expected, "type %04x, %u bytes: %u, not %u", type, p->len, (unsigned)r0,
+		      (unsigned)expected);
 	ck_assert_msg(ebpf_prog_run_checked(prog, frame, p->len, NULL, &r0, &err) == 0, "%s",
 		      err.text);
 	ck_assert_msg(r0 == expected, "checked, type %04x, %u bytes: %u, not %u", type, p->len,
@@ -187,7 +189,8 @@ check_in_kernel(const struct cbpf_insn *insns, int prog, uint16_t type, enum cbp
 	unsigned n = 0;
 
 	for (uint32_t len = 0; len < LENGTHS; len++) {
-		uint32_t action = 0, expected = verdict_of(insns, &packets[len]) != 0 ? MATCH : MISS;
+		uint32_t action = 0,
+			 expected = verdict_of(insns, &packets[len]) != 0 ? MATCH : MISS;
 		struct ebpf_err err;
 
 		if (!test_run_takes(&packets[len]))
@@ -236,8 +239,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, target_buffer_finds_the_network_layer, 0, (int)N_ELEMS(programs));
-	tcase_add_loop_test(tc, the_kernel_finds_the_network_layer_too, 0,
-			    (int)N_ELEMS(programs));
+	tcase_add_loop_test(tc, the_kernel_finds_the_network_layer_too, 0, (int)N_ELEMS(programs));
 	suite_add_tcase(s, tc);
 	return s;
 }

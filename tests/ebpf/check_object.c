@@ -401,7 +401,8 @@ START_TEST(the_address_of_a_function_leads_to_it)
 	ck_assert_uint_eq(map.key_size, 4);
 	ck_assert_uint_eq(map.value_size, 4);
 	ck_assert_uint_eq(map.max_entries, 4);
-	ck_assert_msg(ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) == 0,
+	ck_assert_msg(ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) ==
+			      0,
 		      "%s", err.text);
 	insns = ebpf_prog_insns(prog, &n);
 	for (size_t pc = 0; pc < n; pc++) {

@@ -187,12 +187,11 @@ make_long_program(void)
 	struct ebpf_err err = { "" };
 
 	for (uint32_t i = 0; i < N; i++) {
-		if (i >= N_JUMPS)
-			text[i] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, i);
-		else if (i % 2 == 0)
-			text[i] = (struct cbpf_insn)CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, i, 0, 1);
-		else
-			text[i] = (struct cbpf_insn)CBPF_STMT(CBPF_JMP | CBPF_JA, N - 2 - i - i / 2);
+		const struct cbpf_insn load = CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, i);
+		const struct cbpf_insn test = CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, i, 0, 1);
+		const struct cbpf_insn far = CBPF_STMT(CBPF_JMP | CBPF_JA, N - 2 - i - i / 2);
+
+		text[i] = i >= N_JUMPS ? load : i % 2 == 0 ? test : far;
 	}
 	text[N - 1] = (struct cbpf_insn)CBPF_STMT(CBPF_RET | CBPF_K, 1);
 	ck_assert_msg(cbpf_check(text, N, CBPF_DIALECT_KERNEL, &checked, &err) == 0, "%s",
