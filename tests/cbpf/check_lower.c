@@ -974,6 +974,35 @@ START_TEST(xdp_is_asked_for_what_it_has)
 }
 END_TEST
 
+/* The kernel knows where the network layer of a frame is, whether its link type is told or not. */
+START_TEST(tc_has_the_network_layer_from_the_kernel)
+{
+	enum { SKB_LOAD_BYTES_RELATIVE = 68 };
+	static const struct cbpf_insn load[] = {
+		CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, CBPF_NET_OFF + 2),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	static const struct cbpf_net_base nowhere = { .off = UINT32_MAX };
+	static const struct cbpf_net_base *const bases[] = { NULL, &nowhere, &ethernet };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts),
+					      .net_base = bases[_i / 3],
+					      .level = (enum cbpf_level)(CBPF_LEVEL_0 + _i % 3) };
+	struct cbpf_lowered p;
+	struct cbpf_prog *classic;
+	struct ebpf_err err = { "" };
+	size_t n = 0;
+
+	ck_assert_int_eq(cbpf_check(load, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+	ck_assert_msg(cbpf_lower(classic, CBPF_TARGET_TC, &opts, &p, &err) == 0, "%s", err.text);
+	for (size_t pc = 0; pc < p.n_insns; pc++)
+		n += p.insns[pc].code == (EBPF_JMP | EBPF_CALL) &&
+		     p.insns[pc].imm == SKB_LOAD_BYTES_RELATIVE;
+	ck_assert_uint_eq(n, 1);
+	cbpf_lowered_free(&p);
+	cbpf_prog_free(classic);
+}
+END_TEST
+
 /* Where the link layer begins needs no telling, at any level. */
 START_TEST(xdp_loads_from_the_link_layer)
 {
@@ -1100,6 +1129,7 @@ suite(void)
 	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
+	tcase_add_loop_test(tc, tc_has_the_network_layer_from_the_kernel, 0, 9);
 	tcase_add_loop_test(tc, xdp_is_asked_for_what_it_has, 0, N_ELEMS(xdp_has));
 	tcase_add_loop_test(tc, xdp_loads_from_the_link_layer, 0, 3);
 	tcase_add_loop_test(tc, refuses_a_net_base_that_no_load_can_read, 0, N_ELEMS(bad_bases));
