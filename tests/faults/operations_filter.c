@@ -14,7 +14,8 @@
 #include "tests/support/suite.h"
 #include "tests/support/tempfile.h"
 
-enum { ETHERNET = 1, SNAPLEN = 262144, N_CODECS = SIFT_CODEC_XZ + 1, N_LARGE = 6000 };
+enum { ETHERNET = 1, SNAPLEN = 262144, N_CODECS = SIFT_CODEC_XZ + 1, N_LARGE = 6000,
+       N_LARGE_PACKETS = 40, LARGE_PACKET = 60000 };
 
 /* ---- filters ---- */
 
@@ -131,6 +132,7 @@ list_interfaces(struct ebpf_err *err)
 static char out_path[TEMPFILE_PATH];
 static char codec_paths[N_CODECS][TEMPFILE_PATH];
 static char large_path[TEMPFILE_PATH], large_blocks_path[TEMPFILE_PATH];
+static char large_packets_path[TEMPFILE_PATH];
 static char paths[4][TEMPFILE_PATH + 64];
 static uint64_t n_in_demo;
 
@@ -248,18 +250,21 @@ is_built(enum sift_codec codec)
 	return rc != -ENOTSUP;
 }
 
-/* Of more than a block, so that it is filtered by several threads, in records of 1,016 bytes. */
+/* Packets of so many bytes. */
 static void
-make_large(void)
+make_packets(const char *path, uint32_t len, int n)
 {
 	static const uint32_t header[6] = { 0xa1b23c4d, 4u << 16 | 2, 0, 0, SNAPLEN, ETHERNET };
-	static const uint32_t record[254] = { 1700000000, 5, 1000, 1000 };
-	FILE *f = fopen(large_path, "wb");
+	const uint32_t record[4] = { 1700000000, 5, len, len };
+	static const uint8_t bytes[LARGE_PACKET];
+	FILE *f = fopen(path, "wb");
 
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(header, sizeof(header), 1, f), 1);
-	for (int i = 0; i < N_LARGE; i++)
+	for (int i = 0; i < n; i++) {
 		ck_assert_uint_eq(fwrite(record, sizeof(record), 1, f), 1);
+		ck_assert_uint_eq(fwrite(bytes, len, 1, f), 1);
+	}
 	ck_assert_int_eq(fclose(f), 0);
 }
 
@@ -269,6 +274,7 @@ remove_files(void)
 	unlink(out_path);
 	unlink(large_path);
 	unlink(large_blocks_path);
+	unlink(large_packets_path);
 	for (int codec = 0; codec < N_CODECS; codec++)
 		unlink(codec_paths[codec]);
 }
@@ -290,7 +296,8 @@ make_files(void)
 
 	tempfile_create(out_path);
 	tempfile_create(large_path);
-	make_large();
+	/* of more than a block, so that it is filtered by several threads */
+	make_packets(large_path, 1000, N_LARGE);
 	owner = getpid();
 	atexit(remove_own_files);
 	ck_assert_int_eq(open_source(data(0, "demo.pcap"), 0, 0, &source, &err), 0);
@@ -323,10 +330,19 @@ read_by_libpcap(struct ebpf_err *err)
 	return read_file(data(0, "demo.pcap"), SIFT_READER_LIBPCAP, 0, n_in_demo, err);
 }
 
+/* More bytes in a batch than there is room for at first. */
+static void
+make_large_packets(void)
+{
+	make_files();
+	tempfile_create(large_packets_path);
+	make_packets(large_packets_path, LARGE_PACKET, N_LARGE_PACKETS);
+}
+
 static int
 read_large_by_libpcap(struct ebpf_err *err)
 {
-	return read_file(large_path, SIFT_READER_LIBPCAP, 0, N_LARGE, err);
+	return read_file(large_packets_path, SIFT_READER_LIBPCAP, 0, N_LARGE_PACKETS, err);
 }
 
 static int
@@ -524,7 +540,7 @@ const struct operation operations_filter[] = {
 	{ "the list of interfaces", NULL, list_interfaces },
 	{ "a pcap file is read", make_files, read_plain },
 	{ "a pcap file is read by libpcap", make_files, read_by_libpcap },
-	{ "a large pcap file is read by libpcap", make_files, read_large_by_libpcap },
+	{ "large packets are read by libpcap", make_large_packets, read_large_by_libpcap },
 	{ "a pcap file is salvaged", make_files, read_salvaging },
 	{ "a pcapng file is read", make_files, read_blocks },
 	{ "compressed files are read", make_files, read_compressed },
