@@ -62,10 +62,17 @@ ring_open(const struct ebpf_map_opts *opts, void **state, struct ebpf_err *err)
 		return ebpf_err_set(err, -ENOMEM, "out of memory");
 	memset(r, 0, sizeof(*r) + size);
 	r->size = size;
-	pthread_mutex_init(&r->writers, NULL);
-	pthread_mutex_init(&r->reader, NULL);
+	if (pthread_mutex_init(&r->writers, NULL) != 0)
+		goto fail;
+	if (pthread_mutex_init(&r->reader, NULL) != 0)
+		goto fail_reader;
 	*state = r;
 	return 0;
+fail_reader:
+	pthread_mutex_destroy(&r->writers);
+fail:
+	free(r);
+	return ebpf_err_set(err, -ENOMEM, "out of memory");
 }
 
 static void

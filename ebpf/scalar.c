@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ebpf/arith.h"
+
 /* Values of width bits; signed ones are held sign-extended. */
 struct part {
 	struct ebpf_tnum bits;
@@ -579,7 +581,7 @@ part_smod(const struct part *a, const struct part *b, unsigned width)
 	if (b->r.smin == 0 && b->r.smax == 0)
 		return *a;
 	if (part_is_const(a) && part_is_const(b))
-		return part_const(b->r.smin == -1 ? 0 : (uint64_t)(a->r.smin % b->r.smin), width);
+		return part_const(smod64((uint64_t)a->r.smin, (uint64_t)b->r.smin), width);
 	out.r.smin = a->r.smin > 0 ? 0 : a->r.smin;
 	out.r.smax = a->r.smax < 0 ? 0 : a->r.smax;
 	if (!may_be_zero) {

@@ -76,36 +76,31 @@ ebpf_walk_id(struct walk *w, struct ebpf_reg *r)
 	return r->id;
 }
 
-struct ebpf_verify_state *
-ebpf_walk_fork(struct walk *w, uint32_t pc, int *rc)
+int
+ebpf_walk_fork(struct walk *w, uint32_t pc, struct ebpf_verify_state **out)
 {
 	struct ebpf_verify_state *fork;
 
-	if (w->n_pending == MAX_PENDING) {
-		*rc = ebpf_walk_refuse(w, -E2BIG, "more than %d branches left open", MAX_PENDING);
-		return NULL;
-	}
+	if (w->n_pending == MAX_PENDING)
+		return ebpf_walk_refuse(w, -E2BIG, "more than %d branches left open", MAX_PENDING);
 	if (w->n_pending == w->max_pending) {
 		size_t n = w->max_pending > 0 ? 2 * w->max_pending : 16;
 
 		fork = reallocarray(w->pending, n, sizeof(*fork));
-		if (fork == NULL) {
-			*rc = ebpf_walk_no_memory(w);
-			return NULL;
-		}
+		if (fork == NULL)
+			return ebpf_walk_no_memory(w);
 		w->pending = fork;
 		w->max_pending = n;
 	}
 	fork = &w->pending[w->n_pending];
-	if (!ebpf_state_copy(fork, &w->state)) {
-		*rc = ebpf_walk_no_memory(w);
-		return NULL;
-	}
+	if (!ebpf_state_copy(fork, &w->state))
+		return ebpf_walk_no_memory(w);
 	w->n_pending++;
 	fork->pc = pc;
 	if (fork->parent != NULL)
 		fork->parent->n_branches++;
-	return fork;
+	*out = fork;
+	return 0;
 }
 
 /* ---- one instruction ---- */
@@ -125,14 +120,12 @@ load_map(struct walk *w, const struct ebpf_insn *insn, enum ebpf_op row)
 	bool by_fd = row == EBPF_OP_LDDW_MAP_FD || row == EBPF_OP_LDDW_MAP_VALUE;
 	bool is_value = row == EBPF_OP_LDDW_MAP_VALUE || row == EBPF_OP_LDDW_MAP_IDX_VALUE;
 	struct ebpf_reg *dst = &ebpf_walk_regs(w)[insn->dst_reg];
-	const struct ebpf_verify_map *map = NULL;
-	size_t i;
+	const struct ebpf_verify_map *map;
+	size_t i = 0;
 
-	for (i = 0; i < w->env->n_maps; i++) {
-		map = &w->env->maps[i];
-		if (by_fd ? map->fd == insn->imm : i == (uint32_t)insn->imm)
-			break;
-	}
+	while (i < w->env->n_maps &&
+	       (by_fd ? w->env->maps[i].fd != insn->imm : i != (uint32_t)insn->imm))
+		i++;
 	if (i == w->env->n_maps)
 		return ebpf_walk_refuse(w, -EINVAL, "no map %s %d", by_fd ? "with descriptor" : "number",
 					insn->imm);
@@ -143,6 +136,7 @@ load_map(struct walk *w, const struct ebpf_insn *insn, enum ebpf_op row)
 		dst->map = (uint16_t)i;
 		return 0;
 	}
+	map = &w->env->maps[i];
 	if (!map->direct_value)
 		return ebpf_walk_refuse(w, -EINVAL, "map %zu has no value to point at", i);
 	if ((uint32_t)insn[1].imm >= map->value_size)
@@ -176,6 +170,7 @@ jump(struct walk *w, const struct ebpf_insn *insn, enum ebpf_op row)
 {
 	uint32_t target = (uint32_t)((int64_t)w->state.pc + 1 +
 				     (row == EBPF_OP_JA32 ? insn->imm : insn->off));
+	struct ebpf_verify_state *fork;
 	int rc;
 
 	w->state.n_jumps++;
@@ -185,7 +180,7 @@ jump(struct walk *w, const struct ebpf_insn *insn, enum ebpf_op row)
 	}
 	w->result.has_may_goto = true;
 	w->state.pc++;
-	if (ebpf_walk_fork(w, target, &rc) == NULL)
+	if ((rc = ebpf_walk_fork(w, target, &fork)) < 0)
 		return rc;
 	w->state.n_may_goto++;
 	return 0;

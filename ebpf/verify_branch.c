@@ -255,7 +255,7 @@ compare_numbers(struct walk *w, struct compare *c, uint32_t target)
 		return 0;
 	}
 	if (no.is_open) {
-		if ((fork = ebpf_walk_fork(w, target, &rc)) == NULL)
+		if ((rc = ebpf_walk_fork(w, target, &fork)) < 0)
 			return rc;
 		learn_outcome(w, fork, c, &yes, true);
 		learn_outcome(w, &w->state, c, &no, false);
@@ -290,7 +290,7 @@ compare_null(struct walk *w, const struct compare *c, uint32_t target)
 	struct lesson jumps = { w, &asked, !null_jumps }, stays = { w, &asked, null_jumps };
 	int rc;
 
-	if ((fork = ebpf_walk_fork(w, target, &rc)) == NULL)
+	if ((rc = ebpf_walk_fork(w, target, &fork)) < 0)
 		return rc;
 	if (asked.kind == EBPF_REG_MAP_VALUE_OR_NULL) {
 		ebpf_state_each(fork, resolve_null, &jumps);
@@ -363,7 +363,7 @@ compare_addresses(struct walk *w, const struct compare *c, uint32_t target)
 	struct ebpf_verify_state *fork;
 	int rc;
 
-	if ((fork = ebpf_walk_fork(w, target, &rc)) == NULL)
+	if ((rc = ebpf_walk_fork(w, target, &fork)) < 0)
 		return rc;
 	for (int outcome = 0; c->width == 64 && outcome < 2; outcome++) {
 		struct ebpf_verify_state *s = outcome ? fork : &w->state;

@@ -2,6 +2,7 @@
 /* Calls of helpers and own functions, returns, and packet loads, which are calls in disguise. */
 #include "ebpf/verify_walk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -94,8 +95,10 @@ check_arg(struct walk *w, struct call *c, unsigned regno)
 							       : "a map of data");
 		return 0;
 	case EBPF_ARG_MAP_KEY:
+		assert(c->map != NULL); /* no helper is taken that has none before its key */
 		return ebpf_verify_region(w, regno, c->map->key_size, c->map->key_size, false);
 	case EBPF_ARG_MAP_VALUE:
+		assert(c->map != NULL); /* likewise */
 		return ebpf_verify_region(w, regno, c->map->value_size, c->map->value_size, false);
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "ebpf/err.h"
 #include "ebpf/insn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -119,6 +120,7 @@ check_reached(struct ebpf_flow *flow, const struct ebpf_insn *insns, struct ebpf
 	uint32_t *stack = calloc(flow->n_insns, sizeof(*stack));
 	bool grew = true;
 
+	assert(flow->n_insns > 0); /* a program that is empty is refused before */
 	if (stack == NULL)
 		return ebpf_err_set(err, -ENOMEM, "verify: out of memory");
 	walk_function(flow, insns, 0, stack);

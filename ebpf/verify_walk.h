@@ -79,8 +79,8 @@ uint32_t ebpf_walk_id(struct walk *w, struct ebpf_reg *r);
  */
 void ebpf_walk_precise(struct walk *w, const struct ebpf_reg *r);
 
-/* Follow a copy of the current path later; its state is returned, NULL: rc. */
-struct ebpf_verify_state *ebpf_walk_fork(struct walk *w, uint32_t pc, int *rc);
+/* Follow a copy of the current path later, from pc on: *out is its state. */
+int ebpf_walk_fork(struct walk *w, uint32_t pc, struct ebpf_verify_state **out);
 
 /* verify_alu.c: dst = dst op src, moves, byte swaps. */
 int ebpf_verify_alu(struct walk *w, const struct ebpf_insn *insn, enum ebpf_op row);

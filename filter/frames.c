@@ -139,19 +139,39 @@ sift_frames_take(struct sift_frames *f)
 	return &slot->frame;
 }
 
+static int
+init_locks(struct sift_frames *f)
+{
+	int error;
+
+	if ((error = pthread_mutex_init(&f->lock, NULL)) != 0)
+		return error;
+	if ((error = pthread_cond_init(&f->has_work, NULL)) != 0)
+		goto fail_work;
+	if ((error = pthread_cond_init(&f->has_result, NULL)) != 0)
+		goto fail_result;
+	return 0;
+fail_result:
+	pthread_cond_destroy(&f->has_work);
+fail_work:
+	pthread_mutex_destroy(&f->lock);
+	return error;
+}
+
 int
 sift_frames_new(const struct sift_decoder_ops *ops, unsigned n_threads, struct sift_frames **out)
 {
 	struct sift_frames *f = calloc(1, sizeof(*f) + n_threads * sizeof(f->threads[0]));
-	int error = 0;
+	int error;
 
 	if (f == NULL)
 		return -ENOMEM;
+	if ((error = init_locks(f)) != 0) {
+		free(f);
+		return -error;
+	}
 	f->ops = ops;
 	f->n_slots = n_threads * PER_THREAD;
-	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->has_work, NULL);
-	pthread_cond_init(&f->has_result, NULL);
 	f->slots = calloc(f->n_slots, sizeof(*f->slots));
 	if (f->slots == NULL)
 		error = ENOMEM;

@@ -256,22 +256,44 @@ begin_decoding(struct sift_inflow *f, struct ebpf_err *err)
 	return start_thread(f, err);
 }
 
+/* Waiting with a limit is by a clock that nobody sets. */
+static int
+init_locks(struct sift_inflow *f)
+{
+	pthread_condattr_t monotonic;
+	int error;
+
+	if ((error = pthread_mutex_init(&f->lock, NULL)) != 0)
+		return error;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	error = pthread_cond_init(&f->is_filled, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (error != 0)
+		goto fail_filled;
+	if ((error = pthread_cond_init(&f->is_emptied, NULL)) != 0)
+		goto fail_emptied;
+	return 0;
+fail_emptied:
+	pthread_cond_destroy(&f->is_filled);
+fail_filled:
+	pthread_mutex_destroy(&f->lock);
+	return error;
+}
+
 int
 sift_inflow_new(const struct sift_inflow_opts *opts, struct sift_inflow **out, struct ebpf_err *err)
 {
 	struct sift_inflow *f = calloc(1, sizeof(*f));
-	pthread_condattr_t monotonic;
 	int rc;
 
 	if (f == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
+	if ((rc = -init_locks(f)) < 0) {
+		free(f);
+		return ebpf_err_set(err, rc, "%s: out of memory", opts->name);
+	}
 	f->wake_fd = -1;
-	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->is_filled, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	pthread_cond_init(&f->is_emptied, NULL);
 	if ((rc = take_opts(f, opts)) < 0) {
 		ebpf_err_set(err, rc, "%s: out of memory", opts->name);
 		goto fail;

@@ -429,30 +429,34 @@ is_for_blocks(pcap_t *pcap, const struct sift_blocks_head *head)
 	       head->first.snaplen == (uint32_t)pcap_snapshot(pcap);
 }
 
-/* libpcap on the header alone, where what is behind it is for us to read. */
-static bool
-open_header(struct savefile *s, unsigned precision, struct sift_blocks_head *blocks)
+/*
+ * libpcap on the header alone, where what is behind it is for us to read: 1.  0: it is not;
+ * -ENOMEM.
+ */
+static int
+open_header(struct savefile *s, unsigned precision, struct sift_blocks_head *blocks,
+	    struct ebpf_err *err)
 {
 	size_t len = s->opts.flags & SIFT_READER_LIBPCAP ? 0 : feed_header(s, blocks);
 	char text[PCAP_ERRBUF_SIZE];
 	FILE *header;
 
 	if (len == 0)
-		return false;
+		return 0;
 	header = fmemopen(s->feed.head, len, "r");
 	if (header == NULL)
-		return false;
+		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", s->name);
 	s->pcap = pcap_fopen_offline_with_tstamp_precision(header, precision, text);
 	if (s->pcap == NULL) {
 		fclose(header);
-		return false;
+		return 0;
 	}
 	if (s->feed.is_pcapng ? is_for_blocks(s->pcap, blocks)
 			      : sift_records_take(s->feed.head, pcap_datalink(s->pcap)))
-		return true;
+		return 1;
 	pcap_close(s->pcap);
 	s->pcap = NULL;
-	return false;
+	return 0;
 }
 
 static void
@@ -515,13 +519,15 @@ read_header(struct savefile *s, struct ebpf_err *err)
 	struct sift_blocks_head blocks;
 	unsigned precision;
 	bool is_nano, is_ours;
-	int rc = 0;
+	int rc;
 
 	feed_look(s);
 	is_nano = is_pcap_nano(&s->feed);
 	s->ts_scale = is_nano || s->feed.is_pcapng ? 1 : 1000;
 	precision = s->ts_scale == 1 ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO;
-	is_ours = open_header(s, precision, &blocks);
+	if ((rc = open_header(s, precision, &blocks, err)) < 0)
+		return rc;
+	is_ours = rc == 1;
 	if (!is_ours && (rc = open_pcap(s, precision, err)) < 0)
 		return rc;
 	if (s->feed.is_pcapng)

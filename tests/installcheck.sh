@@ -13,9 +13,18 @@ pc=$libdir/pkgconfig/bpfsift.pc
 for file in "$libdir/libbpfsift.so" "$libdir/libbpfsift.so.0" "$libdir/libbpfsift.a" "$pc" \
 	"$includedir/bpfsift/ebpf.h" "$includedir/bpfsift/cbpf.h" "$includedir/bpfsift/filter.h" \
 	"$mandir/man1/bpfsift.1" "$mandir/man1/cbpf2ebpf.1" "$mandir/man1/ebpfrun.1" \
-	"$mandir/man3/libbpfsift.3" "$mandir/man7/bpf-filter-semantics.7"; do
+	"$mandir/man3/libbpfsift.3" "$mandir/man3/bpfsift-ebpf.3" "$mandir/man3/bpfsift-cbpf.3" \
+	"$mandir/man3/bpfsift-filter.3" "$mandir/man7/bpf-filter-semantics.7"; do
 	check "${file#"$destdir"} is there" test -s "$file"
 done
+# Each function's page leads to one that has it.
+check_empty 'functions without a page, or whose page leads nowhere' "$(
+	grep -ohE '\<(ebpf|cbpf|sift)_[a-z0-9_]+\(' "$includedir"/bpfsift/*.h | sort -u |
+		while IFS='(' read -r function _; do
+			grep -q "^BPFSIFT_API.*[ *]$function(" "$includedir"/bpfsift/*.h || continue
+			page=$(sed -n 's/^\.so //p' "$mandir/man3/$function.3")
+			grep -qx "\.Fo $function" "$mandir/${page:-none}" || echo "$function"
+		done)"
 for tool in bpfsift cbpf2ebpf ebpfrun; do
 	check "$tool is there" test -x "$bindir/$tool"
 	check "$tool's completion is there" test -s "$completiondir/$tool"

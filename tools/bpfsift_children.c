@@ -88,15 +88,14 @@ grow(char *what, struct ebpf_err *err)
 	struct child *larger =
 		what != NULL ? reallocarray(children, n_children + 1, sizeof(*children)) : NULL;
 
-	if (larger == NULL) {
-		free(what);
+	if (larger == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
-	}
 	children = larger;
 	children[n_children] = (struct child){ .what = what };
 	return 0;
 }
 
+/* what is taken over, whatever the result. */
 static int
 start(enum bpfsift_wish wish, char *what, const int fds[BPFSIFT_PRINTER_FDS], size_t *id,
       struct ebpf_err *err)
@@ -105,14 +104,13 @@ start(enum bpfsift_wish wish, char *what, const int fds[BPFSIFT_PRINTER_FDS], si
 	int rc;
 
 	block(true, &old);
-	if ((rc = grow(what, err)) == 0) {
+	if ((rc = grow(what, err)) == 0)
 		rc = bpfsift_ask_program(wish, (uint32_t)n_children, fds, err);
+	if (rc == 0) {
 		children[n_children].is_vital = wish == BPFSIFT_WISH_PRINTER;
-		*id = n_children;
-		if (rc == 0)
-			n_children++;
-		else
-			free(what);
+		*id = n_children++;
+	} else {
+		free(what);
 	}
 	block(false, &old);
 	return rc;

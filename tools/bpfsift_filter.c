@@ -3,6 +3,7 @@
 
 #include "tools/bpfsift_filter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +282,7 @@ bpfsift_filters_reload(struct bpfsift_filters *filters, struct ebpf_err *err)
 	for (struct bpfsift_filter *f = filters->first; f != NULL; f = f->next) {
 		struct bpfsift_filter before = *f;
 
+		assert(with != NULL); /* made alike: there are as many */
 		sift_filter_replace(f->filter, with->filter);
 		f->insns = with->insns;
 		f->n_insns = with->n_insns;

@@ -264,20 +264,20 @@ serve_filter(const struct bpfsift_request *request)
 /* ---- programs ---- */
 
 static int
-run_command(struct bpfsift_spawn *spec, struct ebpf_err *err)
+run_command(struct bpfsift_spawn spec, struct ebpf_err *err)
 {
 	const char *command = own.knows->options->command;
 	char *argv[] = { (char *)(uintptr_t)command, own.last, NULL };
 
 	if (command == NULL || own.last[0] == '\0')
 		return refuse(err, -EPERM, "no command and file");
-	spec->argv = argv;
-	spec->is_background = true;
-	return bpfsift_spawn(spec, err);
+	spec.argv = argv;
+	spec.is_background = true;
+	return bpfsift_spawn(&spec, err);
 }
 
 static int
-run_printer(struct bpfsift_spawn *spec, const int fds[BPFSIFT_PRINTER_FDS], struct ebpf_err *err)
+run_printer(struct bpfsift_spawn spec, const int fds[BPFSIFT_PRINTER_FDS], struct ebpf_err *err)
 {
 	const struct bpfsift_options *options = own.knows->options;
 	char **argv = bpfsift_printer_arguments(options);
@@ -285,17 +285,17 @@ run_printer(struct bpfsift_spawn *spec, const int fds[BPFSIFT_PRINTER_FDS], stru
 
 	if (argv == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
-	spec->is_shielded = true;
-	spec->stdin_fd = fds[0];
-	spec->stderr_fd = fds[1];
-	spec->argv = argv;
+	spec.is_shielded = true;
+	spec.stdin_fd = fds[0];
+	spec.stderr_fd = fds[1];
+	spec.argv = argv;
 	for (size_t i = 0; rc == -ENOENT; i++) {
 		const char *program = bpfsift_printer_program(options, i);
 
 		if (program == NULL)
 			break;
 		argv[0] = (char *)(uintptr_t)program;
-		rc = bpfsift_spawn(spec, err);
+		rc = bpfsift_spawn(&spec, err);
 	}
 	free(argv);
 	return rc;
@@ -325,8 +325,8 @@ serve_start(const struct bpfsift_request *request, const int fds[BPFSIFT_PRINTER
 		got.status = refuse(&got.err, -errno, "signals: %s", strerror(errno));
 	else
 		got.status = request->wish == BPFSIFT_WISH_COMMAND
-				     ? run_command(&spec, &got.err)
-				     : run_printer(&spec, fds, &got.err);
+				     ? run_command(spec, &got.err)
+				     : run_printer(spec, fds, &got.err);
 	return answer(&got, -1);
 }
 

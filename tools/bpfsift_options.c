@@ -385,6 +385,16 @@ is_print_option(int option)
 	return option < OPTION_VERSION && strchr(print_options, option) != NULL;
 }
 
+/* One more argument of the printer's, for which there is room: text, which is taken over. */
+static int
+add_print_arg(char *text, struct bpfsift_options *options, struct ebpf_err *err)
+{
+	if (text == NULL)
+		return refuse(err, -ENOMEM, "out of memory");
+	options->print_args[options->n_print_args++] = text;
+	return 0;
+}
+
 /* An option that says how packets are printed: for the printer, as it is. */
 static int
 keep_print_arg(int option, const char *argument, struct bpfsift_options *options,
@@ -394,19 +404,16 @@ keep_print_arg(int option, const char *argument, struct bpfsift_options *options
 	bool is_empty = argument != NULL && argument[0] == '\0';
 	char **larger = reallocarray(options->print_args, options->n_print_args + 2,
 				     sizeof(*options->print_args));
-	char *text = NULL;
+	char *text;
+	int rc;
 
 	if (larger == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
 	options->print_args = larger;
 	if (asprintf(&text, "-%c%s", option, argument != NULL ? argument : "") < 0)
-		return refuse(err, -ENOMEM, "out of memory");
-	larger[options->n_print_args++] = text;
-	if (is_empty && (text = strdup("")) == NULL)
-		return refuse(err, -ENOMEM, "out of memory");
-	if (is_empty)
-		larger[options->n_print_args++] = text;
-	return 0;
+		text = NULL;
+	rc = add_print_arg(text, options, err);
+	return rc < 0 || !is_empty ? rc : add_print_arg(strdup(""), options, err);
 }
 
 /* "--nano" in the printer's words; of several the last one counts. */

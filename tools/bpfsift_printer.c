@@ -179,8 +179,7 @@ open_pipes(int packets[2], int messages[2], struct ebpf_err *err)
 		return refuse(err, -errno, "a pipe: %s", strerror(errno));
 	if (pipe2(messages, O_CLOEXEC) == 0)
 		return 0;
-	refuse(err, 0, "a pipe: %s", strerror(errno));
-	rc = -errno;
+	rc = refuse(err, -errno, "a pipe: %s", strerror(errno));
 	close_pair(packets);
 	return rc;
 }

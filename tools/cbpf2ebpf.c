@@ -173,7 +173,7 @@ list_classic(const struct cbpf_insn *insns, size_t n, char **block)
 		die("%s", err.text);
 	at = *block;
 	for (size_t pc = 0; pc < n; pc++) {
-		char *end = strchr(at, '\n');
+		char *end = at + strcspn(at, "\n");
 		char *next = end + 1;
 
 		while (end > at && end[-1] == ' ')

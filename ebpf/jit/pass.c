@@ -145,7 +145,7 @@ jit_wide_value(const struct jit *j, const struct ebpf_insn *insn)
 static void
 mark(struct jit *j, int64_t to, uint8_t how, bool *again)
 {
-	*again |= j->marks[to] == 0 && to <= (int64_t)j->pc;
+	*again |= to <= (int64_t)j->pc && j->marks[to] == 0;
 	j->marks[to] |= how;
 }
 

@@ -26,6 +26,15 @@ struct reader {
 	bool is_there[MAX_BLOCKS];
 };
 
+/* Before the next dump; what was counted of all of them stays. */
+static void
+forget_dump(struct reader *r)
+{
+	memset(r->is_there, 0, sizeof(r->is_there));
+	r->n_blocks = r->n_targets = r->n_announced = 0;
+	r->is_open = r->is_in_search = false;
+}
+
 static void
 end_dump(struct reader *r)
 {
@@ -33,9 +42,7 @@ end_dump(struct reader *r)
 	ck_assert_uint_eq(r->n_blocks, r->n_announced);
 	for (size_t i = 0; i < r->n_targets; i++)
 		ck_assert_msg(r->is_there[r->targets[i]], "b%u is not there", r->targets[i]);
-	memset(r->is_there, 0, sizeof(r->is_there));
-	r->n_blocks = r->n_targets = r->n_announced = 0;
-	r->is_in_search = false;
+	forget_dump(r);
 }
 
 /* Each "b" and number in an end, but for what an edge brings along: v7 = ... */
@@ -144,7 +151,7 @@ START_TEST(dumps_of_random_programs_are_whole)
 					cbpf_lowered_free(&out);
 					n_lowered++;
 				} else {
-					r = (struct reader){ .n_dumps = r.n_dumps };
+					forget_dump(&r);
 				}
 			}
 			cbpf_prog_free(prog);
@@ -220,6 +227,15 @@ static const struct {
 	{ CBPF_TARGET_SOCKET, "ld rand\ntax\nldb [x + 3]\nret a\n", "guard",
 	  "pass guard: 1 blocks\n"
 	  "b0:\n  v4 = call 7()\n  v5 = fetch1[call v4 + 3]\n  ret fetch v5\n" },
+	{ CBPF_TARGET_PACKET, "ld #4\nldx #2\nld nla\nret a\n", "guard",
+	  "pass guard: 1 blocks\n"
+	  "b0:\n  v10 = call 1000(4, 2)\n  ret call v10\n" },
+	/* differences and remainders */
+	{ CBPF_TARGET_PACKET,
+	  "ld [0]\nldx len\nsub x\nst M[0]\nld [4]\nmod x\nldx M[0]\nadd x\nret a\n", "guard",
+	  "pass guard: 1 blocks\n"
+	  "b0:\n  guard 8\n  nonzero field4[12]\n"
+	  "  ret ((load4[4] % field4[12]) + (load4[0] - field4[12]))\n" },
 	{ CBPF_TARGET_XDP, "ldx len\nld [x + 70000]\nand #7\nret a\n", "guard",
 	  "pass guard: 1 blocks\n"
 	  "b0:\n  v4 = call 188()\n  guard (call v4 + 0x11170) + 4\n"

@@ -935,6 +935,74 @@ START_TEST(a_vlan_tag_makes_no_network_layer)
 }
 END_TEST
 
+/* What struct xdp_md has of it, by the kernel's uapi: a field at an offset, or a helper. */
+static const struct {
+	uint32_t ad;
+	uint8_t code;
+	int16_t off;
+	int32_t imm;
+} xdp_has[] = {
+	{ CBPF_AD_IFINDEX, EBPF_LDX | EBPF_MEM | EBPF_W, 12, 0 },
+	{ CBPF_AD_QUEUE, EBPF_LDX | EBPF_MEM | EBPF_W, 16, 0 },
+	{ CBPF_AD_CPU, EBPF_JMP | EBPF_CALL, 0, 8 },
+	{ CBPF_AD_RANDOM, EBPF_JMP | EBPF_CALL, 0, 7 },
+};
+
+START_TEST(xdp_is_asked_for_what_it_has)
+{
+	const struct cbpf_insn insns[] = {
+		CBPF_STMT(CBPF_LD | CBPF_W | CBPF_ABS, CBPF_AD_OFF + (int)xdp_has[_i].ad),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+
+	for (enum cbpf_level level = CBPF_LEVEL_0; level <= CBPF_LEVEL_2; level++) {
+		const struct cbpf_lower_opts opts = { .size = sizeof(opts), .level = level };
+		struct cbpf_lowered p;
+		struct cbpf_prog *classic;
+		size_t n = 0;
+
+		ck_assert_int_eq(cbpf_check(insns, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+		ck_assert_int_eq(cbpf_lower(classic, CBPF_TARGET_XDP, &opts, &p, NULL), 0);
+		for (size_t pc = 0; pc < p.n_insns; pc++)
+			n += p.insns[pc].code == xdp_has[_i].code &&
+			     p.insns[pc].off == xdp_has[_i].off &&
+			     p.insns[pc].imm == xdp_has[_i].imm;
+		ck_assert_msg(n == 1, "level %d: %zu times", (int)level - (int)CBPF_LEVEL_0, n);
+		cbpf_lowered_free(&p);
+		cbpf_prog_free(classic);
+	}
+}
+END_TEST
+
+/* The kernel knows where the network layer of a frame is, whether its link type is told or not. */
+START_TEST(tc_has_the_network_layer_from_the_kernel)
+{
+	enum { SKB_LOAD_BYTES_RELATIVE = 68 };
+	static const struct cbpf_insn load[] = {
+		CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, CBPF_NET_OFF + 2),
+		CBPF_STMT(CBPF_RET | CBPF_A, 0),
+	};
+	static const struct cbpf_net_base nowhere = { .off = UINT32_MAX };
+	static const struct cbpf_net_base *const bases[] = { NULL, &nowhere, &ethernet };
+	const struct cbpf_lower_opts opts = { .size = sizeof(opts),
+					      .net_base = bases[_i / 3],
+					      .level = (enum cbpf_level)(CBPF_LEVEL_0 + _i % 3) };
+	struct cbpf_lowered p;
+	struct cbpf_prog *classic;
+	struct ebpf_err err = { "" };
+	size_t n = 0;
+
+	ck_assert_int_eq(cbpf_check(load, 2, CBPF_DIALECT_KERNEL, &classic, NULL), 0);
+	ck_assert_msg(cbpf_lower(classic, CBPF_TARGET_TC, &opts, &p, &err) == 0, "%s", err.text);
+	for (size_t pc = 0; pc < p.n_insns; pc++)
+		n += p.insns[pc].code == (EBPF_JMP | EBPF_CALL) &&
+		     p.insns[pc].imm == SKB_LOAD_BYTES_RELATIVE;
+	ck_assert_uint_eq(n, 1);
+	cbpf_lowered_free(&p);
+	cbpf_prog_free(classic);
+}
+END_TEST
+
 /* Where the link layer begins needs no telling, at any level. */
 START_TEST(xdp_loads_from_the_link_layer)
 {
@@ -1061,6 +1129,8 @@ suite(void)
 	tcase_add_test(tc, thousands_of_labels_cross_one_pool);
 	tcase_add_loop_test(tc, refuses_with_a_message_and_leaves_the_output, 0, N_ELEMS(refused));
 	tcase_add_test(tc, refuses_a_layout_that_no_load_can_read);
+	tcase_add_loop_test(tc, tc_has_the_network_layer_from_the_kernel, 0, 9);
+	tcase_add_loop_test(tc, xdp_is_asked_for_what_it_has, 0, N_ELEMS(xdp_has));
 	tcase_add_loop_test(tc, xdp_loads_from_the_link_layer, 0, 3);
 	tcase_add_loop_test(tc, refuses_a_net_base_that_no_load_can_read, 0, N_ELEMS(bad_bases));
 	tcase_add_test(tc, refuses_options_without_their_size);

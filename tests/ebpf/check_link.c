@@ -281,28 +281,39 @@ static const struct {
 	const char *err;
 } unlinked[] = {
 	{ { MAP(1, 5), EXIT_ }, 3, -ENOENT,
-	  "insn 0: no map of descriptor 5 among the 1 of the program" },
-	{ { K(0x18, 1, 5, 0, 1), K(0, 0, 0, 0, 0), EXIT_ }, 3, -ENOENT,
-	  "insn 0: no map of index 1 among the 1 of the program" },
+	  "insn 0: no map of descriptor 5 among the 2 of the program" },
+	{ { K(0x18, 1, 5, 0, 2), K(0, 0, 0, 0, 0), EXIT_ }, 3, -ENOENT,
+	  "insn 0: no map of index 2 among the 2 of the program" },
 	{ { K(0x18, 1, 1, 0, 0), K(0, 0, 0, 0, 9), EXIT_ }, 3, -EINVAL,
 	  "insn 0: second half of a map load is 0x9, not 0" },
 	{ { VALUE(1, 0, 0), EXIT_ }, 3, -EINVAL,
 	  "insn 0: address in the value of map m, which has not just one" },
+	{ { VALUE(1, 1, 8), EXIT_ }, 3, -EINVAL,
+	  "insn 0: offset 8 in the value of map one, which has 8 bytes" },
+	{ { K(0x18, 1, 4, 0, 1), K(0, 0, 0, 0, 1), EXIT_, EXIT_ }, 4, -EINVAL,
+	  "insn 0: second half of a subprogram's address" },
+	{ { K(0x18, 1, 4, 0, -2), K(0, 0, 0, 0, 0), EXIT_ }, 3, -EINVAL,
+	  "insn 0: subprogram at -1, but the program has 3" },
 };
 
 START_TEST(loads_that_name_nothing_are_refused)
 {
-	struct ebpf_map *map = new_map(EBPF_MAP_ARRAY, 4, 8, 2, 0);
-	struct ebpf_load_opts opts = with_map(&map);
+	const struct ebpf_map_opts single = { .size = sizeof(single), .type = EBPF_MAP_ARRAY,
+					      .key_size = 4, .value_size = 8, .max_entries = 1,
+					      .name = "one" };
+	struct ebpf_map *maps[2] = { new_map(EBPF_MAP_ARRAY, 4, 8, 2, 0), NULL };
+	struct ebpf_load_opts opts = { .size = sizeof(opts), .maps = maps, .n_maps = 2 };
 	struct ebpf_prog *prog = NULL;
 	struct ebpf_err err;
 
+	ck_assert_int_eq(ebpf_map_new(&single, &maps[1], &err), 0);
 	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), unlinked[_i].insns,
 					     unlinked[_i].n, &opts, &prog, &err),
 			 unlinked[_i].rc);
 	ck_assert_str_eq(err.text, unlinked[_i].err);
 	ck_assert_ptr_null(prog);
-	ebpf_map_put(map);
+	ebpf_map_put(maps[0]);
+	ebpf_map_put(maps[1]);
 }
 END_TEST
 
@@ -812,6 +823,19 @@ START_TEST(an_embedders_helper_has_its_arguments_tested)
 	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
 					     &none, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "helper 12: without a function, or not a number for one");
+	bad.id = -1;
+	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
+					     &none, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "helper -1: without a function, or not a number for one");
+	bad.id = 5;
+	bad.fn = NULL;
+	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
+					     &none, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "helper 5: without a function, or not a number for one");
+	bad.size = 3;
+	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
+					     &none, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "helper"));
 	ck_assert_ptr_null(none);
 }
 END_TEST

@@ -58,6 +58,16 @@ static const struct {
 	  "map m: ring buffer: its size is a power of two from 64 to 1073741824" },
 	{ { .type = EBPF_MAP_RINGBUF, .key_size = 4, .max_entries = 64 }, -EINVAL,
 	  "map m: ring buffer: it has neither keys nor values" },
+	{ { .type = EBPF_MAP_RINGBUF, .value_size = 4, .max_entries = 64 }, -EINVAL,
+	  "map m: ring buffer: it has neither keys nor values" },
+	{ { .type = EBPF_MAP_RINGBUF, .max_entries = 32 }, -EINVAL,
+	  "map m: ring buffer: its size is a power of two from 64 to 1073741824" },
+	{ { .type = EBPF_MAP_RINGBUF, .max_entries = 0x80000000u }, -EINVAL,
+	  "map m: ring buffer: its size is a power of two from 64 to 1073741824" },
+	{ { .type = EBPF_MAP_PERCPU_ARRAY, .key_size = 8, .value_size = 4, .max_entries = 1 },
+	  -EINVAL, "map m: per-CPU array: keys have 4 bytes, and values some" },
+	{ { .type = EBPF_MAP_ARRAY, .key_size = 0x7fffffff, .value_size = 4, .max_entries = 1 },
+	  -E2BIG, "map m: keys of 2147483647 and values of 4 bytes, limit is 536870911" },
 };
 
 START_TEST(refuses_maps_that_cannot_be)
@@ -374,6 +384,64 @@ read_record(void *arg, const void *data, size_t len)
 	return r->stop_after > 0 && --r->stop_after == 0;
 }
 
+/* One reads, another wants to, in the middle of a record. */
+static void *
+read_too(void *map)
+{
+	struct reader reader = { 0 };
+
+	return (void *)(intptr_t)ebpf_ringbuf_consume(map, read_record, &reader);
+}
+
+static int
+let_another_read(void *arg, const void *data, size_t len)
+{
+	pthread_t thread;
+	void *rc;
+
+	(void)data, (void)len;
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_too, arg), 0);
+	ck_assert_int_eq(pthread_join(thread, &rc), 0);
+	ck_assert_int_eq((int)(intptr_t)rc, -EBUSY);
+	return 0;
+}
+
+START_TEST(one_reader_at_a_time)
+{
+	struct ebpf_map *map = new_map(EBPF_MAP_RINGBUF, 0, 0, 256);
+
+	ck_assert_int_eq(ebpf_ringbuf_output(map, "abcd", 4), 0);
+	ck_assert_int_eq(ebpf_ringbuf_consume(map, let_another_read, map), 1);
+	ck_assert_int_eq(ebpf_ringbuf_consume(map, let_another_read, map), 0);
+	ebpf_map_put(map);
+}
+END_TEST
+
+START_TEST(a_ring_buffer_answers_what_it_can)
+{
+	struct ebpf_map *map = new_map(EBPF_MAP_RINGBUF, 0, 0, 256);
+	struct ebpf_map *array = new_map(EBPF_MAP_ARRAY, 4, 8, 2);
+	struct reader reader = { 0 };
+	const uint32_t zero = 0;
+	uint64_t used;
+
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 0), 0);
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 1), 256);
+	ck_assert_int_eq(ebpf_ringbuf_output(map, &zero, 4), 0);
+	used = ebpf_ringbuf_query(map, 0);
+	ck_assert_uint_ge(used, 4);
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 2), 0);
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 3), used);
+	ck_assert_int_eq(ebpf_ringbuf_consume(map, read_record, &reader), 1);
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 2), used);
+	ck_assert_uint_eq(ebpf_ringbuf_query(map, 4), 0);
+	for (uint64_t what = 0; what < 5; what++)
+		ck_assert_uint_eq(ebpf_ringbuf_query(array, what), 0);
+	ebpf_map_put(array);
+	ebpf_map_put(map);
+}
+END_TEST
+
 START_TEST(records_come_out_as_they_went_in)
 {
 	struct ebpf_map *map = new_map(EBPF_MAP_RINGBUF, 0, 0, 256);
@@ -616,6 +684,8 @@ suite(void)
 	tcase_add_test(tc, a_trie_refuses_a_prefix_longer_than_its_keys);
 	tcase_add_loop_test(tc, an_array_has_all_its_values_and_no_more, 0, 2);
 	tcase_add_test(tc, records_come_out_as_they_went_in);
+	tcase_add_test(tc, one_reader_at_a_time);
+	tcase_add_test(tc, a_ring_buffer_answers_what_it_can);
 	tcase_add_loop_test(tc, threads_share_a_map, 0, 2);
 	tcase_add_test(tc, each_thread_counts_in_its_own_copy);
 	tcase_add_test(tc, each_writers_records_arrive_in_order);

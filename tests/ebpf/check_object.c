@@ -10,6 +10,7 @@
 #include <bpfsift/ebpf.h>
 
 #include "ebpf/err.h"
+#include "tests/support/object.h"
 #include "tests/support/suite.h"
 
 #include <elf.h>
@@ -51,39 +52,6 @@ static const char plain_source[] =
 	"{ unsigned k = 1; unsigned long long *p = lookup(&counts, &k);\n"
 	"  return p ? twice(++*p + 0x1234) + (lookup(&old, &k) == 0) : 0; }\n";
 
-/* NULL: no clang for the target, or a build without libelf. */
-static const char *
-make_object(const char *text, const char *target)
-{
-	char dir[] = "/tmp/bpfsift-object.XXXXXX", c_name[64], o_name[64], command[256];
-	const char *why = NULL;
-	FILE *f;
-
-	if (mkdtemp(dir) == NULL)
-		return "no temporary directory";
-	snprintf(c_name, sizeof(c_name), "%s/a.c", dir);
-	snprintf(o_name, sizeof(o_name), "%s/a.o", dir);
-	snprintf(command, sizeof(command), "clang -target %s -O2 -g -c -o %s %s 2>/dev/null",
-		 target, o_name, c_name);
-	f = fopen(c_name, "w");
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-	if (system(command) != 0) {
-		why = "no clang that knows the target bpf";
-	} else {
-		f = fopen(o_name, "rb");
-		ck_assert_ptr_nonnull(f);
-		object = malloc(1 << 16);
-		object_len = fread(object, 1, 1 << 16, f);
-		fclose(f);
-		remove(o_name);
-	}
-	remove(c_name);
-	rmdir(dir);
-	return why;
-}
-
 /* Whether it opens, loads and runs; each refusal is one line. */
 static bool
 try_object(const uint8_t *bytes, size_t len, uint64_t *r0)
@@ -112,7 +80,7 @@ try_object(const uint8_t *bytes, size_t len, uint64_t *r0)
 static bool
 is_skipped(const char *text, const char *target)
 {
-	const char *why = make_object(text, target);
+	const char *why = object_make(text, target, &object, &object_len);
 	struct ebpf_object *o;
 	struct ebpf_err err;
 
@@ -360,7 +328,8 @@ START_TEST(data_in_the_other_byte_order_is_refused)
 	if (is_skipped(plain_source, "bpf"))
 		return;
 	free(object);
-	ck_assert_ptr_null(make_object(source, first == 1 ? "bpfeb" : "bpfel"));
+	ck_assert_ptr_null(object_make(source, first == 1 ? "bpfeb" : "bpfel", &object,
+				       &object_len));
 	ck_assert_int_eq(ebpf_object_open(object, object_len, &o, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "section .data: not in this machine's byte order");
 	free(object);
@@ -388,6 +357,66 @@ START_TEST(maps_are_as_their_types_say)
 	ck_assert_uint_eq(opts.key_size, 4);
 	ck_assert_uint_eq(opts.value_size, 4 * 8);
 	ck_assert_uint_eq(opts.max_entries, 5);
+	ebpf_object_close(o);
+	free(object);
+}
+END_TEST
+
+/* A helper that is given a function of the program, whose first instruction gives 77. */
+static const char callback_source[] =
+	"struct { int (*type)[3]; int (*max_entries)[4]; } progs\n"
+	"	__attribute__((section(\".maps\"), used));\n"
+	"static long (*each)(void *) = (void *)1000;\n"
+	"static int callback(void *arg) { return 77; }\n"
+	"__attribute__((section(\"xdp\"))) int entry(void *ctx) { return each(callback); }\n";
+
+static uint64_t
+take_anything(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
+{
+	(void)r1, (void)r2, (void)r3, (void)r4, (void)r5, (void)env;
+	return 5;
+}
+
+START_TEST(the_address_of_a_function_leads_to_it)
+{
+	const struct ebpf_helper_opts helper = { .size = sizeof(helper), .id = 1000,
+						 .name = "each", .fn = take_anything,
+						 .args = { EBPF_ARG_ANYTHING } };
+	const struct ebpf_helper_opts *const helpers[] = { &helper };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .helpers = helpers,
+					     .n_helpers = 1 };
+	struct ebpf_map_opts map = { .size = sizeof(map) };
+	const struct ebpf_insn *insns;
+	struct ebpf_prog *prog;
+	struct ebpf_object *o;
+	struct ebpf_err err;
+	size_t n, n_found = 0;
+
+	if (is_skipped(callback_source, "bpf"))
+		return;
+	ck_assert_int_eq(ebpf_object_open(object, object_len, &o, &err), 0);
+	/* keys and values of a program array need no telling */
+	ebpf_map_describe(ebpf_object_map(o, "progs"), &map);
+	ck_assert_uint_eq(map.type, EBPF_MAP_PROG_ARRAY);
+	ck_assert_uint_eq(map.key_size, 4);
+	ck_assert_uint_eq(map.value_size, 4);
+	ck_assert_uint_eq(map.max_entries, 4);
+	ck_assert_msg(ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, &err) ==
+			      0,
+		      "%s", err.text);
+	insns = ebpf_prog_insns(prog, &n);
+	for (size_t pc = 0; pc < n; pc++) {
+		if (insns[pc].code == (EBPF_LD | EBPF_DW) && insns[pc].src_reg == 4) {
+			size_t to = pc + 1 + (size_t)insns[pc].imm;
+
+			ck_assert_uint_lt(to, n);
+			ck_assert_int_eq(insns[to].imm, 77);
+			ck_assert_int_eq(insns[to].dst_reg, EBPF_R0);
+			n_found++;
+		}
+	}
+	ck_assert_uint_eq(n_found, 1);
+	ebpf_prog_put(prog);
 	ebpf_object_close(o);
 	free(object);
 }
@@ -451,6 +480,7 @@ suite(void)
 	tcase_add_loop_test(tc, the_other_byte_order_does_the_same, 0, 2);
 	tcase_add_test(tc, data_in_the_other_byte_order_is_refused);
 	tcase_add_test(tc, maps_are_as_their_types_say);
+	tcase_add_test(tc, the_address_of_a_function_leads_to_it);
 	tcase_add_test(tc, what_is_asked_for_must_be_there);
 	suite_add_tcase(s, tc);
 	return s;

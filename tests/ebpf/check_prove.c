@@ -8,6 +8,7 @@
 #include "tests/support/suite.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,48 @@ START_TEST(a_loop_to_the_start_is_not_filled)
 }
 END_TEST
 
+/* So for a function that something calls; a loop elsewhere in it is none to its start. */
+START_TEST(a_function_that_loops_to_its_start_is_not_filled)
+{
+	static const char fatal[] = "r6 = 0\ncall pc+2\nr0 += r6\nexit\n"
+				    "r0 = *(u64 *)(r10 -8)\n*(u64 *)(r10 -8) = 1\n"
+				    "if r0 == 0 goto pc-3\nexit\n";
+	static const char fine[] = "r6 = 0\ncall pc+2\nr0 += r6\nexit\n"
+				   "r1 = 0\nr0 = *(u64 *)(r10 -8)\n*(u64 *)(r10 -8) = 1\nr1 += 1\n"
+				   "if r1 < 3 goto pc-4\nexit\n";
+	struct ebpf_load_opts opts = verified(EBPF_VERIFY_ON, 0);
+	struct ebpf_prog *prog;
+	struct ebpf_err err;
+
+	ck_assert_int_eq(load(ebpf_prog_type_raw(), fatal, &opts, &prog, &err), -EACCES);
+	ck_assert_ptr_nonnull(strstr(err.text, "byte at r10-8 was never written"));
+	prog = must_load(fine, &opts);
+	ck_assert_uint_eq(must_exec(prog, NULL, 0), 1);
+	ebpf_prog_put(prog);
+}
+END_TEST
+
+/* A jump of 32 bits leads to the start as any does. */
+START_TEST(a_far_jump_to_the_start_is_a_loop)
+{
+	static const struct ebpf_insn insns[] = {
+		{ .code = EBPF_LDX | EBPF_MEM | EBPF_DW, .src_reg = 10, .off = -8 },
+		{ .code = EBPF_ST | EBPF_MEM | EBPF_DW, .dst_reg = 10, .off = -8, .imm = 1 },
+		{ .code = EBPF_JMP | EBPF_JNE | EBPF_K, .off = 1 },
+		{ .code = EBPF_JMP32 | EBPF_JA, .imm = -4 },
+		{ .code = EBPF_JMP | EBPF_EXIT },
+	};
+	struct ebpf_load_opts opts = verified(EBPF_VERIFY_ON, 0);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_err err;
+
+	ck_assert_int_eq(ebpf_prog_load_opts(ebpf_prog_type_raw(), insns, N_ELEMS(insns), &opts,
+					     &prog, &err), -EACCES);
+	ck_assert_ptr_nonnull(strstr(err.text, "byte at r10-8 was never written"));
+	ck_assert_ptr_null(prog);
+}
+END_TEST
+
 /* ---- helpers and tail calls ---- */
 
 static uint64_t
@@ -230,6 +273,84 @@ START_TEST(helpers_are_given_what_they_take)
 	helper.args[0] = EBPF_ARG_MEM_READ;
 	ck_assert_int_eq(load(ebpf_prog_type_raw(), "r0 = 0\nexit\n", &opts, &prog, &err), -EINVAL);
 	ck_assert_str_eq(err.text, "helper 1000 (add): arguments that cannot be proven");
+}
+END_TEST
+
+/* Declarations in which an argument says nothing without one that is not before it. */
+static const struct {
+	uint8_t args[5], ret;
+	bool is_sound;
+} declarations[] = {
+	{ { EBPF_ARG_MEM_READ, EBPF_ARG_SIZE }, EBPF_RET_SCALAR, true },
+	{ { EBPF_ARG_MEM_WRITE, EBPF_ARG_SIZE_OR_ZERO, EBPF_ARG_ANYTHING }, EBPF_RET_VOID, true },
+	{ { EBPF_ARG_MAP, EBPF_ARG_MAP_KEY, EBPF_ARG_MAP_VALUE }, EBPF_RET_SCALAR, true },
+	{ { EBPF_ARG_CTX, EBPF_ARG_MAP }, EBPF_RET_MAP_VALUE_OR_NULL, true },
+	{ { EBPF_ARG_ANYTHING + 1 }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_SIZE }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_SCALAR, EBPF_ARG_SIZE_OR_ZERO }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_MEM_READ, EBPF_ARG_SCALAR }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_MAP_KEY, EBPF_ARG_MAP }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_MAP_VALUE, EBPF_ARG_MAP }, EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_MEM_READ },
+	  EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_CTX, EBPF_ARG_MEM_WRITE },
+	  EBPF_RET_SCALAR, false },
+	{ { EBPF_ARG_SCALAR }, EBPF_RET_MAP_VALUE_OR_NULL, false },
+	{ { EBPF_ARG_SCALAR }, EBPF_RET_MAP_VALUE_OR_NULL + 1, false },
+};
+
+START_TEST(helpers_say_what_can_be_proven)
+{
+	struct ebpf_helper_opts helper = { .size = sizeof(helper), .id = 1000, .name = "odd",
+					   .fn = helper_add, .ret = declarations[_i].ret };
+	const struct ebpf_helper_opts *const helpers[] = { &helper };
+	struct ebpf_load_opts opts = verified(EBPF_VERIFY_ON, 0);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_err err = { "" };
+	int rc;
+
+	memcpy(helper.args, declarations[_i].args, sizeof(helper.args));
+	opts.helpers = helpers;
+	opts.n_helpers = 1;
+	rc = load(ebpf_prog_type_raw(), "r0 = 0\nexit\n", &opts, &prog, &err);
+	if (declarations[_i].is_sound) {
+		ck_assert_msg(rc == 0, "%s", err.text);
+	} else {
+		ck_assert_int_eq(rc, -EINVAL);
+		ck_assert_str_eq(err.text, "helper 1000 (odd): arguments that cannot be proven");
+		ck_assert_ptr_null(prog);
+	}
+	ebpf_prog_put(prog);
+}
+END_TEST
+
+/* The verifier tells maps apart by numbers of 16 bits. */
+START_TEST(programs_with_too_many_maps_are_not_verified)
+{
+	enum { N = 70000 };
+	struct ebpf_map_opts kind = { .size = sizeof(kind), .type = EBPF_MAP_ARRAY, .key_size = 4,
+				      .value_size = 4, .max_entries = 1 };
+	struct ebpf_map **maps = calloc(N, sizeof(*maps));
+	struct ebpf_load_opts opts = verified(EBPF_VERIFY_ON, 0);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_err err;
+
+	ck_assert_ptr_nonnull(maps);
+	ck_assert_int_eq(ebpf_map_new(&kind, &maps[0], &err), 0);
+	for (size_t i = 1; i < N; i++)
+		maps[i] = maps[0];
+	opts.maps = maps;
+	opts.n_maps = N;
+	ck_assert_int_eq(load(ebpf_prog_type_raw(), "r0 = 0\nexit\n", &opts, &prog, &err),
+			 -E2BIG);
+	ck_assert_ptr_nonnull(strstr(err.text, "program with 70000 maps, limit is "));
+	ck_assert_ptr_null(prog);
+	opts.n_maps = 100;
+	prog = must_load("r0 = 3\nexit\n", &opts);
+	ck_assert_uint_eq(must_exec(prog, NULL, 0), 3);
+	ebpf_prog_put(prog);
+	ebpf_map_put(maps[0]);
+	free(maps);
 }
 END_TEST
 
@@ -302,7 +423,11 @@ suite(void)
 	tcase_add_test(tc, the_walk_is_logged);
 	tcase_add_loop_test(tc, unwritten_stack_is_0, 0, 2);
 	tcase_add_test(tc, a_loop_to_the_start_is_not_filled);
+	tcase_add_test(tc, a_function_that_loops_to_its_start_is_not_filled);
+	tcase_add_test(tc, a_far_jump_to_the_start_is_a_loop);
 	tcase_add_test(tc, helpers_are_given_what_they_take);
+	tcase_add_loop_test(tc, helpers_say_what_can_be_proven, 0, (int)N_ELEMS(declarations));
+	tcase_add_test(tc, programs_with_too_many_maps_are_not_verified);
 	tcase_add_loop_test(tc, tail_calls_keep_within_the_memory, 0, 2);
 	tcase_add_test(tc, statistics_count_verified_runs);
 	suite_add_tcase(s, tc);

@@ -72,10 +72,15 @@ static void
 try_operation(const struct operation *o)
 {
 	size_t n_blocks, n_fds;
+	const char *why;
 	long n;
 
 	if (o->prepare != NULL)
 		o->prepare();
+	if ((why = operation_is_skipped()) != NULL) {
+		suite_skip("%s: %s", o->name, why);
+		return;
+	}
 	n = run_out(o, false);
 	ck_assert_msg(n > 0, "%s: asks for nothing", o->name);
 	printf("%s: %ld requests\n", o->name, n);

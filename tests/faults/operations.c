@@ -12,6 +12,23 @@ static struct {
 	int line;
 } broken;
 
+static const char *skipped;
+
+void
+operation_skip(const char *why)
+{
+	skipped = why;
+}
+
+const char *
+operation_is_skipped(void)
+{
+	const char *why = skipped;
+
+	skipped = NULL;
+	return why;
+}
+
 void
 operation_expect(bool holds, const char *file, int line, const char *what)
 {

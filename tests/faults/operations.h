@@ -21,6 +21,12 @@ struct operation {
 extern const struct operation operations_cbpf[], operations_ebpf[], operations_filter[];
 extern const size_t n_operations_cbpf, n_operations_ebpf, n_operations_filter;
 
+/* From prepare(): what the operation needs is not here, so it is skipped. */
+void operation_skip(const char *why);
+
+/* Why, once; NULL: it can be run. */
+const char *operation_is_skipped(void);
+
 /*
  * In place of ck_assert() while allocations fail, which Check needs too: what did not
  * hold first is told afterwards.

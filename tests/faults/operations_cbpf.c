@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cbpf/to_kernel.h"
 #include "tests/support/suite.h"
 
 /* Ports of TCP and UDP: loads at an offset that is loaded, scratch, a wide jump set. */
@@ -177,6 +178,48 @@ lower_2(struct ebpf_err *err)
 	return lower_level(CBPF_LEVEL_2, err);
 }
 
+/* Its first jumps lead further than 16 bits tell, so that there are pools of jumps between. */
+static void
+make_long_program(void)
+{
+	enum { N = CBPF_MAXINSNS, N_JUMPS = 300 };
+	static struct cbpf_insn text[N];
+	struct ebpf_err err = { "" };
+
+	for (uint32_t i = 0; i < N; i++) {
+		const struct cbpf_insn load = CBPF_STMT(CBPF_LD | CBPF_W | CBPF_IND, i);
+		const struct cbpf_insn test = CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, i, 0, 1);
+		const struct cbpf_insn far = CBPF_STMT(CBPF_JMP | CBPF_JA, N - 2 - i - i / 2);
+
+		text[i] = i >= N_JUMPS ? load : i % 2 == 0 ? test : far;
+	}
+	text[N - 1] = (struct cbpf_insn)CBPF_STMT(CBPF_RET | CBPF_K, 1);
+	ck_assert_msg(cbpf_check(text, N, CBPF_DIALECT_KERNEL, &checked, &err) == 0, "%s",
+		      err.text);
+}
+
+static int
+lower_far(struct ebpf_err *err)
+{
+	return lower(CBPF_TARGET_PACKET, CBPF_LEVEL_0, err);
+}
+
+static int
+turn_into_kernel_dialect(struct ebpf_err *err)
+{
+	struct cbpf_insn *made = UNTOUCHED;
+	size_t n = 0;
+	int rc = cbpf_to_kernel(insns, n_insns, &made, &n, err);
+
+	if (rc < 0) {
+		EXPECT(made == UNTOUCHED);
+		return rc;
+	}
+	EXPECT(n >= n_insns);
+	free(made);
+	return 0;
+}
+
 const struct operation operations_cbpf[] = {
 	{ "classic programs are read", make_texts, read_forms },
 	{ "classic programs are printed", make_texts, print_forms },
@@ -184,5 +227,7 @@ const struct operation operations_cbpf[] = {
 	{ "lowering, level 0", make_program, lower_0 },
 	{ "lowering, level 1", make_program, lower_1 },
 	{ "lowering, level 2", make_program, lower_2 },
+	{ "lowering, far jumps", make_long_program, lower_far },
+	{ "a program for the kernel", make_program, turn_into_kernel_dialect },
 };
 const size_t n_operations_cbpf = N_ELEMS(operations_cbpf);

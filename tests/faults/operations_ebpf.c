@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/object.h"
 #include "tests/support/suite.h"
 
 /* Of 4 bytes: branches that meet again, a loop, a call, an atomic addition. */
@@ -152,6 +153,39 @@ static int
 load_blinded(struct ebpf_err *err)
 {
 	return load_branches(EBPF_JIT_ON, EBPF_BLINDING_ALWAYS, err);
+}
+
+/*
+ * Five constants a round, and random numbers are drawn for 64 at a time: so that these run
+ * out at each of them in turn.
+ */
+static int
+load_blinded_constants(struct ebpf_err *err)
+{
+	enum { ROUNDS = 60 };
+	static const struct ebpf_insn round[] = {
+		K(0x07, 0, 0, 0, 5),                     /* r0 += 5 */
+		K(0x18, 1, 0, 0, 1), K(0, 0, 0, 0, 2),   /* r1 = a constant of 64 bits */
+		K(0x62, 10, 0, -8, 7),                   /* *(u32 *)(r10 -8) = 7 */
+		K(0x15, 0, 0, 0, 3),                     /* if r0 == 3 goto pc+0 */
+	};
+	static struct ebpf_insn text[1 + ROUNDS * N_ELEMS(round) + 1] = { K(0xb7, 0, 0, 0, 0) };
+	const struct ebpf_policy policy = { .size = sizeof(policy),
+					    .blinding = EBPF_BLINDING_ALWAYS };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .policy = &policy };
+	struct ebpf_prog *prog;
+	uint64_t r0 = 99;
+	int rc;
+
+	for (size_t i = 0; i < ROUNDS; i++)
+		memcpy(text + 1 + i * N_ELEMS(round), round, sizeof(round));
+	text[N_ELEMS(text) - 1] = (struct ebpf_insn)K(0x95, 0, 0, 0, 0);
+	if ((rc = load(text, N_ELEMS(text), &opts, &prog, err)) < 0)
+		return rc;
+	rc = ebpf_prog_run_checked(prog, NULL, 0, NULL, &r0, err);
+	EXPECT(r0 == (rc < 0 ? 99u : 5u * ROUNDS));
+	ebpf_prog_put(prog);
+	return rc;
 }
 
 static int
@@ -363,16 +397,127 @@ call_tails(struct ebpf_err *err)
 	return rc;
 }
 
+/* ---- helpers of the host's, and object files ---- */
+
+static uint64_t
+double_it(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5, void *env)
+{
+	(void)r2, (void)r3, (void)r4, (void)r5, (void)env;
+	return 2 * r1;
+}
+
+static int
+call_helper(struct ebpf_err *err)
+{
+	static const struct ebpf_insn text[] = {
+		K(0xb7, 1, 0, 0, 21), CALL(1000), K(0x95, 0, 0, 0, 0),
+	};
+	const struct ebpf_helper_opts helper = { .size = sizeof(helper), .id = 1000,
+						 .name = "double_it", .fn = double_it,
+						 .args = { EBPF_ARG_SCALAR } };
+	const struct ebpf_helper_opts *const helpers[] = { &helper };
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON,
+					     .helpers = helpers, .n_helpers = 1 };
+	struct ebpf_prog *prog;
+	int rc = load(text, N_ELEMS(text), &opts, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	EXPECT(gives(prog, 42));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
+/* Reads stack that nobody has written, which is filled with 0 before. */
+static void
+make_reader_of_stack(void)
+{
+	assemble("r0 = *(u64 *)(r10 -8)\nr1 = *(u64 *)(r10 -128)\nr0 += r1\nr0 += 7\nexit\n");
+}
+
+static int
+read_stack(struct ebpf_err *err)
+{
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON };
+	struct ebpf_prog *prog;
+	int rc = load(insns, n_insns, &opts, &prog, err);
+
+	if (rc < 0)
+		return rc;
+	EXPECT(gives(prog, 7));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
+static uint8_t *object;
+static size_t object_len;
+
+/* Two functions, two maps, data. */
+static void
+make_object(void)
+{
+	static const char text[] =
+		"struct { int (*type)[2]; int (*max_entries)[2]; unsigned *key; int *value; }\n"
+		"	counts __attribute__((section(\".maps\"), used));\n"
+		"struct { int (*type)[1]; int (*max_entries)[2]; unsigned *key; int *value; }\n"
+		"	others __attribute__((section(\".maps\"), used));\n"
+		"static void *(*const lookup)(void *, const void *) = (void *)1;\n"
+		"int total = 5;\n"
+		"__attribute__((noinline)) int twice(int x) { return x * 2 + total; }\n"
+		"__attribute__((section(\"xdp\"))) int entry(void *ctx)\n"
+		"{ unsigned k = 1; int *p = lookup(&counts, &k);\n"
+		"  return p ? twice(*p + 3) + (lookup(&others, &k) == 0) : 0; }\n";
+	const char *why = object_make(text, "bpf", &object, &object_len);
+	struct ebpf_object *o;
+	struct ebpf_err err = { "" };
+
+	if (why != NULL) {
+		operation_skip(why);
+	} else if (ebpf_object_open(object, object_len, &o, &err) == 0) {
+		ebpf_object_close(o);
+	} else {
+		ck_assert_msg(strstr(err.text, "without libelf") != NULL, "%s", err.text);
+		operation_skip("built without libelf");
+	}
+}
+
+static int
+load_object(struct ebpf_err *err)
+{
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON };
+	struct ebpf_object *o = UNTOUCHED;
+	struct ebpf_prog *prog = UNTOUCHED;
+	int rc = ebpf_object_open(object, object_len, &o, err);
+
+	if (rc < 0) {
+		EXPECT(o == UNTOUCHED);
+		return rc;
+	}
+	rc = ebpf_object_load(o, NULL, NULL, ebpf_prog_type_raw(), &opts, &prog, err);
+	ebpf_object_close(o);
+	if (rc < 0) {
+		EXPECT(prog == UNTOUCHED);
+		return rc;
+	}
+	EXPECT(gives(prog, 3 * 2 + 5 + 1));
+	ebpf_prog_put(prog);
+	return 0;
+}
+
 const struct operation operations_ebpf[] = {
 	{ "the assembler", make_branches, assemble_again },
 	{ "a verified program, interpreted", make_branches, load_interpreted },
 	{ "a verified program, as machine code", make_branches, load_compiled },
 	{ "a verified program, blinded", make_branches, load_blinded },
+	{ "many constants, blinded", NULL, load_blinded_constants },
 	{ "a program that is not verified", make_branches, load_unverified },
 	{ "runs are counted", make_branches, count_runs },
 	{ "a function is replaced", make_replaceable, replace },
 	{ "maps of each type", NULL, use_maps },
 	{ "programs with maps", NULL, count_in_maps },
 	{ "programs in an array", make_branches, call_tails },
+	{ "a helper of the host's", NULL, call_helper },
+	{ "a stack that is filled", make_reader_of_stack, read_stack },
+	{ "an object file", make_object, load_object },
 };
 const size_t n_operations_ebpf = N_ELEMS(operations_ebpf);

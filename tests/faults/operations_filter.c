@@ -15,7 +15,8 @@
 #include "tests/support/suite.h"
 #include "tests/support/tempfile.h"
 
-enum { ETHERNET = 1, SNAPLEN = 262144, N_CODECS = SIFT_CODEC_XZ + 1, N_LARGE = 6000 };
+enum { ETHERNET = 1, SNAPLEN = 262144, N_CODECS = SIFT_CODEC_XZ + 1, N_LARGE = 6000,
+       N_LARGE_PACKETS = 40, LARGE_PACKET = 60000 };
 
 /* ---- filters ---- */
 
@@ -53,6 +54,34 @@ make_filter(struct ebpf_err *err)
 	return 0;
 }
 
+/* A program of eBPF that loads as classic ones do, of which each load becomes a few. */
+static int
+load_packet_program(struct ebpf_err *err)
+{
+	static const struct ebpf_insn text[] = {
+		{ .code = EBPF_ALU64 | EBPF_MOV | EBPF_X, .dst_reg = 6, .src_reg = 1 },
+		{ .code = EBPF_LD | EBPF_ABS | EBPF_H, .imm = 12 },
+		{ .code = EBPF_JMP | EBPF_EXIT },
+	};
+	const struct ebpf_load_opts opts = { .size = sizeof(opts), .verify = EBPF_VERIFY_ON };
+	static const uint8_t frame[60] = { [12] = 0x08 };
+	struct ebpf_prog *prog = UNTOUCHED;
+	struct sift_view view;
+	uint64_t r0 = 0;
+	int rc = ebpf_prog_load_opts(sift_prog_type_packet(), text, N_ELEMS(text), &opts, &prog,
+				     err);
+
+	if (rc < 0) {
+		EXPECT(prog == UNTOUCHED);
+		return rc;
+	}
+	sift_view_init(&view, ETHERNET, frame, sizeof(frame), sizeof(frame));
+	EXPECT(ebpf_prog_exec(prog, &view, sizeof(view), &r0, err) == 0);
+	EXPECT(r0 == 0x800);
+	ebpf_prog_put(prog);
+	return 0;
+}
+
 #ifdef HAVE_PCAP
 static int
 compile(struct ebpf_err *err)
@@ -61,6 +90,22 @@ compile(struct ebpf_err *err)
 	size_t n = 0;
 	int rc = sift_expr_compile("vlan and tcp port 80", ETHERNET, SNAPLEN, 0,
 				   SIFT_EXPR_TAG_APART, &insns, &n, err);
+
+	if (rc < 0)
+		EXPECT(insns == UNTOUCHED);
+	else
+		free(insns);
+	return rc;
+}
+
+/* What libpcap knows of the frames comes from a header made for it. */
+static int
+compile_for_swapped_file(struct ebpf_err *err)
+{
+	struct cbpf_insn *insns = UNTOUCHED;
+	size_t n = 0;
+	int rc = sift_expr_compile("tcp port 80", ETHERNET, SNAPLEN, 0,
+				   SIFT_EXPR_SAVEFILE | SIFT_EXPR_SWAPPED, &insns, &n, err);
 
 	if (rc < 0)
 		EXPECT(insns == UNTOUCHED);
@@ -87,7 +132,8 @@ list_interfaces(struct ebpf_err *err)
 
 static char out_path[TEMPFILE_PATH];
 static char codec_paths[N_CODECS][TEMPFILE_PATH];
-static char large_path[TEMPFILE_PATH];
+static char large_path[TEMPFILE_PATH], large_blocks_path[TEMPFILE_PATH];
+static char large_packets_path[TEMPFILE_PATH];
 static char paths[4][TEMPFILE_PATH + 64];
 static uint64_t n_in_demo;
 
@@ -205,18 +251,21 @@ is_built(enum sift_codec codec)
 	return rc != -ENOTSUP;
 }
 
-/* Of more than a block, so that it is filtered by several threads, in records of 1,016 bytes. */
+/* Packets of so many bytes. */
 static void
-make_large(void)
+make_packets(const char *path, uint32_t len, int n)
 {
 	static const uint32_t header[6] = { 0xa1b23c4d, 4u << 16 | 2, 0, 0, SNAPLEN, ETHERNET };
-	static const uint32_t record[254] = { 1700000000, 5, 1000, 1000 };
-	FILE *f = fopen(large_path, "wb");
+	const uint32_t record[4] = { 1700000000, 5, len, len };
+	static const uint8_t bytes[LARGE_PACKET];
+	FILE *f = fopen(path, "wb");
 
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(header, sizeof(header), 1, f), 1);
-	for (int i = 0; i < N_LARGE; i++)
+	for (int i = 0; i < n; i++) {
 		ck_assert_uint_eq(fwrite(record, sizeof(record), 1, f), 1);
+		ck_assert_uint_eq(fwrite(bytes, len, 1, f), 1);
+	}
 	ck_assert_int_eq(fclose(f), 0);
 }
 
@@ -225,6 +274,8 @@ remove_files(void)
 {
 	unlink(out_path);
 	unlink(large_path);
+	unlink(large_blocks_path);
+	unlink(large_packets_path);
 	for (int codec = 0; codec < N_CODECS; codec++)
 		unlink(codec_paths[codec]);
 }
@@ -246,7 +297,8 @@ make_files(void)
 
 	tempfile_create(out_path);
 	tempfile_create(large_path);
-	make_large();
+	/* of more than a block, so that it is filtered by several threads */
+	make_packets(large_path, 1000, N_LARGE);
 	owner = getpid();
 	atexit(remove_own_files);
 	ck_assert_int_eq(open_source(data(0, "demo.pcap"), 0, 0, &source, &err), 0);
@@ -277,6 +329,21 @@ static int
 read_by_libpcap(struct ebpf_err *err)
 {
 	return read_file(data(0, "demo.pcap"), SIFT_READER_LIBPCAP, 0, n_in_demo, err);
+}
+
+/* More bytes in a batch than there is room for at first. */
+static void
+make_large_packets(void)
+{
+	make_files();
+	tempfile_create(large_packets_path);
+	make_packets(large_packets_path, LARGE_PACKET, N_LARGE_PACKETS);
+}
+
+static int
+read_large_by_libpcap(struct ebpf_err *err)
+{
+	return read_file(large_packets_path, SIFT_READER_LIBPCAP, 0, N_LARGE_PACKETS, err);
 }
 
 static int
@@ -491,6 +558,36 @@ run_threads(struct ebpf_err *err)
 	return copy_file(large_path, out_path, &opts, 3, err);
 }
 
+/* The same packets in pcapng. */
+static void
+make_large_blocks(void)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAPNG, SIFT_CODEC_NONE);
+	struct ebpf_err err = { "" };
+
+	make_files();
+	tempfile_create(large_blocks_path);
+	ck_assert_msg(copy_file(large_path, large_blocks_path, &opts, 1, &err) == 0, "%s",
+		      err.text);
+}
+
+static int
+run_threads_on_blocks(struct ebpf_err *err)
+{
+	const struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, SIFT_CODEC_NONE);
+
+	return copy_file(large_blocks_path, out_path, &opts, 3, err);
+}
+
+static int
+run_threads_on_sections(struct ebpf_err *err)
+{
+	struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAPNG, SIFT_CODEC_NONE);
+
+	opts.flags = SIFT_SAVEFILE_SECTIONS;
+	return copy_file(large_blocks_path, out_path, &opts, 3, err);
+}
+
 static void
 look_at_large(void)
 {
@@ -500,11 +597,14 @@ look_at_large(void)
 
 const struct operation operations_filter[] = {
 	{ "a filter", make_checked, make_filter },
+	{ "a program over packets", NULL, load_packet_program },
 #ifdef HAVE_PCAP
 	{ "an expression", NULL, compile },
+	{ "an expression for a file of the other byte order", NULL, compile_for_swapped_file },
 	{ "the list of interfaces", NULL, list_interfaces },
 	{ "a pcap file is read", make_files, read_plain },
 	{ "a pcap file is read by libpcap", make_files, read_by_libpcap },
+	{ "large packets are read by libpcap", make_large_packets, read_large_by_libpcap },
 	{ "a pcap file is salvaged", make_files, read_salvaging },
 	{ "a pcapng file is read", make_files, read_blocks },
 	{ "compressed files are read", make_files, read_compressed },
@@ -515,6 +615,10 @@ const struct operation operations_filter[] = {
 	{ "rotated files are written", make_files, write_rotated },
 	{ "a file and lines are written", make_files, write_both, look_at_demo },
 	{ "several threads filter", make_files, run_threads, look_at_large },
+	{ "several threads filter pcapng", make_large_blocks, run_threads_on_blocks,
+	  look_at_large },
+	{ "several threads copy pcapng", make_large_blocks, run_threads_on_sections,
+	  look_at_large },
 #endif
 };
 const size_t n_operations_filter = N_ELEMS(operations_filter);

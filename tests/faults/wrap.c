@@ -17,7 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+#ifdef HAVE_PCAP
+#include <pcap/pcap.h>
+#endif
 
 /* Where off_t is made to have 64 bits, mmap() has another name. */
 #if defined(_FILE_OFFSET_BITS) && !defined(__LP64__)
@@ -64,6 +69,13 @@ wrap_disarm(void)
 	return atomic_load(&failed);
 }
 
+/* What counts coverage writes its counts behind the last of the tool's own doings. */
+static void
+disarm_at_exit(void)
+{
+	wrap_disarm();
+}
+
 __attribute__((constructor)) static void
 arm_by_environment(void)
 {
@@ -73,6 +85,8 @@ arm_by_environment(void)
 		return;
 	if (told != NULL)
 		told_fd = open(told, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (atexit(disarm_at_exit) != 0)
+		abort();
 	wrap_arm(strtol(at, NULL, 10), getenv("FAULTS_LATER") != NULL);
 }
 
@@ -342,6 +356,14 @@ __wrap___getdelim(char **line, size_t *size, int delimiter, FILE *stream)
 	return fails("getline", ENOMEM) ? -1 : __real___getdelim(line, size, delimiter, stream);
 }
 
+FILE *__real_fmemopen(void *bytes, size_t size, const char *mode);
+FILE *__wrap_fmemopen(void *bytes, size_t size, const char *mode);
+FILE *
+__wrap_fmemopen(void *bytes, size_t size, const char *mode)
+{
+	return fails("fmemopen", ENOMEM) ? NULL : __real_fmemopen(bytes, size, mode);
+}
+
 ssize_t __real_getline(char **line, size_t *size, FILE *stream);
 ssize_t __wrap_getline(char **line, size_t *size, FILE *stream);
 ssize_t
@@ -362,6 +384,41 @@ __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run
 {
 	return fails("pthread_create", EAGAIN) ? EAGAIN
 					       : __real_pthread_create(thread, attr, run, arg);
+}
+
+int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
+int
+__wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
+{
+	return fails("pthread_mutex_init", ENOMEM) ? ENOMEM
+						   : __real_pthread_mutex_init(mutex, attr);
+}
+
+int __real_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr);
+int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr);
+int
+__wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
+{
+	return fails("pthread_cond_init", ENOMEM) ? ENOMEM : __real_pthread_cond_init(cond, attr);
+}
+
+int __real_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
+int
+__wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
+{
+	return fails("pthread_key_create", EAGAIN) ? EAGAIN
+						   : __real_pthread_key_create(key, destroy);
+}
+
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int
+__wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+	return fails("pthread_setspecific", ENOMEM) ? ENOMEM
+						    : __real_pthread_setspecific(key, value);
 }
 
 int __real_eventfd(unsigned count, int flags);
@@ -395,3 +452,23 @@ __wrap_fork(void)
 {
 	return fails("fork", EAGAIN) ? -1 : __real_fork();
 }
+
+/* ---- what the system has little of ---- */
+
+ssize_t __real_getrandom(void *to, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t n, unsigned flags);
+ssize_t
+__wrap_getrandom(void *to, size_t n, unsigned flags)
+{
+	return fails("getrandom", EAGAIN) ? -1 : __real_getrandom(to, n, flags);
+}
+
+#ifdef HAVE_PCAP
+pcap_t *__real_pcap_open_dead(int dlt, int snaplen);
+pcap_t *__wrap_pcap_open_dead(int dlt, int snaplen);
+pcap_t *
+__wrap_pcap_open_dead(int dlt, int snaplen)
+{
+	return fails("pcap_open_dead", ENOMEM) ? NULL : __real_pcap_open_dead(dlt, snaplen);
+}
+#endif

@@ -2,8 +2,8 @@
 /*
  * Allocations that fail on request, in a program that is linked with LDFLAGS_OF_FAULTS of
  * build.am: whatever the project's own objects ask of malloc() and its kin, mmap(),
- * stdio's streams, and of threads and descriptors.  What other libraries ask for
- * among themselves is theirs, and does not fail.
+ * stdio's streams, of threads and what they share, of descriptors and random numbers.
+ * What other libraries ask for among themselves is theirs, and does not fail.
  */
 #ifndef TESTS_FAULTS_WRAP_H
 #define TESTS_FAULTS_WRAP_H

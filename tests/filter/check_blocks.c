@@ -299,6 +299,27 @@ static const struct {
 	{ NULL, { A_SECTION, INTERFACE(1, 65535, OPTION(9, 1), 0x8a), A_PACKET } },
 };
 
+/* A head that is not all there is waited for; what is none is refused. */
+START_TEST(a_head_is_looked_at_from_its_first_byte)
+{
+	struct sift_blocks_head whole, head;
+	uint8_t bytes[4096];
+	FILE *f = fopen(suite_data("ng-le.pcapng"), "rb");
+	size_t n;
+
+	ck_assert_ptr_nonnull(f);
+	n = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	ck_assert_int_eq(sift_blocks_look(bytes, n, &whole), 1);
+	ck_assert_uint_lt(whole.len, n);
+	for (size_t len = 0; len < whole.len; len++)
+		ck_assert_int_eq(sift_blocks_look(bytes, len, &head), 0);
+	ck_assert_int_eq(sift_blocks_look(bytes, whole.len, &head), 1);
+	bytes[0] ^= 1;
+	ck_assert_int_eq(sift_blocks_look(bytes, n, &head), -EINVAL);
+}
+END_TEST
+
 START_TEST(damage_is_told_as_libpcap_tells_it)
 {
 	static const uint32_t before[] = { A_SECTION, INTERFACE(1, 65535, OPTION(0, 0)), A_PACKET };
@@ -482,6 +503,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, packets_are_those_that_libpcap_finds);
+	tcase_add_test(tc, a_head_is_looked_at_from_its_first_byte);
 	tcase_add_loop_test(tc, damage_is_told_as_libpcap_tells_it, 0, N_ELEMS(damage));
 	tcase_add_test(tc, a_mixed_reader_finds_what_was_written);
 	suite_add_tcase(s, tc);

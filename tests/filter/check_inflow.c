@@ -623,6 +623,50 @@ read_within(const uint8_t *p, size_t n, uint64_t memlimit, unsigned n_threads)
 	return o;
 }
 
+/* What stands before a frame that is no good, and why it is none, is as one thread has it. */
+START_TEST(a_bad_frame_between_good_ones_is_told)
+{
+#ifdef HAVE_ZSTD
+	enum { N_FRAMES = 6, BAD = 3, FRAME = 50000 };
+	struct bytes content = { NULL }, file = { NULL };
+	uint64_t rng = suite_seed(0xbad);
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	uint8_t coded[2 * FRAME];
+	struct outcome one, some;
+
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+	for (int i = 0; i < N_FRAMES; i++) {
+		size_t begin = content.n, made;
+
+		bytes_add_content(&content, FRAME, &rng);
+		made = ZSTD_compress2(zstd, coded, sizeof(coded), content.p + begin, FRAME);
+		ck_assert(!ZSTD_isError(made));
+		if (i == BAD)
+			memset(coded + made / 2, 0xff, 32);
+		bytes_add(&file, coded, made);
+	}
+	ZSTD_freeCCtx(zstd);
+	one = read_within(file.p, file.n, 0, 1);
+	ck_assert_int_lt(one.rc, 0);
+	ck_assert_uint_ge(one.got.n, BAD * FRAME);
+	ck_assert_int_eq(memcmp(one.got.p, content.p, BAD * FRAME), 0);
+	for (unsigned n_threads = 2; n_threads <= 4; n_threads++) {
+		some = read_within(file.p, file.n, 0, n_threads);
+		ck_assert_int_eq(some.rc, one.rc);
+		ck_assert_str_eq(what_of(&some), what_of(&one));
+		ck_assert_uint_eq(some.got.n, one.got.n);
+		ck_assert_int_eq(memcmp(some.got.p, one.got.p, one.got.n), 0);
+		free(some.got.p);
+	}
+	free(one.got.p);
+	free(content.p);
+	free(file.p);
+#else
+	suite_skip("this build leaves zstd out");
+#endif
+}
+END_TEST
+
 /* Whole, cut, or with a bit that is wrong: all ends as it does with one thread. */
 START_TEST(zstd_frames_are_read_side_by_side)
 {
@@ -886,6 +930,7 @@ suite(void)
 	tcase_add_loop_test(damage, what_is_wrong_with_a_stream_is_named, 0, N_ELEMS(damaged));
 	tcase_add_test(damage, a_read_that_fails_is_reported_to_who_wants_the_bytes);
 	tcase_add_loop_test(damage, a_format_left_out_is_named, first, SIFT_N_CODECS);
+	tcase_add_test(damage, a_bad_frame_between_good_ones_is_told);
 	tcase_add_test(damage, zstd_frames_are_read_side_by_side);
 	tcase_add_test(damage, zstd_is_held_to_the_memory_limit);
 	tcase_add_test(damage, xz_is_held_to_the_memory_limit);

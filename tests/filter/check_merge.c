@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/capture.h"
@@ -148,6 +149,57 @@ START_TEST(a_stop_ends_it)
 	sift_source_stop(merged);
 	ck_assert_int_eq(sift_source_next(merged, &views, &n, &err), 0);
 	sift_source_close(merged);
+}
+END_TEST
+
+static uint64_t
+bytes_of(const char *name)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(suite_data(name), &st), 0);
+	return (uint64_t)st.st_size;
+}
+
+/* Of all files together; of a pipe nobody knows how much is to come. */
+START_TEST(it_is_as_long_as_its_parts)
+{
+	struct sift_source *sources[] = { open_source(suite_data("demo.pcap")), NULL }, *merged;
+	uint64_t size = bytes_of("demo.pcap") + bytes_of("ether.pcap");
+	const struct sift_view *views;
+	struct ebpf_err err;
+	int fds[2], saved;
+	size_t n;
+
+	sources[1] = open_source(suite_data("ether.pcap"));
+	ck_assert_int_eq(sift_source_open_merged(sources, 2, &merged, &err), 0);
+	ck_assert_uint_eq(sift_source_size(merged), size);
+	while (sift_source_next(merged, &views, &n, &err) == 1)
+		ck_assert_uint_le(sift_source_position(merged), size);
+	ck_assert_uint_eq(sift_source_position(merged), size);
+	sift_source_close(merged);
+
+	ck_assert_int_eq(pipe(fds), 0);
+	saved = dup(STDIN_FILENO);
+	ck_assert_int_eq(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+	close(fds[0]);
+	{
+		static uint8_t bytes[4096];
+		FILE *f = fopen(suite_data("ether.pcap"), "rb");
+
+		ck_assert_ptr_nonnull(f);
+		n = fread(bytes, 1, sizeof(bytes), f);
+		fclose(f);
+		ck_assert_int_eq(write(fds[1], bytes, n), (ssize_t)n);
+		close(fds[1]);
+	}
+	sources[0] = open_source(suite_data("demo.pcap"));
+	sources[1] = open_source("-");
+	ck_assert_int_eq(sift_source_open_merged(sources, 2, &merged, &err), 0);
+	ck_assert_uint_eq(sift_source_size(merged), 0);
+	sift_source_close(merged);
+	ck_assert_int_ge(dup2(saved, STDIN_FILENO), 0);
+	close(saved);
 }
 END_TEST
 
@@ -293,6 +345,7 @@ suite(void)
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, the_earliest_comes_first);
 	tcase_add_test(tc, a_stop_ends_it);
+	tcase_add_test(tc, it_is_as_long_as_its_parts);
 	tcase_add_test(tc, what_cannot_be_merged_is_refused);
 	tcase_add_test(tc, link_types_may_differ);
 	suite_add_tcase(s, tc);

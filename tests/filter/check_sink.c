@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,86 @@ START_TEST(a_file_that_cannot_grow_ends_in_a_whole_packet)
 }
 END_TEST
 
+/* How many packets a savefile holds, all of which are whole. */
+static uint64_t
+count_packets(const char *path)
+{
+	const struct sift_view *views;
+	struct sift_source *source;
+	struct ebpf_err err = { "" };
+	uint64_t sum = 0;
+	size_t n;
+	int rc;
+
+	ck_assert_msg(sift_source_open_savefile(path, &source, &err) == 0, "%s", err.text);
+	while ((rc = sift_source_next(source, &views, &n, &err)) == 1)
+		sum += n;
+	ck_assert_msg(rc == 0, "%s", err.text);
+	sift_source_close(source);
+	return sum;
+}
+
+static const struct {
+	enum sift_format format;
+	bool is_rotated;
+	uint32_t head, packet; /* bytes of the file's header, and of a packet of 3000 */
+} full_disks[] = {
+	{ SIFT_FORMAT_PCAP, false, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAP, true, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAPNG, false, 48, 32 + 3000 },
+	{ SIFT_FORMAT_PCAPNG, true, 48, 32 + 3000 },
+};
+
+/* More than a buffer holds: the first of several writes in a call that fails ends it. */
+START_TEST(a_disk_that_gets_full_within_a_batch)
+{
+	const struct sift_rotate_opts rotate = { .size = sizeof(rotate),
+						 .max_bytes = 1 << 30,
+						 .flags = SIFT_ROTATE_PACKET_CLOCK };
+	const uint32_t head = full_disks[_i].head, packet = full_disks[_i].packet;
+	uint64_t rng = suite_seed(0xf011 + (uint64_t)_i);
+	struct sift_savefile_opts opts = ethernet();
+	static struct sift_view views[N_PACKETS];
+	static uint32_t keep[N_PACKETS];
+
+	signal(SIGXFSZ, SIG_IGN);
+	opts.format = full_disks[_i].format;
+	for (size_t i = 0; i < N_PACKETS; i++) {
+		sift_view_init(&views[i], opts.dlt, payload, LARGEST, LARGEST);
+		keep[i] = UINT32_MAX;
+	}
+	for (uint64_t n = 1 + suite_scaled(20); n > 0; n--) {
+		rlim_t limit = 2 * head + rng_below(&rng, N_PACKETS * packet);
+		struct rlimit rlimit = { limit, RLIM_INFINITY };
+		struct sift_sink *sink = NULL;
+		struct ebpf_err err = { "" };
+		struct stat st;
+		int rc, later, closed;
+
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		rc = full_disks[_i].is_rotated
+			     ? sift_sink_open_rotated(savefile_path(), &opts, &rotate, &sink, &err)
+			     : sift_sink_open_savefile(savefile_path(), &opts, &sink, &err);
+		ck_assert_msg(rc == 0, "%s", err.text);
+		rc = sift_sink_write(sink, views, keep, N_PACKETS, &err);
+		if (rc == 0)
+			rc = sift_sink_flush(sink, &err);
+		later = sift_sink_write(sink, views, keep, 1, NULL);
+		closed = sift_sink_close(sink, NULL);
+		rlimit.rlim_cur = RLIM_INFINITY;
+		setrlimit(RLIMIT_FSIZE, &rlimit);
+		ck_assert_int_eq(rc, -EFBIG);
+		ck_assert_ptr_nonnull(strstr(err.text, savefile_path()));
+		ck_assert_int_lt(later, 0);
+		ck_assert_int_eq(closed, 0);
+		ck_assert_int_eq(stat(savefile_path(), &st), 0);
+		ck_assert_uint_eq(count_packets(savefile_path()), (limit - head) / packet);
+		ck_assert_uint_eq((rlim_t)st.st_size, head + (limit - head) / packet * packet);
+	}
+	unlink(savefile_path());
+}
+END_TEST
+
 START_TEST(refuses_before_anything_is_created)
 {
 	struct sift_savefile_opts opts = ethernet();
@@ -406,6 +487,8 @@ suite(void)
 	tcase_add_test(tc, says_that_the_disk_is_full);
 	tcase_add_test(tc, says_that_the_pipe_is_closed);
 	tcase_add_test(tc, a_file_that_cannot_grow_ends_in_a_whole_packet);
+	tcase_add_loop_test(tc, a_disk_that_gets_full_within_a_batch, 0,
+			    (int)N_ELEMS(full_disks));
 	tcase_add_test(tc, refuses_before_anything_is_created);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("summary");

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/sink.h"
 #include "tests/support/suite.h"
 
 enum { ETHERNET = 1, DAY = 86400 };
@@ -147,6 +149,146 @@ START_TEST(tells_what_becomes_of_files)
 }
 END_TEST
 
+/* Packets of 16 bytes, seconds apart; all are to be kept. */
+enum { N_VIEWS = 6 };
+
+static void
+make_views(struct sift_view views[N_VIEWS], uint32_t keep[N_VIEWS])
+{
+	for (int i = 0; i < N_VIEWS; i++) {
+		sift_view_init(&views[i], ETHERNET, (const uint8_t *)"0123456789abcdef", 16, 16);
+		views[i].ts_sec = 10 + i;
+		keep[i] = 100;
+	}
+}
+
+/* The second file is not to be had. */
+static int
+open_first_alone(void *arg, const char *path, int64_t time, uint32_t number)
+{
+	(void)arg;
+	return number > 0 || time > 10 ? -EACCES
+				       : open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+}
+
+static const struct {
+	enum sift_format format;
+	struct sift_rotate_opts rotate;
+	const char *told, *second;
+} failing[] = {
+	/* a header of 24 bytes, of 48, and packets of 32 and 48 */
+	{ SIFT_FORMAT_PCAP, { .max_bytes = 60 }, "0 r.tmp 2\n", "r.tmp1" },
+	{ SIFT_FORMAT_PCAPNG, { .max_bytes = 60 }, "0 r.tmp 1\n", "r.tmp1" },
+	/* larger before its first packet */
+	{ SIFT_FORMAT_PCAP, { .max_bytes = 1 }, "0 r.tmp 0\n", "r.tmp1" },
+	{ SIFT_FORMAT_PCAP, { .interval_s = 2 }, "0 r10.tmp 2\n", "r12.tmp" },
+	{ SIFT_FORMAT_PCAPNG, { .interval_s = 2 }, "0 r10.tmp 2\n", "r12.tmp" },
+};
+
+START_TEST(the_next_file_cannot_be_opened)
+{
+	struct sift_rotate_opts rotate = failing[_i].rotate;
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[N_VIEWS];
+	uint32_t keep[N_VIEWS];
+	struct sift_sink *sink;
+	struct ebpf_err err = { "" };
+	char told[100] = "", said[100];
+
+	make_views(views, keep);
+	rotate.size = sizeof(rotate);
+	rotate.flags = SIFT_ROTATE_PACKET_CLOCK;
+	rotate.open_file = open_first_alone;
+	rotate.on_event = note;
+	rotate.arg = told;
+	opts.format = failing[_i].format;
+	ck_assert_int_eq(sift_sink_open_rotated(rotate.max_bytes > 0 ? "r.tmp" : "r%s.tmp", &opts,
+						&rotate, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_write(sink, views, keep, N_VIEWS, &err), -EACCES);
+	snprintf(said, sizeof(said), "%s: Permission denied", failing[_i].second);
+	ck_assert_str_eq(err.text, said);
+	/* the first one is complete, and nothing more is written */
+	ck_assert_str_eq(told, failing[_i].told);
+	ck_assert_int_lt(sift_sink_write(sink, views, keep, 1, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert_str_eq(told, failing[_i].told);
+	ck_assert_int_eq(unlink(rotate.max_bytes > 0 ? "r.tmp" : "r10.tmp"), 0);
+	ck_assert_int_lt(access(failing[_i].second, F_OK), 0);
+}
+END_TEST
+
+/* They do not begin a file, nor count in one. */
+START_TEST(what_is_passed_over_does_not_turn)
+{
+	struct sift_rotate_opts rotate = { .size = sizeof(rotate),
+					   .interval_s = 2,
+					   .flags = SIFT_ROTATE_PACKET_CLOCK,
+					   .on_event = note };
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[N_VIEWS];
+	uint32_t keep[N_VIEWS];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	char told[200] = "";
+
+	make_views(views, keep);
+	keep[0] = keep[2] = keep[3] = 0;
+	rotate.arg = told;
+	n_opened = 0;
+	ck_assert_int_eq(sift_sink_open_rotated("r%s.tmp", &opts, &rotate, &sink, &err), 0);
+	ck_assert_int_eq(sift_sink_write(sink, views, keep, N_VIEWS, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert_str_eq(told, "0 r11.tmp 1\n1 r14.tmp 2\n");
+	ck_assert_int_eq(n_opened, 2);
+	ck_assert_int_eq(unlink("r11.tmp"), 0);
+	ck_assert_int_eq(unlink("r14.tmp"), 0);
+}
+END_TEST
+
+/* Whether the last block of a pcapng file is an interface's statistics. */
+static bool
+ends_with_statistics(const char *path)
+{
+	uint32_t len, type;
+	FILE *f = fopen(path, "rb");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fseek(f, -4, SEEK_END), 0);
+	ck_assert_uint_eq(fread(&len, 4, 1, f), 1);
+	ck_assert_int_eq(fseek(f, -(long)len, SEEK_END), 0);
+	ck_assert_uint_eq(fread(&type, 4, 1, f), 1);
+	fclose(f);
+	return type == 5;
+}
+
+/* What a capture counted in all stands in its last file. */
+START_TEST(counts_are_written_last)
+{
+	const struct sift_source_stats stats = { .size = sizeof(stats), .received = 6,
+						 .dropped_kernel = 1 };
+	const struct sift_rotate_opts rotate = { .size = sizeof(rotate), .max_bytes = 100,
+						 .flags = SIFT_ROTATE_PACKET_CLOCK };
+	struct sift_savefile_opts opts = ethernet();
+	struct sift_view views[N_VIEWS];
+	uint32_t keep[N_VIEWS];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+
+	make_views(views, keep);
+	opts.format = SIFT_FORMAT_PCAPNG;
+	ck_assert_int_eq(sift_sink_open_rotated("r.tmp", &opts, &rotate, &sink, &err), 0);
+	/* no file yet */
+	ck_assert_int_eq(sift_sink_put_stats(sink, &stats, &err), 0);
+	ck_assert_int_eq(sift_sink_write(sink, views, keep, 3, &err), 0);
+	ck_assert_int_eq(sift_sink_put_stats(sink, &stats, &err), 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	ck_assert(!ends_with_statistics("r.tmp"));
+	ck_assert(ends_with_statistics("r.tmp1"));
+	ck_assert_int_eq(unlink("r.tmp"), 0);
+	ck_assert_int_eq(unlink("r.tmp1"), 0);
+}
+END_TEST
+
 START_TEST(refuses_before_anything_is_created)
 {
 	struct sift_rotate_opts rotate = { .size = sizeof(rotate), .max_bytes = 1 };
@@ -187,6 +329,9 @@ suite(void)
 	tcase_add_loop_test(tc, names_are_made, 0, N_ELEMS(names));
 	tcase_add_test(tc, refuses_names_that_are_none);
 	tcase_add_loop_test(tc, tells_what_becomes_of_files, 0, 2);
+	tcase_add_loop_test(tc, the_next_file_cannot_be_opened, 0, N_ELEMS(failing));
+	tcase_add_test(tc, what_is_passed_over_does_not_turn);
+	tcase_add_test(tc, counts_are_written_last);
 	tcase_add_test(tc, refuses_before_anything_is_created);
 	suite_add_tcase(s, tc);
 	return s;

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "filter/attach.h"
 #include "tests/diff/veth.h"
 #include "tests/support/suite.h"
 
@@ -432,6 +433,139 @@ START_TEST(link_types_of_libpcap_s_own_are_refused)
 }
 END_TEST
 
+/* ---- sockets and programs that do not go together ---- */
+
+static struct cbpf_prog *
+check_pcap(const struct cbpf_insn *insns, size_t n)
+{
+	struct cbpf_prog *prog;
+
+	ck_assert_int_eq(cbpf_check(insns, n, CBPF_DIALECT_PCAP, &prog, NULL), 0);
+	return prog;
+}
+
+static void
+check_attached(int fd, const struct cbpf_prog *prog, bool has_tags, int rc, const char *says)
+{
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_attach_socket(fd, prog, has_tags, &err), rc);
+	ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
+}
+
+START_TEST(no_other_socket_takes_a_filter)
+{
+	static const struct cbpf_insn all[] = { CBPF_STMT(CBPF_RET | CBPF_K, 1) };
+	struct cbpf_prog *prog = check_pcap(all, N_ELEMS(all));
+	int fds[2], inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int cooked = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(inet, 0);
+	ck_assert_int_eq(pipe(fds), 0);
+	check_attached(inet, prog, false, -ENOTSUP, "the kernel has no such frames");
+	check_attached(fds[0], prog, false, -ENOTSUP, "the kernel has no such frames");
+	check_attached(-1, prog, false, -ENOTSUP, "the kernel has no such frames");
+	if (cooked >= 0)
+		check_attached(cooked, prog, false, -ENOTSUP, "the kernel has no such frames");
+	else
+		suite_skip("no packet sockets: %s", strerror(errno));
+	cbpf_prog_free(prog);
+}
+END_TEST
+
+/* What the kernel's dialect cannot say, and a tag that there is no room to look for. */
+START_TEST(programs_for_no_socket_are_refused)
+{
+	static const struct cbpf_insn endless[] = {
+		CBPF_STMT(CBPF_LD | CBPF_B | CBPF_ABS, 0),
+		CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 1, 0, 1),
+		CBPF_STMT(CBPF_JMP | CBPF_JA, -3),
+		CBPF_STMT(CBPF_RET | CBPF_K, 1),
+	};
+	struct cbpf_insn full[2 * CBPF_MEMWORDS + 3];
+	struct cbpf_prog *prog;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	size_t n = 0;
+
+	if (fd < 0) {
+		suite_skip("no packet sockets: %s", strerror(errno));
+		return;
+	}
+	prog = check_pcap(endless, N_ELEMS(endless));
+	check_attached(fd, prog, false, -EINVAL, "insn 2");
+	cbpf_prog_free(prog);
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, 12);
+	for (uint32_t k = 0; k < CBPF_MEMWORDS; k++) {
+		full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_ST, k);
+		full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_MEM, k);
+	}
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_LD | CBPF_H | CBPF_IND, 0);
+	full[n++] = (struct cbpf_insn)CBPF_STMT(CBPF_RET | CBPF_A, 0);
+	prog = check_pcap(full, n);
+	check_attached(fd, prog, true, -EINVAL, "no scratch slots to spare");
+	cbpf_prog_free(prog);
+	close(fd);
+}
+END_TEST
+
+/* ---- what cannot be captured from ---- */
+
+static void
+check_refusal(const char *interface, const struct sift_live_opts *opts, int rc)
+{
+	struct sift_source *source = NULL;
+	struct ebpf_err err = { "" };
+
+	ck_assert_int_eq(sift_source_open_live(interface, opts, &source, &err), rc);
+	ck_assert_ptr_null(source);
+	ck_assert_msg(strncmp(err.text, interface, strlen(interface)) == 0 &&
+			      err.text[strlen(interface)] == ':' && strchr(err.text, '\n') == NULL,
+		      "%s", err.text);
+}
+
+/* No such interface, one that is down, one without a monitor mode, and nobody's business. */
+START_TEST(refusals_are_told_apart)
+{
+	struct sift_live_opts opts = { .size = sizeof(opts) };
+	struct wire wire;
+	uid_t before = geteuid();
+
+	if (!open_wire(&wire))
+		return;
+	check_refusal("nosuch0", NULL, -ENODEV);
+	check_refusal("lo", NULL, -ENETDOWN);
+	opts.flags = SIFT_LIVE_MONITOR;
+	check_refusal(wire.receiver, &opts, -ENOTSUP);
+	ck_assert_int_eq(seteuid(65534), 0);
+	check_refusal(wire.receiver, NULL, -EPERM);
+	ck_assert_int_eq(seteuid(before), 0);
+}
+END_TEST
+
+/* It captures all the same, and says what it could not have. */
+START_TEST(what_an_interface_has_not_is_a_warning)
+{
+	const struct sift_live_opts stamped = { .size = sizeof(stamped), .tstamp_type = "adapter" };
+	struct sift_source_info info = { .size = sizeof(info) };
+	struct sift_source *source;
+	struct wire wire;
+	struct ebpf_err err;
+
+	if (!open_wire(&wire))
+		return;
+	source = open_live(&wire, NULL);
+	ck_assert_int_eq(sift_source_info(source, &info, &err), 0);
+	ck_assert_ptr_null(info.warning);
+	sift_source_close(source);
+	source = open_live(&wire, &stamped);
+	ck_assert_int_eq(sift_source_info(source, &info, &err), 0);
+	ck_assert_ptr_nonnull(info.warning);
+	ck_assert_ptr_nonnull(strstr(info.warning, "adapter"));
+	ck_assert_ptr_nonnull(strstr(info.warning, wire.receiver));
+	sift_source_close(source);
+}
+END_TEST
+
 START_TEST(the_link_type_stays_with_a_filter)
 {
 	const struct sift_live_opts opts = { .size = sizeof(opts) };
@@ -465,6 +599,10 @@ suite(void)
 	tcase_add_test(tc, what_the_kernel_refuses_changes_nothing);
 	tcase_add_test(tc, what_no_socket_takes_is_refused);
 	tcase_add_test(tc, link_types_of_libpcap_s_own_are_refused);
+	tcase_add_test(tc, no_other_socket_takes_a_filter);
+	tcase_add_test(tc, programs_for_no_socket_are_refused);
+	tcase_add_test(tc, refusals_are_told_apart);
+	tcase_add_test(tc, what_an_interface_has_not_is_a_warning);
 	tcase_add_test(tc, the_link_type_stays_with_a_filter);
 	suite_add_tcase(s, tc);
 	return s;

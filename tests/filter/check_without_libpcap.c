@@ -15,11 +15,14 @@
 #define sift_source_open_live without_source_open_live
 #define sift_interfaces_list without_interfaces_list
 #define sift_interfaces_free without_interfaces_free
+#define sift_tstamp_type_exists without_tstamp_type_exists
+#define sift_tstamp_types_list without_tstamp_types_list
 #include "filter/without_libpcap.c"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #ifdef HAVE_PCAP
 #include <pcap/pcap.h>
 #endif
@@ -37,6 +40,7 @@ START_TEST(finds_names_in_either_case)
 
 	ck_assert_int_eq(sift_linktype_from_name(names[_i].name, &dlt), 0);
 	ck_assert_int_eq(dlt, names[_i].dlt);
+	ck_assert_int_eq(strcasecmp(sift_linktype_name(dlt), names[_i].name), 0);
 }
 END_TEST
 
@@ -137,6 +141,13 @@ START_TEST(is_libpcaps)
 END_TEST
 #endif
 
+static void
+no_type(void *arg, const char *name, const char *description)
+{
+	(void)arg, (void)description;
+	ck_abort_msg("%s", name);
+}
+
 START_TEST(refuses_the_rest)
 {
 	int untouched;
@@ -163,6 +174,9 @@ START_TEST(refuses_the_rest)
 	ck_assert_ptr_eq(source, mark);
 	ck_assert_ptr_eq(list, mark);
 	ck_assert_uint_eq(n, 77);
+	ck_assert_int_eq(sift_tstamp_type_exists("adapter"), 0);
+	ck_assert_int_eq(sift_tstamp_types_list("eth0", no_type, NULL, &err), -ENOTSUP);
+	ck_assert_str_eq(err.text, "eth0: built without libpcap");
 	sift_interfaces_free(NULL, 0);
 	ck_assert_ptr_null(sift_linktype_description(1));
 	ck_assert_str_eq(sift_libpcap_version(), "without libpcap");

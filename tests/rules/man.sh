@@ -56,6 +56,14 @@ run_examples()
 	rm -f "$scratch"/*.cmd "$scratch"/*.out
 }
 
+for header in ebpf cbpf filter; do
+	sh "$srcdir/scripts/man-functions" "$srcdir/include/bpfsift/$header.h" \
+		"$srcdir/man/bpfsift-$header.3" >"$scratch/page"
+	check "bpfsift-$header.3 says what $header.h does (make man-functions)" \
+		diff "$srcdir/man/bpfsift-$header.3" "$scratch/page"
+done
+rm -f "$scratch/page"
+
 PATH=$builddir/tools:$PATH
 [ ! -f "$srcdir/tests/data/demo.pcap" ] || cp "$srcdir/tests/data/demo.pcap" "$scratch"
 for tool in bpfsift cbpf2ebpf ebpfrun; do

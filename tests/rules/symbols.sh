@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The shared library exports what the public headers declare BPFSIFT_API, no
-# more and no less; and the library has no writable statics.
+# more and no less, and the manual has all of it; and the library has no
+# writable statics.
 . "${srcdir:-.}/tests/support/suite.sh"
 
 : "${NM:=nm}" "${OBJDUMP:=objdump}" "${MODE_CFLAGS=}"
@@ -14,6 +15,25 @@ check 'the headers declare functions' test -n "$declared"
 check_empty 'public names begin with ebpf_, cbpf_ or sift_' \
 	"$(printf '%s\n' "$declared" | grep -vE '^(ebpf|cbpf|sift)_')"
 check_empty 'no function is declared twice' "$(printf '%s\n' "$declared" | uniq -d)"
+
+# Pages of section 3 have each function twice: how it is called, and what it does.
+pages=$(find "$srcdir/man" -name '*.3')
+check 'there are pages' test -n "$pages"
+# not_twice: of the names on standard input, and those declared, which are not in both.
+not_twice()
+{
+	{ cat; printf '%s\n' "$declared"; } | sort | uniq -c | awk '$1 != 2 { print $2 }'
+}
+# shellcheck disable=SC2086
+check_empty 'not one prototype in the pages' "$(sed -n 's/^\.Fo //p' $pages | not_twice)"
+# shellcheck disable=SC2086
+check_empty 'not one place in the pages that says what the function does' \
+	"$(sed -nE 's/^\.It Fn ([a-z0-9_]+)$/\1/p' $pages | not_twice)"
+check_empty 'a page names a function that there is not' "$(
+	sed -nE 's/.*Fn ((ebpf|cbpf|sift)_[a-z0-9_]+)( .*)?$/\1/p' "$srcdir"/man/*.[1-9] | sort -u |
+		while read -r name; do
+			printf '%s\n' "$declared" | grep -qx "$name" || echo "$name"
+		done)"
 
 # The sanitizers and coverage add objects and names of their own.
 case " $MODE_CFLAGS " in
