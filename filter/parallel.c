@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ebpf/err.h"
 #include "filter/crew.h"
+#include "filter/read_at.h"
 #include "filter/turn.h"
 
 /* The record that a block's end cuts in two is most often read with it. */
@@ -42,26 +42,6 @@ struct worker {
 	struct sift_judged judged;
 };
 
-/* pread(2) to the end, which comes early where the file does. */
-static ssize_t
-read_at(int fd, uint8_t *to, size_t n, uint64_t off)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = pread(fd, to + done, n - done, (off_t)(off + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
-
 /* How many bytes there are from off on, but no more than n. */
 static size_t
 at_most(const struct sift_extent *extent, uint64_t off, size_t n)
@@ -78,7 +58,7 @@ read_block(struct worker *w, uint64_t number)
 	ssize_t got;
 
 	w->off = w->job->origin + number * parallel->block_size;
-	got = read_at(parallel->extent.fd, w->block,
+	got = sift_read_at(parallel->extent.fd, w->block,
 		      at_most(&parallel->extent, w->off, parallel->block_size + OVERLAP), w->off);
 	w->n = got > 0 ? (size_t)got : 0;
 }
@@ -102,7 +82,7 @@ read_rest(struct worker *w, size_t n)
 		w->size = n;
 	}
 	wanted = n - w->n;
-	if (read_at(w->job->parallel->extent.fd, w->block + w->n, wanted, w->off + w->n) !=
+	if (sift_read_at(w->job->parallel->extent.fd, w->block + w->n, wanted, w->off + w->n) !=
 	    (ssize_t)wanted)
 		return false;
 	w->n = n;

@@ -12,6 +12,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/read_at.h"
 #include "filter/records.h"
 #include "filter/savefile.h"
 
@@ -91,26 +92,6 @@ sift_series_free(struct sift_series *series)
 	free(series);
 }
 
-/* pread(2) to the end of the file, or of the room. */
-static ssize_t
-read_at(int fd, uint8_t *to, size_t n, uint64_t off)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = pread(fd, to + done, n - done, (off_t)(off + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
-
 /* A descriptor of one's own that reads the same. */
 static int
 open_again(void *arg, const char *path)
@@ -153,7 +134,7 @@ find_kind(struct sift_series *series, const char *path, int fd, uint32_t *number
 	struct kind kind = { .info.size = sizeof(kind.info) }, *larger;
 	int rc;
 
-	if (read_at(fd, kind.header, SIFT_SAVEFILE_HEADER, 0) != SIFT_SAVEFILE_HEADER ||
+	if (sift_read_at(fd, kind.header, SIFT_SAVEFILE_HEADER, 0) != SIFT_SAVEFILE_HEADER ||
 	    !sift_records_begin(kind.header))
 		return 0;
 	for (size_t i = series->n_kinds; i > 0; i--) {
@@ -277,7 +258,7 @@ sift_series_read(const struct sift_source *source, size_t i, struct sift_series_
 	if (i >= r->n || block->n > BLOCK)
 		return false;
 	memcpy(kept, at, sizeof(kept));
-	n = read_at(r->series->files[r->first + i].fd, at, room, 0);
+	n = sift_read_at(r->series->files[r->first + i].fd, at, room, 0);
 	is_alike = n >= SIFT_SAVEFILE_HEADER && n <= SIFT_SERIES_FILE_MAX &&
 		   memcmp(at, r->kind.header, SIFT_SAVEFILE_HEADER) == 0;
 	memcpy(at, kept, sizeof(kept));
