@@ -18,7 +18,8 @@ for source in dissect filter linktype prog_packet tally view; do
 	sources="$sources $srcdir/filter/$source.c"
 done
 # shellcheck disable=SC2086
-check 'filters compile for the sanitizer' build "$scratch/race" "$srcdir/tests/filter/race.c" $sources
+check 'filters compile for the sanitizer' objects "$scratch/filters" $sources
+check 'and with what runs them' build "$scratch/race" "$srcdir/tests/filter/race.c" "$scratch/filters"/*.o
 for n in 1 2 4; do
 	check "$n threads" "$scratch/race" "$n"
 done

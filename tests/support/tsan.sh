@@ -4,7 +4,7 @@
 # has no thread sanitizer.
 #
 #   build PROGRAM FILE...        with everything compiled for it
-#   objects DIRECTORY SOURCE...  what several programs are to share
+#   objects DIRECTORY SOURCE...  what programs are to share, file by file
 
 tsan_cc()
 {
@@ -26,7 +26,7 @@ objects()
 	into=$1
 	shift
 	for source; do
-		tsan_cc -c -o "$into/$(basename "$source" .c).o" "$source" || return
+		tsan_cc -c -o "$into/$(printf '%s\n' "${source%.c}" | tr / _).o" "$source" || return
 	done
 }
 
