@@ -325,18 +325,20 @@ END_TEST
 
 enum { N_ALIKE = 30, PACKETS = 100, PACKET = 200 };
 
+/* Packets of zeros in the first files, and behind them of ones. */
 static void
-make_alike(const char *path)
+make_alike(const char *path, size_t n_zeros)
 {
 	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, ETHERNET };
 	const uint32_t record[] = { 1, 2, PACKET, PACKET };
 	static uint8_t bytes[sizeof(header) + PACKETS * (sizeof(record) + PACKET)];
 
-	memcpy(bytes, header, sizeof(header));
-	for (size_t i = 0; i < PACKETS; i++)
-		memcpy(bytes + sizeof(header) + i * (sizeof(record) + PACKET), record,
-		       sizeof(record));
 	for (files.n = 0; files.n < N_ALIKE; files.n++) {
+		memset(bytes, files.n < n_zeros ? 0 : 0xff, sizeof(bytes));
+		memcpy(bytes, header, sizeof(header));
+		for (size_t i = 0; i < PACKETS; i++)
+			memcpy(bytes + sizeof(header) + i * (sizeof(record) + PACKET), record,
+			       sizeof(record));
 		snprintf(files.paths[files.n], sizeof(files.paths[0]), "%s.%zu", path, files.n);
 		tempfile_save(files.paths[files.n], bytes, sizeof(bytes));
 	}
@@ -362,6 +364,33 @@ open_alike(struct sift_series **series)
 	return source;
 }
 
+/* Wherever stretches of them end: nothing behind is read, in which nothing matches. */
+START_TEST(a_limit_that_a_last_packet_meets_ends_the_run)
+{
+	struct sift_filter *filter = filter_make("ether[0] < 128", 65535);
+	struct order order = { .filter = filter, .is_written = true };
+	static struct outcome wanted, got;
+	char path[TEMPFILE_PATH];
+
+	tempfile_create(path);
+	for (size_t n = 1; n < 16; n++) {
+		make_alike(path, n);
+		order.max_matched = n * PACKETS;
+		order.threads = 1;
+		run(&order, false, path, &wanted);
+		ck_assert_uint_eq(wanted.seen, n * PACKETS);
+		order.threads = (unsigned)_i;
+		run(&order, true, path, &got);
+		compare(&order, &wanted, &got);
+		unlink(wanted.path);
+		unlink(got.path);
+	}
+	remove_files();
+	unlink(path);
+	sift_filter_free(filter);
+}
+END_TEST
+
 START_TEST(a_failing_sink_ends_the_run)
 {
 	struct order order = { .threads = (unsigned)_i, .is_written = true };
@@ -374,7 +403,7 @@ START_TEST(a_failing_sink_ends_the_run)
 
 	signal(SIGXFSZ, SIG_IGN);
 	tempfile_create(path);
-	make_alike(path);
+	make_alike(path, N_ALIKE);
 	source = open_alike(&series);
 	sink = open_sink(&order, path);
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -428,7 +457,7 @@ START_TEST(between_is_told_of_files)
 	char path[TEMPFILE_PATH];
 
 	tempfile_create(path);
-	make_alike(path);
+	make_alike(path, N_ALIKE);
 	opts.source = interval.source = open_alike(&series);
 	opts.sink = open_sink(&order, path);
 	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, NULL), 0);
@@ -466,7 +495,7 @@ START_TEST(a_stopped_series_ends_between_files)
 	char path[TEMPFILE_PATH];
 
 	tempfile_create(path);
-	make_alike(path);
+	make_alike(path, N_ALIKE);
 	for (int i = 0; i < 20; i++) {
 		struct outcome outcome = { .seen = 0 };
 		struct sift_series *series;
@@ -503,7 +532,7 @@ START_TEST(a_series_ends_in_front_of_what_has_changed)
 	size_t n, n_packets = 0;
 
 	tempfile_create(path);
-	make_alike(path);
+	make_alike(path, N_ALIKE);
 	source = open_alike(&series);
 	switch (_i) {
 	case 0: /* cut */
@@ -626,6 +655,7 @@ suite(void)
 
 	tcase_set_timeout(tc, 900);
 	tcase_add_test(tc, a_series_gives_what_its_files_do);
+	tcase_add_loop_test(tc, a_limit_that_a_last_packet_meets_ends_the_run, 1, 4);
 	tcase_add_loop_test(tc, a_failing_sink_ends_the_run, 1, 4);
 	tcase_add_loop_test(tc, between_is_told_of_files, 0, 8);
 	tcase_add_test(tc, a_stopped_series_ends_between_files);
