@@ -9,14 +9,16 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* Atomic instructions are proven aligned as far as the memory is. */
-#define MEM_ALIGN 8
+/* Atomic instructions are proven aligned as far as the memory is; a context is a structure. */
+enum { MEM_ALIGN = 8, CONTEXT_ALIGN = _Alignof(uint64_t) };
 
 static int
 check_run(const struct ebpf_prog *prog, uintptr_t mem, size_t len, struct ebpf_err *err)
 {
 	const struct ebpf_prog_aux *aux = prog->aux;
-	uint64_t least = aux->type->n_ctx_fields > 0 ? aux->type->ctx_size : prog->mem_size;
+	bool is_context = aux->type->n_ctx_fields > 0;
+	uint64_t least = is_context ? aux->type->ctx_size : prog->mem_size;
+	unsigned align = aux->has_atomics ? MEM_ALIGN : is_context ? CONTEXT_ALIGN : 1;
 
 	if (!aux->is_trusted)
 		return ebpf_err_set(err, -EINVAL, "program was not verified when it was loaded");
@@ -26,9 +28,9 @@ check_run(const struct ebpf_prog *prog, uintptr_t mem, size_t len, struct ebpf_e
 		return ebpf_err_set(err, -EINVAL,
 				    "memory of %zu bytes, but the program was verified for %" PRIu64, len,
 				    least);
-	if ((aux->has_atomics || aux->type->n_ctx_fields > 0) && mem % MEM_ALIGN != 0)
+	if (mem % align != 0)
 		return ebpf_err_set(err, -EINVAL,
-				    "memory at an address that is not a multiple of %d", MEM_ALIGN);
+				    "memory at an address that is not a multiple of %u", align);
 	return 0;
 }
 

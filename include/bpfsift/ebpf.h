@@ -756,8 +756,8 @@ BPFSIFT_API int ebpf_prog_run_checked(const struct ebpf_prog *prog, void *mem, s
  * @param prog  loaded by ebpf_prog_load_opts() with opts->verify on, or made by
  *              this library (sift_filter_ebpf()).
  * @param mem   R1; borrowed for the call, written if the program does.  Aligned
- *              to 8 bytes where the program has atomic instructions.  Type
- *              packet: a struct sift_view.
+ *              to 8 bytes where the program has atomic instructions, as a uint64_t
+ *              where R1 is a context.  Type packet: a struct sift_view.
  * @param len   bytes at mem: at least as many as the program was verified for.
  * @param r0    receives R0 at exit, 0 from a run that is counted as a miss (struct
  *              ebpf_stats); untouched on failure.

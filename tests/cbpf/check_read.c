@@ -595,14 +595,23 @@ repeat(const char *text, size_t n, size_t *len)
 	return all;
 }
 
+/* A million instructions take a while: with a share of TEST_SCALE one form of n is read. */
+static bool
+is_left_out(size_t i, size_t n)
+{
+	return suite_scaled(100) < 100 && i != suite_seed(0) % n;
+}
+
 START_TEST(limits_the_number)
 {
 	struct cbpf_insn *insns = NULL;
 	struct ebpf_err err = { "" };
-	size_t n = 0, len;
-	char *text = repeat(repeated[_i].insn, EBPF_MAXINSNS + 1, &len);
-	size_t one = strlen(repeated[_i].insn);
+	size_t n = 0, len, one = strlen(repeated[_i].insn);
+	char *text;
 
+	if (is_left_out((size_t)_i, N_ELEMS(repeated)))
+		return;
+	text = repeat(repeated[_i].insn, EBPF_MAXINSNS + 1, &len);
 	ck_assert_int_eq(cbpf_read(text, len - one, repeated[_i].form, &insns, &n, &err), 0);
 	ck_assert_uint_eq(n, EBPF_MAXINSNS);
 	free(insns);
@@ -623,6 +632,8 @@ START_TEST(limits_the_number_of_listed_ones)
 		char *text = NULL;
 		size_t len, n = 0;
 
+		if (is_left_out(i, N_ELEMS(forms)))
+			continue;
 		ck_assert_int_eq(cbpf_print(many, EBPF_MAXINSNS, forms[i], &text, &len, &err), 0);
 		ck_assert_int_eq(cbpf_read(text, len, forms[i], &insns, &n, &err), 0);
 		ck_assert_uint_eq(n, EBPF_MAXINSNS);
