@@ -26,7 +26,7 @@ objects()
 	into=$1
 	shift
 	for source; do
-		tsan_cc -c -o "$into/$(printf '%s\n' "${source%.c}" | tr / _).o" "$source" || return
+		tsan_cc -c -o "$into/o$(printf '%s\n' "${source%.c}" | tr / _).o" "$source" || return
 	done
 }
 
