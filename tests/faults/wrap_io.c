@@ -105,19 +105,32 @@ grow(void)
 	close(to);
 }
 
+/*
+ * To whole pages: of the last one the kernel makes zeros of what is cut off, and who reads it
+ * just then may get them.
+ */
+static int
+cut(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	struct stat st;
+
+	if (stat(changed, &st) < 0)
+		return -1;
+	return truncate(changed, st.st_size / 2 / page * page);
+}
+
 static void
 change(void)
 {
 	char other[4200];
-	struct stat st;
 
 	if (strcmp(how, "grown") == 0) {
 		grow();
 		return;
 	}
 	snprintf(other, sizeof(other), "%s.other", changed);
-	if (strcmp(how, "cut") == 0 ? stat(changed, &st) < 0 || truncate(changed, st.st_size / 2) < 0
-				    : rename(other, changed) < 0)
+	if (strcmp(how, "cut") == 0 ? cut() < 0 : rename(other, changed) < 0)
 		abort();
 }
 
