@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "filter/lock.h"
+
 enum { PIECES = 4 };
 
 struct piece {
@@ -117,9 +119,7 @@ destroy(struct sift_ahead *a)
 {
 	for (unsigned i = 0; i < PIECES; i++)
 		free(a->pieces[i].bytes);
-	pthread_cond_destroy(&a->is_emptied);
-	pthread_cond_destroy(&a->is_filled);
-	pthread_mutex_destroy(&a->lock);
+	sift_lock_destroy(&a->lock, &a->is_filled, &a->is_emptied);
 	free(a);
 }
 
@@ -127,15 +127,16 @@ int
 sift_ahead_new(int fd, size_t piece, struct sift_ahead **out)
 {
 	struct sift_ahead *a = calloc(1, sizeof(*a));
-	int error = 0;
+	int error = 0, rc;
 
 	if (a == NULL)
 		return -ENOMEM;
+	if ((rc = sift_lock_init(&a->lock, &a->is_filled, &a->is_emptied)) < 0) {
+		free(a);
+		return rc;
+	}
 	a->fd = fd;
 	a->size = piece;
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->is_filled, NULL);
-	pthread_cond_init(&a->is_emptied, NULL);
 	for (unsigned i = 0; i < PIECES && error == 0; i++)
 		if ((a->pieces[i].bytes = malloc(piece)) == NULL)
 			error = ENOMEM;

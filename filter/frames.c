@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter/lock.h"
+
 /* Frames for each thread: one in work, and one that waits for it. */
 enum { PER_THREAD = 2 };
 
@@ -139,36 +141,17 @@ sift_frames_take(struct sift_frames *f)
 	return &slot->frame;
 }
 
-static int
-init_locks(struct sift_frames *f)
-{
-	int error;
-
-	if ((error = pthread_mutex_init(&f->lock, NULL)) != 0)
-		return error;
-	if ((error = pthread_cond_init(&f->has_work, NULL)) != 0)
-		goto fail_work;
-	if ((error = pthread_cond_init(&f->has_result, NULL)) != 0)
-		goto fail_result;
-	return 0;
-fail_result:
-	pthread_cond_destroy(&f->has_work);
-fail_work:
-	pthread_mutex_destroy(&f->lock);
-	return error;
-}
-
 int
 sift_frames_new(const struct sift_decoder_ops *ops, unsigned n_threads, struct sift_frames **out)
 {
 	struct sift_frames *f = calloc(1, sizeof(*f) + n_threads * sizeof(f->threads[0]));
-	int error;
+	int error = 0, rc;
 
 	if (f == NULL)
 		return -ENOMEM;
-	if ((error = init_locks(f)) != 0) {
+	if ((rc = sift_lock_init(&f->lock, &f->has_work, &f->has_result)) < 0) {
 		free(f);
-		return -error;
+		return rc;
 	}
 	f->ops = ops;
 	f->n_slots = n_threads * PER_THREAD;
@@ -204,8 +187,6 @@ sift_frames_free(struct sift_frames *f)
 		free(f->slots[i].frame.content);
 	}
 	free(f->slots);
-	pthread_cond_destroy(&f->has_result);
-	pthread_cond_destroy(&f->has_work);
-	pthread_mutex_destroy(&f->lock);
+	sift_lock_destroy(&f->lock, &f->has_work, &f->has_result);
 	free(f);
 }

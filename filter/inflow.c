@@ -15,6 +15,7 @@
 
 #include "ebpf/err.h"
 #include "filter/inflow_parts.h"
+#include "filter/lock.h"
 
 bool
 sift_inflow_is_stopped(const struct sift_inflow *f)
@@ -257,30 +258,6 @@ begin_decoding(struct sift_inflow *f, struct ebpf_err *err)
 }
 
 /* Waiting with a limit is by a clock that nobody sets. */
-static int
-init_locks(struct sift_inflow *f)
-{
-	pthread_condattr_t monotonic;
-	int error;
-
-	if ((error = pthread_mutex_init(&f->lock, NULL)) != 0)
-		return error;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	error = pthread_cond_init(&f->is_filled, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (error != 0)
-		goto fail_filled;
-	if ((error = pthread_cond_init(&f->is_emptied, NULL)) != 0)
-		goto fail_emptied;
-	return 0;
-fail_emptied:
-	pthread_cond_destroy(&f->is_filled);
-fail_filled:
-	pthread_mutex_destroy(&f->lock);
-	return error;
-}
-
 int
 sift_inflow_new(const struct sift_inflow_opts *opts, struct sift_inflow **out, struct ebpf_err *err)
 {
@@ -289,7 +266,7 @@ sift_inflow_new(const struct sift_inflow_opts *opts, struct sift_inflow **out, s
 
 	if (f == NULL)
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
-	if ((rc = -init_locks(f)) < 0) {
+	if ((rc = sift_lock_init(&f->lock, &f->is_filled, &f->is_emptied)) < 0) {
 		free(f);
 		return ebpf_err_set(err, rc, "%s: out of memory", opts->name);
 	}
@@ -337,9 +314,7 @@ sift_inflow_free(struct sift_inflow *f)
 		f->ops->close(f->decoder);
 	for (unsigned i = 0; i < SIFT_INFLOW_BLOCKS; i++)
 		free(f->blocks[i].bytes);
-	pthread_cond_destroy(&f->is_emptied);
-	pthread_cond_destroy(&f->is_filled);
-	pthread_mutex_destroy(&f->lock);
+	sift_lock_destroy(&f->lock, &f->is_filled, &f->is_emptied);
 	sift_ahead_free(f->ahead);
 	free(f->in.buffer);
 	free(f);

@@ -193,7 +193,7 @@ START_TEST(long_jumps_arrive_on_each_cpu)
 	size_t far = 0;
 
 	/* one program may happen to have no trampoline */
-	runs = runs > 3 ? runs : 3;
+	runs = runs > 5 ? runs : 5;
 	for (uint64_t run = 0; run < runs; run++) {
 		size_t n = max - rng_below(&rng, run == 0 ? 1 : (uint32_t)max / 2);
 		struct cbpf_lowered p;

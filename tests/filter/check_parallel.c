@@ -58,17 +58,7 @@ open_source(const char *path, unsigned flags)
 static struct sift_sink *
 open_sink(const struct order *order, const char *path)
 {
-	const struct sift_savefile_opts opts = { .size = sizeof(opts),
-						 .dlt = ETHERNET,
-						 .snaplen = 262144,
-						 .precision = order->precision };
-	struct sift_sink *sink;
-	struct ebpf_err err = { "" };
-
-	if (!order->is_written)
-		return NULL;
-	ck_assert_msg(sift_sink_open_savefile(path, &opts, &sink, &err) == 0, "%s", err.text);
-	return sink;
+	return order->is_written ? capture_sink(path, order->precision) : NULL;
 }
 
 static void

@@ -7,7 +7,7 @@
 
 #include "tests/support/suite.h"
 
-enum { FILE_HEADER = 24, RECORD_HEADER = 16, MAX_CAPLEN = 262144 };
+enum { FILE_HEADER = 24, RECORD_HEADER = 16, MAX_CAPLEN = 262144, ETHERNET = 1 };
 
 static void
 put32(struct capture *f, uint32_t v)
@@ -113,4 +113,18 @@ capture_make(struct capture *f, uint32_t n_packets, uint64_t *rng)
 {
 	make(f, n_packets, rng);
 	tempfile_save(f->path, f->bytes, f->n);
+}
+
+struct sift_sink *
+capture_sink(const char *path, enum sift_precision precision)
+{
+	const struct sift_savefile_opts opts = { .size = sizeof(opts),
+						 .dlt = ETHERNET,
+						 .snaplen = MAX_CAPLEN,
+						 .precision = precision };
+	struct sift_sink *sink;
+	struct ebpf_err err = { "" };
+
+	ck_assert_msg(sift_sink_open_savefile(path, &opts, &sink, &err) == 0, "%s", err.text);
+	return sink;
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bpfsift/filter.h>
+
 #include "tests/support/tempfile.h"
 
 enum { CAPTURE_MAX = 4 << 20 };
@@ -28,5 +30,8 @@ void capture_destroy(struct capture *capture);
 
 /* Make another of at most n_packets, and write it to its path. */
 void capture_make(struct capture *capture, uint32_t n_packets, uint64_t *rng);
+
+/* A pcap file that is new, for packets of Ethernet, to be closed. */
+struct sift_sink *capture_sink(const char *path, enum sift_precision precision);
 
 #endif
