@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -105,19 +106,12 @@ grow(void)
 	close(to);
 }
 
-/*
- * To whole pages: of the last one the kernel makes zeros of what is cut off, and who reads it
- * just then may get them.
- */
 static int
 cut(void)
 {
-	long page = sysconf(_SC_PAGESIZE);
 	struct stat st;
 
-	if (stat(changed, &st) < 0)
-		return -1;
-	return truncate(changed, st.st_size / 2 / page * page);
+	return stat(changed, &st) < 0 ? -1 : truncate(changed, st.st_size / 2);
 }
 
 static void
@@ -134,11 +128,20 @@ change(void)
 		abort();
 }
 
+/*
+ * Held by threads that read beside each other, and by the one who changes the file: of a file
+ * that is being cut a read may get zeros to its end, where the kernel has cut already.
+ */
+static pthread_rwlock_t change_lock = PTHREAD_RWLOCK_INITIALIZER;
+
 static void
 count_read(void)
 {
-	if (atomic_load(&n_until_change) >= 0 && atomic_fetch_sub(&n_until_change, 1) == 0)
-		change();
+	if (atomic_load(&n_until_change) < 0 || atomic_fetch_sub(&n_until_change, 1) != 0)
+		return;
+	pthread_rwlock_wrlock(&change_lock);
+	change();
+	pthread_rwlock_unlock(&change_lock);
 }
 
 /* ---- the calls ---- */
@@ -163,10 +166,15 @@ __wrap___read_chk(int fd, void *to, size_t n, size_t size)
 ssize_t
 __wrap_pread(int fd, void *to, size_t n, off_t off)
 {
+	ssize_t got;
+
 	if (is_interrupted())
 		return -1;
 	count_read();
-	return __real_pread(fd, to, piece_of(n), off);
+	pthread_rwlock_rdlock(&change_lock);
+	got = __real_pread(fd, to, piece_of(n), off);
+	pthread_rwlock_unlock(&change_lock);
+	return got;
 }
 
 /* The name that checked calls have for it, whatever off_t is. */
