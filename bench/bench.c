@@ -3,7 +3,8 @@
  * bench [PACKETS]: nanoseconds a packet, engines side by side.
  *
  * Three data sets: 64 packets that stay in the first-level cache, 4,096 that stay
- * in the second, and PACKETS (1,000,000) that stay in none.  Where code and data
+ * in the second, and PACKETS (1,000,000) that stay in none, on large pages where the
+ * system gives them, since it is filters that are measured.  Where code and data
  * come to lie moves cheap filters, so PROCESSES processes measure, one after the
  * other; in each, engines take turns, ROUNDS times.  A figure is the median of
  * all rounds, a ratio is that of two medians of one set.  Before anything is

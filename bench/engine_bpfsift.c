@@ -4,7 +4,7 @@
 
 #include "bench/engine.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 256, COUNTED = 64 };
 
 static void *
 prepare(const struct cbpf_insn *insns, size_t n_insns, enum ebpf_jit jit, enum cbpf_level level)
@@ -61,11 +61,13 @@ run_batch(void *state, const struct sift_view *views, size_t n)
 		size_t some = n - i < BATCH ? n - i : BATCH;
 
 		sift_filter_batch(state, &views[i], some, verdicts);
-		for (size_t j = some; j < BATCH; j++)
+		for (size_t j = some; j % COUNTED != 0; j++)
 			verdicts[j] = 0;
 		/* as many each time, for the compiler */
-		for (size_t j = 0; j < BATCH; j++)
-			kept += verdicts[j] != 0;
+		for (size_t j = 0; j < some; j += COUNTED) {
+			for (size_t k = 0; k < COUNTED; k++)
+				kept += verdicts[j + k] != 0;
+		}
 	}
 	return kept;
 }

@@ -22,7 +22,12 @@ struct native {
 	size_t (*many)(const struct sift_view *views, size_t n);
 };
 
-/* As many packets ahead as our own loops. */
+/*
+ * As far ahead as our own loops, and what most filters read of a header: from the
+ * type on, up to the ports.
+ */
+enum { VIEWS_AHEAD = 64, DATA_AHEAD = 32, FIRST_BYTE = 12, LAST_BYTE = 37 };
+
 static void
 write_loop(FILE *out)
 {
@@ -31,18 +36,20 @@ write_loop(FILE *out)
 		"{\n"
 		"\tuint64_t kept = 0;\n"
 		"\tfor (uint64_t i = 0; i < n; i++, v += %zu) {\n"
-		"\t\tif (i + 8 < n) {\n"
+		"\t\t__builtin_prefetch(v + %zu);\n"
+		"\t\tif (i + %d < n) {\n"
 		"\t\t\tconst char *next = *(const char *const *)(v + %zu);\n"
-		"\t\t\t__builtin_prefetch(next);\n"
-		"\t\t\t__builtin_prefetch(next + 63);\n"
+		"\t\t\t__builtin_prefetch(next + %d);\n"
+		"\t\t\t__builtin_prefetch(next + %d);\n"
 		"\t\t}\n"
 		"\t\tkept += filter(*(const uint8_t *const *)(v + %zu),\n"
 		"\t\t\t\t*(const uint32_t *)(v + %zu)) != 0;\n"
 		"\t}\n"
 		"\treturn kept;\n"
 		"}\n",
-		sizeof(struct sift_view),
-		8 * sizeof(struct sift_view) + offsetof(struct sift_view, data),
+		sizeof(struct sift_view), VIEWS_AHEAD * sizeof(struct sift_view), DATA_AHEAD,
+		DATA_AHEAD * sizeof(struct sift_view) + offsetof(struct sift_view, data),
+		FIRST_BYTE, LAST_BYTE,
 		offsetof(struct sift_view, data), offsetof(struct sift_view, caplen));
 }
 

@@ -7,6 +7,7 @@
 #include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { SMALL = 60, MEDIUM = 590, LARGE = PACKETS_MAX_LEN };
 
@@ -148,6 +149,22 @@ frame(uint64_t *rng, uint8_t *p, uint32_t len)
 	}
 }
 
+/* Zeroed, and on large pages where the system gives them. */
+static void *
+allocate(size_t size)
+{
+	enum { LARGE_PAGE = 2 << 20 };
+	void *p = NULL;
+
+	if (posix_memalign(&p, LARGE_PAGE, size) != 0)
+		return NULL;
+#ifdef MADV_HUGEPAGE
+	madvise(p, size, MADV_HUGEPAGE);
+#endif
+	memset(p, 0, size);
+	return p;
+}
+
 int
 packets_make(struct packets *p, size_t n, uint64_t seed)
 {
@@ -159,8 +176,8 @@ packets_make(struct packets *p, size_t n, uint64_t seed)
 	for (size_t i = 0; i < n; i++)
 		total += imix[i % 12] + 16;
 	/* 16 bytes between frames: where a savefile has its record header */
-	p->bytes = calloc(total, 1);
-	p->views = calloc(n, sizeof(*p->views));
+	p->bytes = allocate(total);
+	p->views = allocate(n * sizeof(*p->views));
 	p->n = n;
 	if (p->bytes == NULL || p->views == NULL) {
 		packets_free(p);

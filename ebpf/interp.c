@@ -71,6 +71,7 @@ struct many {
 	size_t n;               /* runs left */
 	uint32_t *results;
 	const uint8_t *ahead;   /* where the context AHEAD runs on has its data's address */
+	const struct ebpf_reads *reads;
 };
 
 /* The run after this one is far off: have its data come. */
@@ -79,7 +80,7 @@ prefetch(struct many *many)
 {
 	if (many->ahead == NULL || many->n <= AHEAD)
 		return;
-	fetch_data(many->ahead);
+	fetch_data(many->ahead, many->reads);
 	many->ahead += many->stride;
 }
 
@@ -170,12 +171,13 @@ void
 EBPF_INTERP_MANY_NAME(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
 		      uint32_t *results)
 {
-	const struct ebpf_prog_type *type = prog->aux->type;
-	struct many many = { .prog = prog, .stride = stride, .n = n, .results = results };
+	const struct ebpf_prog_aux *aux = prog->aux;
+	struct many many = { .prog = prog, .stride = stride, .n = n, .results = results,
+			     .reads = &aux->reads };
 
 	if (n == 0)
 		return;
-	if (type->has_data)
-		many.ahead = (const uint8_t *)ctxs + AHEAD * stride + type->data_off;
+	if (aux->reads.any)
+		many.ahead = (const uint8_t *)ctxs + AHEAD * stride + aux->type->data_off;
 	interpret(prog, (uintptr_t)ctxs, 0, &many);
 }

@@ -9,6 +9,8 @@
 #ifndef BPFSIFT_EBPF_INTERP_FAST_H
 #define BPFSIFT_EBPF_INTERP_FAST_H
 
+#include "ebpf/reads.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -69,17 +71,18 @@ pointer(uint64_t addr)
 
 /* at holds an address, of data for a run to come. */
 static inline void
-fetch_data(const void *at)
+fetch_data(const void *at, const struct ebpf_reads *reads)
 {
 #if defined(__GNUC__)
 	uintptr_t data;
 
-	/* a number: it may be 0, and its line's end outside of what is there */
+	/* a number: it may be 0, and what is read outside of what is there */
 	memcpy(&data, at, sizeof(data));
-	__builtin_prefetch((const void *)data);
-	__builtin_prefetch((const void *)(data + 63));
+	__builtin_prefetch((const void *)(data + reads->from));
+	__builtin_prefetch((const void *)(data + reads->to));
 #else
 	(void)at;
+	(void)reads;
 #endif
 }
 

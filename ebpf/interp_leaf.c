@@ -34,6 +34,7 @@ struct many {
 	uint64_t last;          /* the last context */
 	uint64_t fetch_end;     /* at contexts before this one, data of one to come is fetched: */
 	size_t ahead;           /* bytes from a context to where the address of that is */
+	struct ebpf_reads reads;
 	uint32_t *results;
 };
 
@@ -63,7 +64,7 @@ enter:                                                                          
 			return 0;                                                                  \
 		r1 += many->stride;                                                                \
 		if (r1 < many->fetch_end)                                                          \
-			fetch_data(pointer(r1 + many->ahead));                                     \
+			fetch_data(pointer(r1 + many->ahead), &many->reads);                                     \
 		goto enter;                                                                        \
 	} while (0)
 
@@ -82,13 +83,14 @@ void
 EBPF_LEAF_MANY_NAME(const struct ebpf_prog *prog, const void *ctxs, size_t stride, size_t n,
 		    uint32_t *results)
 {
-	const struct ebpf_prog_type *type = prog->aux->type;
+	const struct ebpf_prog_aux *aux = prog->aux;
 	uintptr_t first = (uintptr_t)ctxs;
 	struct many many = {
 		.stride = stride,
 		.last = first + (n - 1) * stride,
-		.fetch_end = type->has_data && n > AHEAD ? first + (n - AHEAD) * stride : 0,
-		.ahead = AHEAD * stride + type->data_off,
+		.fetch_end = aux->reads.any && n > AHEAD ? first + (n - AHEAD) * stride : 0,
+		.reads = aux->reads,
+		.ahead = AHEAD * stride + aux->type->data_off,
 		.results = results,
 	};
 

@@ -275,6 +275,7 @@ ebpf_prog_select_runtime(struct ebpf_prog *prog, struct ebpf_err *err)
 	struct ebpf_prog_aux *aux = prog->aux;
 	int rc = 0, jit = -ENOTSUP;
 
+	ebpf_find_reads(aux->type, ebpf_prog_running(prog), prog->n_insns, &aux->reads);
 	if (aux->jit_requested && aux->is_trusted)
 		jit = ebpf_jit_compile(prog);
 	if (aux->jit_required && jit < 0)

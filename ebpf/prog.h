@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "ebpf/patch.h"
+#include "ebpf/reads.h"
 #include "ebpf/stats.h"
 
 /* The hidden register AX: no program can name it. */
@@ -74,8 +75,11 @@ struct ebpf_prog_type {
 	size_t ctx_size;
 	/* Division and modulo by a constant 0, shifts past the width: as in RFC 9669. */
 	bool rfc9669;
-	/* A context has, at data_off, a pointer to what runs read first. */
-	bool has_data;
+	/*
+	 * A context has, at data_off, a pointer to data, of which most runs read nothing
+	 * behind the first data_near bytes, at most 64; 0: it has none.
+	 */
+	uint8_t data_near;
 	uint16_t data_off;
 	/*
 	 * Write what a packet load (LD_ABS, LD_IND) becomes, at most
@@ -181,6 +185,7 @@ struct ebpf_prog_aux {
 	bool jit_required;
 	bool blinding_requested;
 	bool may_reenter;
+	struct ebpf_reads reads;        /* what batches fetch */
 	enum ebpf_runtime runtime;
 	_Atomic bool is_counted;        /* what entries know; for checked runs, which use none */
 	pthread_mutex_t entry_lock;     /* held while the page of the entry can be written */

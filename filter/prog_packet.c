@@ -248,12 +248,15 @@ static const struct ebpf_ctx_field fields[] = {
 };
 #undef FIELD
 
+/* An Ethernet header, an IPv4 header without options, two ports. */
+enum { NEAR = 14 + 20 + 4 };
+
 static const struct ebpf_prog_type packet = {
 	.name = "packet",
 	.ctx_fields = fields,
 	.n_ctx_fields = sizeof(fields) / sizeof(fields[0]),
 	.ctx_size = sizeof(struct sift_view),
-	.has_data = true,
+	.data_near = NEAR,
 	.data_off = offsetof(struct sift_view, data),
 	.helpers = helpers,
 	.n_helpers = sizeof(helpers) / sizeof(helpers[0]),

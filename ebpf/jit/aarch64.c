@@ -471,19 +471,20 @@ plan(struct jit *j)
 static void
 prefetch(struct jit *j)
 {
-	const struct ebpf_prog_type *type = j->prog->aux->type;
+	const struct ebpf_reads *reads = &j->prog->aux->reads;
 	struct a64_branch is_end = a64_b_if(CC_HS);
 	size_t from;
 
-	if (!type->has_data)
+	if (!reads->any)
 		return;
 	a64_mov_imm(&j->b, X17, AHEAD);
 	a64_madd(&j->b, true, X16, j->turns.stride, X17, j->turns.ctx);
 	a64_rrr(&j->b, true, A64_CMP, ZR, X16, j->turns.end);
 	from = a64_branch_forward(&j->b, is_end);
-	a64_access(&j->b, A64_LOAD, 3, X16, X16, type->data_off, X17);
-	a64_prefetch(&j->b, X16, 0);
-	a64_prefetch(&j->b, X16, 63);
+	a64_access(&j->b, A64_LOAD, 3, X16, X16, j->prog->aux->type->data_off, X17);
+	a64_prefetch(&j->b, X16, reads->from);
+	if (reads->to - reads->from > 1)
+		a64_prefetch(&j->b, X16, reads->to);
 	a64_land(&j->b, from, is_end);
 }
 

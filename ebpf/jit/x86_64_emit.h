@@ -206,18 +206,52 @@ x86_jmp_reg(struct jit_buf *b, unsigned reg)
 	jit_byte(b, 0xc0 | 4 << 3 | (reg & 7));
 }
 
+/* The operand [base + (index << shift)]. */
+static inline void
+x86_mem_scaled(struct jit_buf *b, unsigned reg, unsigned base, unsigned index, unsigned shift)
+{
+	bool has_disp = (base & 7) == RBP;      /* without one it would mean another base */
+
+	jit_byte(b, (has_disp ? 0x44 : 0x04) | (reg & 7) << 3);
+	jit_byte(b, shift << 6 | (index & 7) << 3 | (base & 7));
+	if (has_disp)
+		jit_byte(b, 0);
+}
+
 /* dst = base + (index << shift) */
 static inline void
 x86_lea_scaled(struct jit_buf *b, unsigned dst, unsigned base, unsigned index, unsigned shift)
 {
-	bool has_disp = (base & 7) == RBP;      /* without one it would mean another base */
-
 	jit_byte(b, 0x48 | (dst >> 3) << 2 | (index >> 3) << 1 | base >> 3);
 	jit_byte(b, 0x8d);
-	jit_byte(b, (has_disp ? 0x44 : 0x04) | (dst & 7) << 3);
-	jit_byte(b, shift << 6 | (index & 7) << 3 | (base & 7));
-	if (has_disp)
-		jit_byte(b, 0);
+	x86_mem_scaled(b, dst, base, index, shift);
+}
+
+/* dst = index << 3 */
+static inline void
+x86_lea_times_8(struct jit_buf *b, unsigned dst, unsigned index)
+{
+	jit_byte(b, 0x48 | (dst >> 3) << 2 | (index >> 3) << 1);
+	jit_byte(b, 0x8d);
+	jit_byte(b, 0x04 | (dst & 7) << 3);
+	jit_byte(b, 3 << 6 | (index & 7) << 3 | RBP);
+	jit_le(b, 0, 4);
+}
+
+/* Have a line come that is about to be read: [base + off], [base + (index << shift)]. */
+static inline void
+x86_prefetch(struct jit_buf *b, unsigned base, int32_t off)
+{
+	x86_0f_rm(b, false, 0x18, 1, base, off);
+}
+
+static inline void
+x86_prefetch_scaled(struct jit_buf *b, unsigned base, unsigned index, unsigned shift)
+{
+	jit_byte(b, 0x40 | (index >> 3) << 1 | base >> 3);
+	jit_byte(b, 0x0f);
+	jit_byte(b, 0x18);
+	x86_mem_scaled(b, 1, base, index, shift);
 }
 
 /* n bytes that do nothing, in few instructions. */

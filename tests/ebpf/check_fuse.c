@@ -550,7 +550,7 @@ struct context {
 START_TEST(many_runs_are_so_many_single_ones)
 {
 	static const struct ebpf_prog_type with_data = {
-		.name = "data", .has_data = true, .data_off = offsetof(struct context, data),
+		.name = "data", .data_near = 1, .data_off = offsetof(struct context, data),
 	};
 	/* r0 = number; below 10 it is returned by way of a loop, which calls or does not */
 	static const struct {
