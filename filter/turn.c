@@ -4,7 +4,11 @@
 #ifdef BPFSIFT_DEBUG
 enum { LOOKS = 1 };             /* what is rare elsewhere */
 #else
-enum { LOOKS = 1000 };          /* some ten microseconds: less than to sleep and be woken */
+/*
+ * Up to some two hundred microseconds: as long as it takes to write a block, or to be
+ * woken where an idle processor is the host's.
+ */
+enum { LOOKS = 4000 };
 #endif
 
 int
