@@ -6,7 +6,8 @@
  * in the second, and PACKETS (1,000,000) that stay in none, on large pages where the
  * system gives them, since it is filters that are measured.  Where code and data
  * come to lie moves cheap filters, so PROCESSES processes measure, one after the
- * other; in each, engines take turns, ROUNDS times.  A figure is the median of
+ * other; in each, the filter in C lies elsewhere in a line of 64 bytes, and engines take
+ * turns, ROUNDS times.  A figure is the median of
  * all rounds, a ratio is that of two medians of one set.  Before anything is
  * timed, all engines must keep the same number of packets.  The kernel's row is of
  * its own clock, for 64 of the packets, see engine_kernel.c.
@@ -44,6 +45,8 @@ static const struct engine *const engines[] = {
 #endif
 };
 enum { N_ENGINES = sizeof(engines) / sizeof(engines[0]) };
+
+unsigned bench_process;
 
 static double
 time_engine(const struct engine *engine, void *state, const struct packets *p, size_t runs)
@@ -273,6 +276,7 @@ bench_set(const char *title, size_t n, size_t runs)
 	struct mean mean = { { 0 }, { 0 } };
 
 	for (size_t process = 0; process < PROCESSES; process++) {
+		bench_process = (unsigned)process;
 		if (!run_process(n, runs, all[process]))
 			return false;
 	}

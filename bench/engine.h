@@ -16,6 +16,9 @@ struct engine {
 	double (*measure)(void *state, const struct sift_view *views, size_t n);
 };
 
+/* Which of the processes that measure this is, from 0: compiled code comes to lie by it. */
+extern unsigned bench_process;
+
 extern const struct engine engine_libpcap, engine_native, engine_native_loop;
 extern const struct engine engine_interp_plain, engine_interp, engine_interp_batch;
 extern const struct engine engine_jit, engine_jit_batch;
