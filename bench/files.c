@@ -4,7 +4,8 @@
  *
  * Filtering a capture that is in the page cache, at four selectivities: tcpdump,
  * BPFSIFT with 1 to THREADS threads (default: the processors allowed), a loop of
- * read(2) by as many threads, and cp, one after the other in each of the rounds.
+ * read(2) by as many threads, one of read(2) and write(2) of as much as is kept, which is
+ * what one thread cannot do without, and cp, one after the other in each of the rounds.
  * Medians are printed, and ratios to tcpdump's and the loop's.  What bpfsift writes
  * is compared with what tcpdump writes, byte by byte, before anything is timed.
  *
@@ -31,7 +32,7 @@
 
 #include "bench/packets.h"
 
-enum { ROUNDS = 5, MAX_THREADS = 16, MAX_RUNNERS = 2 * MAX_THREADS + 2, N_PACKETS = 65536 };
+enum { ROUNDS = 5, MAX_THREADS = 16, MAX_RUNNERS = 2 * MAX_THREADS + 3, N_PACKETS = 65536 };
 enum { FILE_HEADER = 24, RECORD_HEADER = 16, BLOCK = 128 << 10 };
 
 static const struct {
@@ -43,7 +44,7 @@ static const struct {
 	{ "100 %", "ether[0] & 1 = 0" },
 };
 
-enum kind { TCPDUMP, BPFSIFT, LOOP, CP, UNPACK };
+enum kind { TCPDUMP, BPFSIFT, LOOP, COPY, CP, UNPACK };
 enum { N_PIPED = 16 };
 enum { MANY = 10000, SMALL = 10000 }; /* files, and bytes of each at least */
 
@@ -65,6 +66,7 @@ struct bench {
 	char in[512];
 	const char *option; /* how that is read: -r, or -V */
 	uint64_t n_bytes, n_packets;
+	double kept; /* of the bytes, a part */
 	struct runner runners[MAX_RUNNERS];
 	size_t n_runners;
 };
@@ -187,6 +189,29 @@ read_loop(const struct bench *b, unsigned threads)
 		pthread_join(shares[i].thread, NULL);
 }
 
+/* Of each block the part that is kept, or a little more. */
+static void
+copy_loop(const struct bench *b, const char *path)
+{
+	char *block = malloc(BLOCK);
+	int in = open(b->in, O_RDONLY | O_CLOEXEC);
+	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	ssize_t n;
+
+	if (block == NULL || in < 0 || out < 0)
+		die("%s: %s", path, strerror(errno));
+	while ((n = read(in, block, BLOCK)) > 0) {
+		size_t some = (size_t)((double)n * b->kept);
+
+		if (some > 0 && write(out, block, some) != (ssize_t)some)
+			die("%s: %s", path, strerror(errno));
+	}
+	if (n < 0 || close(out) < 0)
+		die("%s: %s", path, strerror(errno));
+	close(in);
+	free(block);
+}
+
 __attribute__((noreturn)) static void
 become(const struct bench *b, const struct runner *r, const char *expression)
 {
@@ -196,6 +221,10 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 	snprintf(threads, sizeof(threads), "--threads=%u", r->threads);
 	if (r->kind == LOOP) {
 		read_loop(b, r->threads);
+		_exit(0);
+	}
+	if (r->kind == COPY) {
+		copy_loop(b, r->out);
 		_exit(0);
 	}
 	if ((null = open("/dev/null", O_WRONLY)) < 0 || dup2(null, STDERR_FILENO) < 0)
@@ -222,6 +251,7 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 			execlp(r->unpacker, r->unpacker, "-dc", r->in, (char *)NULL);
 		break;
 	case LOOP:
+	case COPY:
 		break;
 	}
 	_exit(127);
@@ -287,6 +317,14 @@ same_files(const char *left, const char *right)
 	return same;
 }
 
+static double
+length_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (double)st.st_size : 0;
+}
+
 static void
 compare_outputs(struct bench *b, const char *expression)
 {
@@ -296,6 +334,8 @@ compare_outputs(struct bench *b, const char *expression)
 		if (b->runners[0].kind != TCPDUMP || (r->kind != TCPDUMP && r->kind != BPFSIFT))
 			continue;
 		run(b, r, expression);
+		if (r->kind == TCPDUMP)
+			b->kept = length_of(r->out) / (double)b->n_bytes;
 		if (r->kind == BPFSIFT) {
 			if (!same_files(b->runners[0].out, r->out))
 				die("'%s': %s and tcpdump differ: see %s and %s", expression,
@@ -379,14 +419,15 @@ bench(struct bench *b, const char *title, const char *expression)
 static struct runner *
 add_runner(struct bench *b, enum kind kind, unsigned threads, const char *directory)
 {
-	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "cp", "" };
+	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "read, write loop",
+					      "cp", "" };
 	struct runner *r = &b->runners[b->n_runners++];
 
 	r->kind = kind;
 	r->threads = threads;
 	snprintf(r->in, sizeof(r->in), "%s", b->in);
 	snprintf(r->out, sizeof(r->out), "%s/bpfsift-bench-out-%zu.pcap", directory, b->n_runners);
-	if (kind == TCPDUMP || kind == CP)
+	if (kind == TCPDUMP || kind == COPY || kind == CP)
 		snprintf(r->name, sizeof(r->name), "%s", names[kind]);
 	else
 		snprintf(r->name, sizeof(r->name), "%s, %u thread%s", names[kind], threads,
@@ -583,6 +624,7 @@ main(int argc, char **argv)
 		add_runner(&b, BPFSIFT, i, argv[2]);
 	for (unsigned i = 1; i <= threads; i++)
 		add_runner(&b, LOOP, i, argv[2]);
+	add_runner(&b, COPY, 1, argv[2]);
 	add_runner(&b, CP, 1, argv[2]);
 	make_capture(&b, (uint64_t)(gigabytes * 1e9));
 	printf("%s: %.2f GB, %.2f million packets, medians of %d rounds\n", b.in,
