@@ -7,6 +7,9 @@
 
 enum { N_FILTERS = 11 };
 
+/* Two of them, by their places. */
+enum { FILTER_IP = 0, FILTER_HOSTS = 9 };
+
 /* The i-th filter's expression; in buf, of size bytes, where it is made up. */
 const char *filter_expression(size_t i, char *buf, size_t size);
 

@@ -6,7 +6,7 @@
 #include "ebpf/insn.h"
 #include "ebpf/prog.h"
 
-enum { LINE = 64 };     /* what data of most runs have at least */
+enum { LINE = 64 }; /* what data of most runs have at least */
 
 /* Bytes from first to last are read. */
 static void
@@ -41,7 +41,7 @@ look_at_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insn, st
 	}
 	reads->any = true;
 	if ((h->data >> insn->src_reg & 1) == 0)
-		add(reads, type->data_near - 1, type->data_near - 1);   /* somewhere */
+		add(reads, type->data_near - 1, type->data_near - 1); /* somewhere */
 	else if (insn->off >= 0 && insn->off + size_of(insn) <= type->data_near)
 		add(reads, insn->off, insn->off + size_of(insn) - 1);
 }
@@ -83,7 +83,7 @@ ebpf_find_reads(const struct ebpf_prog_type *type, const struct ebpf_insn *insns
 {
 	struct holders h = { .context = 1u << EBPF_R1 };
 
-	*reads = (struct ebpf_reads) { .from = UINT8_MAX };
+	*reads = (struct ebpf_reads){ .from = UINT8_MAX };
 	if (type->data_near == 0)
 		return;
 	for (size_t pc = 0; pc < n; pc++) {
@@ -97,6 +97,6 @@ ebpf_find_reads(const struct ebpf_prog_type *type, const struct ebpf_insn *insns
 		pc += ebpf_code_is_wide(insn->code);
 	}
 	if (reads->from > reads->to)
-		reads->from = reads->to = 0;    /* far behind, all of them */
+		reads->from = reads->to = 0; /* far behind, all of them */
 	find_guard(insns, n, reads);
 }
