@@ -4,13 +4,13 @@
  *
  * Three data sets: 64 packets that stay in the first-level cache, 4,096 that stay
  * in the second, and PACKETS (1,000,000) that stay in none, on large pages where the
- * system gives them, since it is filters that are measured.  Where code and data
- * come to lie moves cheap filters, so PROCESSES processes measure, one after the
- * other; in each, the filter in C lies elsewhere in a line of 64 bytes, and engines take
- * turns, ROUNDS times.  A figure is the median of
- * all rounds, a ratio is that of two medians of one set.  Before anything is
- * timed, all engines must keep the same number of packets.  The kernel's row is of
- * its own clock, for 64 of the packets, see engine_kernel.c.
+ * system gives them, since it is filters that are measured.  Where code and data come
+ * to lie moves cheap filters, so PROCESSES processes measure, one after the other; in
+ * each, the filter in C lies elsewhere in a line of 64 bytes, and engines take turns,
+ * ROUNDS times.  A figure is the median of all rounds, a ratio is that of two medians
+ * of one set.  Before anything is timed, all engines must keep the same number of
+ * packets.  The kernel's row is of its own clock, for 64 of the packets, see
+ * engine_kernel.c.
  *
  * What making the machine code takes comes first, see compile.c.
  */
@@ -173,13 +173,14 @@ run_process(size_t n, size_t runs, struct measured measured[N_FILTERS])
 	return waitpid(child, &status, 0) == child && status == 0 && ok;
 }
 
+/* Of a filter and an engine, over all processes. */
 static double
-median(const struct measured *const measured[PROCESSES], size_t e)
+median(struct measured measured[PROCESSES][N_FILTERS], size_t filter, size_t e)
 {
 	double samples[SAMPLES];
 
 	for (size_t i = 0; i < SAMPLES; i++)
-		samples[i] = measured[i / ROUNDS]->ns[i % ROUNDS][e];
+		samples[i] = measured[i / ROUNDS][filter].ns[i % ROUNDS][e];
 	return median_of(samples, SAMPLES);
 }
 
@@ -218,13 +219,12 @@ print_pair(const struct engine *engine, const struct engine *peer,
 	char buf[4096];
 
 	for (size_t i = 0; i < N_FILTERS; i++) {
-		const struct measured *const m[] = { &measured[0][i], &measured[1][i],
-						     &measured[2][i] };
+		const struct measured *m = &measured[0][i];
 		double ratio;
 
-		if (!m[0]->is_taken[e] || !m[0]->is_taken[p])
+		if (!m->is_taken[e] || !m->is_taken[p])
 			continue;
-		ratio = median(m, p) / median(m, e);
+		ratio = median(measured, i, p) / median(measured, i, e);
 		log_sum += log(ratio);
 		n++;
 		if (ratio < least) {
@@ -252,18 +252,10 @@ print_search(struct measured measured[PROCESSES][N_FILTERS])
 	printf("fifty hosts less ip, ns ");
 	for (size_t i = 0; i < sizeof(compared) / sizeof(compared[0]); i++) {
 		size_t e = index_of(compared[i]);
-		double ns[2];
 
-		if (!measured[0][FILTER_HOSTS].is_taken[e] || !measured[0][FILTER_IP].is_taken[e])
-			continue;
-		for (size_t k = 0; k < 2; k++) {
-			size_t f = k == 0 ? FILTER_HOSTS : FILTER_IP;
-			const struct measured *const m[] = { &measured[0][f], &measured[1][f],
-							     &measured[2][f] };
-
-			ns[k] = median(m, e);
-		}
-		printf("  %s %.1f", compared[i]->name, ns[0] - ns[1]);
+		if (measured[0][FILTER_HOSTS].is_taken[e] && measured[0][FILTER_IP].is_taken[e])
+			printf("  %s %.1f", compared[i]->name,
+			       median(measured, FILTER_HOSTS, e) - median(measured, FILTER_IP, e));
 	}
 	printf("\n");
 }
@@ -275,22 +267,23 @@ struct mean {
 };
 
 static void
-print_filter(size_t i, size_t n_packets, const struct measured *const measured[PROCESSES],
+print_filter(size_t i, size_t n_packets, struct measured measured[PROCESSES][N_FILTERS],
 	     struct mean *mean)
 {
-	double first = median(measured, 0);
+	const struct measured *m = &measured[0][i];
+	double first = median(measured, i, 0);
 	char buf[4096];
 
 	printf("%-36.36s %5.1f%%", filter_expression(i, buf, sizeof(buf)),
-	       100.0 * (double)measured[0]->n_kept / (double)n_packets);
+	       100.0 * (double)m->n_kept / (double)n_packets);
 	for (size_t e = 0; e < N_ENGINES; e++) {
 		double ns;
 
-		if (!measured[0]->is_taken[e]) {
+		if (!m->is_taken[e]) {
 			printf(" %13s", "refused");
 			continue;
 		}
-		ns = median(measured, e);
+		ns = median(measured, i, e);
 		printf(" %7.1f %5.2f", ns, first / ns);
 		mean->log_sum[e] += log(first / ns);
 		mean->n[e]++;
@@ -314,11 +307,8 @@ bench_set(const char *title, size_t n, size_t runs)
 	for (size_t e = 0; e < N_ENGINES; e++)
 		printf(" %13s", engines[e]->name);
 	printf("\n");
-	for (size_t i = 0; i < N_FILTERS; i++) {
-		const struct measured *const measured[] = { &all[0][i], &all[1][i], &all[2][i] };
-
-		print_filter(i, n, measured, &mean);
-	}
+	for (size_t i = 0; i < N_FILTERS; i++)
+		print_filter(i, n, all, &mean);
 	printf("%-43s", "geometric mean");
 	for (size_t e = 0; e < N_ENGINES; e++)
 		printf(" %7s %5.2f", "", exp(mean.log_sum[e] / mean.n[e]));

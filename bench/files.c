@@ -189,7 +189,7 @@ read_loop(const struct bench *b, unsigned threads)
 		pthread_join(shares[i].thread, NULL);
 }
 
-/* Of each block the part that is kept, or a little more. */
+/* Of each block the part that is kept. */
 static void
 copy_loop(const struct bench *b, const char *path)
 {

@@ -81,3 +81,15 @@ ebpf_op_of(const struct ebpf_insn *insn)
 	}
 	return -1;
 }
+
+bool
+ebpf_returns_constant(const struct ebpf_insn *insns, size_t n, uint64_t *value)
+{
+	int row;
+
+	if (n < 2 || insns->dst_reg != EBPF_R0 || ebpf_op_of(&insns[1]) != EBPF_OP_EXIT)
+		return false;
+	row = ebpf_op_of(insns);
+	*value = row == EBPF_OP_MOV32_K ? (uint32_t)insns->imm : (uint64_t)(int64_t)insns->imm;
+	return row == EBPF_OP_MOV32_K || row == EBPF_OP_MOV64_K;
+}

@@ -86,6 +86,18 @@ extern const uint8_t ebpf_form_uses[];
  */
 int ebpf_op_of(const struct ebpf_insn *insn);
 
+/* Bytes that a load, store or atomic instruction accesses. */
+static inline unsigned
+ebpf_access_size(uint8_t code)
+{
+	static const uint8_t sizes[] = { 4, 2, 1, 8 };
+
+	return sizes[code >> 3 & 3];
+}
+
+/* Whether the n slots begin with "r0 = value; exit", and which value. */
+bool ebpf_returns_constant(const struct ebpf_insn *insns, size_t n, uint64_t *value);
+
 /* Whether the code is that of a 64-bit immediate load: two slots. */
 static inline bool
 ebpf_code_is_wide(uint8_t code)

@@ -37,7 +37,7 @@ struct many {
 	uint64_t last;          /* the last context */
 	uint64_t fetch_end;     /* at contexts before this one, data of one to come is fetched: */
 	size_t ahead;           /* bytes from a context to where the address of that is */
-	struct ebpf_reads reads;
+	const struct ebpf_reads *reads;
 	uint32_t *results;
 };
 
@@ -72,7 +72,7 @@ enter:                                                                          
 			return 0;                                                                  \
 		r1 += many->stride;                                                                \
 		if (r1 < many->fetch_end)                                                          \
-			fetch_data(pointer(r1 + many->ahead), &many->reads);                                     \
+			fetch_data(pointer(r1 + many->ahead), many->reads);                        \
 		goto enter;                                                                        \
 	} while (0)
 
@@ -97,7 +97,7 @@ EBPF_LEAF_MANY_NAME(const struct ebpf_prog *prog, const void *ctxs, size_t strid
 		.stride = stride,
 		.last = first + (n - 1) * stride,
 		.fetch_end = aux->reads.any && n > AHEAD ? first + (n - AHEAD) * stride : 0,
-		.reads = aux->reads,
+		.reads = &aux->reads,
 		.ahead = AHEAD * stride + aux->type->data_off,
 		.results = results,
 	};

@@ -16,15 +16,6 @@ add(struct ebpf_reads *reads, int first, int last)
 	reads->to = last > reads->to ? (uint8_t)last : reads->to;
 }
 
-/* Bytes that a load has. */
-static int
-size_of(const struct ebpf_insn *insn)
-{
-	static const uint8_t sizes[] = { 4, 2, 1, 8 };
-
-	return sizes[insn->code >> 3 & 3];
-}
-
 /* Which registers hold what, wherever in the program. */
 struct holders {
 	uint32_t context, data;
@@ -34,32 +25,38 @@ static void
 look_at_load(const struct ebpf_prog_type *type, const struct ebpf_insn *insn, struct holders *h,
 	     struct ebpf_reads *reads)
 {
+	int last;
+
 	if ((h->context >> insn->src_reg & 1) != 0) {
 		if (insn->off == type->data_off)
 			h->data |= 1u << insn->dst_reg;
 		return;
 	}
+	last = insn->off + (int)ebpf_access_size(insn->code) - 1;
 	reads->any = true;
 	if ((h->data >> insn->src_reg & 1) == 0)
 		add(reads, type->data_near - 1, type->data_near - 1); /* somewhere */
-	else if (insn->off >= 0 && insn->off + size_of(insn) <= type->data_near)
-		add(reads, insn->off, insn->off + size_of(insn) - 1);
+	else if (insn->off >= 0 && last < type->data_near)
+		add(reads, insn->off, last);
 }
 
 /*
  * "number = *(u32 *)(context + off); if number < k goto", where k is more than what most
- * have: whoever has less does without its data.
+ * have, and a constant is returned there.  n slots.
  */
 static bool
-is_guard(const struct ebpf_insn *insn, struct ebpf_reads *reads)
+is_guard(const struct ebpf_insn *insns, size_t n, struct ebpf_reads *reads)
 {
-	const struct ebpf_insn *test = &insn[1];
+	const struct ebpf_insn *test = &insns[1];
 	int row = ebpf_op_of(test);
+	size_t to = 2 + (size_t)test->off;
+	uint64_t value;
 
-	if (test->dst_reg != insn->dst_reg || test->off <= 0 || test->imm <= LINE ||
-	    test->imm == INT32_MAX || (row != EBPF_OP_JLT64_K && row != EBPF_OP_JLE64_K))
+	if (test->dst_reg != insns->dst_reg || test->imm <= LINE || test->imm == INT32_MAX ||
+	    (row != EBPF_OP_JLT64_K && row != EBPF_OP_JLE64_K) || test->off <= 0 || to > n ||
+	    !ebpf_returns_constant(&insns[to], n - to, &value))
 		return false;
-	reads->guard_off = (uint16_t)insn->off;
+	reads->guard_off = (uint16_t)insns->off;
 	reads->guard_least = test->imm + (row == EBPF_OP_JLE64_K);
 	return true;
 }
@@ -68,12 +65,11 @@ is_guard(const struct ebpf_insn *insn, struct ebpf_reads *reads)
 static void
 find_guard(const struct ebpf_insn *insns, size_t n, struct ebpf_reads *reads)
 {
-	for (size_t pc = 0; pc + 1 < n && !reads->has_guard; pc += 2) {
-		const struct ebpf_insn *insn = &insns[pc];
-
-		if (ebpf_op_of(insn) != EBPF_OP_LDXW || insn->src_reg != EBPF_R1 || insn->off < 0)
+	for (; n >= 2 && !reads->has_guard; insns += 2, n -= 2) {
+		if (ebpf_op_of(insns) != EBPF_OP_LDXW || insns->src_reg != EBPF_R1 ||
+		    insns->off < 0)
 			return;
-		reads->has_guard = is_guard(insn, reads);
+		reads->has_guard = is_guard(insns, n, reads);
 	}
 }
 

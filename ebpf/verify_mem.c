@@ -20,20 +20,6 @@ struct place {
 	unsigned how;           /* enum access */
 };
 
-static uint64_t
-size_of(const struct ebpf_insn *insn)
-{
-	switch (insn->code & 0x18) {
-	case EBPF_B:
-		return 1;
-	case EBPF_H:
-		return 2;
-	case EBPF_W:
-		return 4;
-	}
-	return 8;
-}
-
 static int
 refuse(struct walk *w, const struct place *p, const char *why)
 {
@@ -439,7 +425,7 @@ load(struct walk *w, const struct ebpf_insn *insn, unsigned how)
 {
 	struct ebpf_reg *regs = ebpf_walk_regs(w), out;
 	const struct ebpf_reg *r = &regs[insn->src_reg];
-	struct place p = { insn->src_reg, insn->off, size_of(insn), how };
+	struct place p = { insn->src_reg, insn->off, ebpf_access_size(insn->code), how };
 	bool is_signed = (insn->code & 0xe0) == EBPF_MEMSX;
 	int rc;
 
@@ -461,7 +447,7 @@ static int
 store(struct walk *w, const struct ebpf_insn *insn, struct ebpf_reg *value, unsigned how)
 {
 	const struct ebpf_reg *r = &ebpf_walk_regs(w)[insn->dst_reg];
-	struct place p = { insn->dst_reg, insn->off, size_of(insn), how };
+	struct place p = { insn->dst_reg, insn->off, ebpf_access_size(insn->code), how };
 	int rc;
 
 	if ((rc = check_place(w, r, &p)) < 0)
@@ -505,7 +491,7 @@ modify(struct walk *w, const struct ebpf_insn *insn, enum ebpf_form form)
 {
 	struct ebpf_reg *regs = ebpf_walk_regs(w);
 	const struct ebpf_reg *r = &regs[insn->dst_reg];
-	struct place p = { insn->dst_reg, insn->off, size_of(insn),
+	struct place p = { insn->dst_reg, insn->off, ebpf_access_size(insn->code),
 			   ACCESS_READ | ACCESS_WRITE | ACCESS_ATOMIC };
 	struct ebpf_walk_text text;
 	int rc;

@@ -257,7 +257,6 @@ begin_decoding(struct sift_inflow *f, struct ebpf_err *err)
 	return start_thread(f, err);
 }
 
-/* Waiting with a limit is by a clock that nobody sets. */
 int
 sift_inflow_new(const struct sift_inflow_opts *opts, struct sift_inflow **out, struct ebpf_err *err)
 {

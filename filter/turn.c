@@ -5,7 +5,7 @@
 enum { LOOKS = 1 };             /* what is rare elsewhere */
 #else
 /*
- * Up to some two hundred microseconds: as long as it takes to write a block, or to be
+ * Some fifty to a hundred microseconds: as long as it takes to write a block, or to be
  * woken where an idle processor is the host's.
  */
 enum { LOOKS = 4000 };

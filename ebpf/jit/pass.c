@@ -108,27 +108,19 @@ jit_replaced(const struct jit *j, const struct ebpf_insn *insn)
 	return index != 0 ? &j->prog->aux->extension.globals[index - 1] : NULL;
 }
 
-/* Whether slots from pc on are "r0 = value; exit". */
+/* Within the function. */
 static bool
-returns_constant(const struct jit *j, int64_t pc, uint64_t *value)
+returns_constant(const struct jit *j, uint32_t pc, uint64_t *value)
 {
-	const struct ebpf_insn *insn = &j->insns[pc];
-	int row;
-
-	if (pc + 1 >= j->func->end || insn->dst_reg != EBPF_R0 ||
-	    ebpf_op_of(&insn[1]) != EBPF_OP_EXIT)
-		return false;
-	row = ebpf_op_of(insn);
-	*value = row == EBPF_OP_MOV32_K ? (uint32_t)insn->imm : (uint64_t)(int64_t)insn->imm;
-	return row == EBPF_OP_MOV32_K || row == EBPF_OP_MOV64_K;
+	return ebpf_returns_constant(&j->insns[pc], j->func->end - pc, value);
 }
 
 bool
 jit_selects(const struct jit *j, const struct ebpf_insn *insn, uint64_t *taken,
 	    uint64_t *otherwise)
 {
-	return returns_constant(j, (int64_t)j->pc + 1 + insn->off, taken) &&
-	       returns_constant(j, (int64_t)j->pc + 1, otherwise);
+	return returns_constant(j, (uint32_t)((int64_t)j->pc + 1 + insn->off), taken) &&
+	       returns_constant(j, j->pc + 1, otherwise);
 }
 
 uint64_t

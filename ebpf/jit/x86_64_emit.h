@@ -248,7 +248,8 @@ x86_prefetch(struct jit_buf *b, unsigned base, int32_t off)
 static inline void
 x86_prefetch_scaled(struct jit_buf *b, unsigned base, unsigned index, unsigned shift)
 {
-	jit_byte(b, 0x40 | (index >> 3) << 1 | base >> 3);
+	if ((index | base) >> 3 != 0)
+		jit_byte(b, 0x40 | (index >> 3) << 1 | base >> 3);
 	jit_byte(b, 0x0f);
 	jit_byte(b, 0x18);
 	x86_mem_scaled(b, 1, base, index, shift);

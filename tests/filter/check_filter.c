@@ -4,6 +4,7 @@
  * packet type's context and helpers is here; how each instruction computes is
  * the business of the lowering's and the core's own suites.
  */
+#include "ebpf/prog.h"
 #include "ebpf/sized.h"
 #include "tests/support/suite.h"
 
@@ -114,6 +115,30 @@ START_TEST(shows_its_programs)
 	ck_assert_uint_ge(n, 2);
 	sift_filter_free(f);
 	sift_filter_free(NULL);
+}
+END_TEST
+
+/* What real filters begin with is recognised as they are made today. */
+START_TEST(batches_fetch_what_filters_read)
+{
+	static const struct cbpf_insn insns[] = {
+		CBPF_STMT(CBPF_LD | CBPF_LEN, 0),
+		CBPF_JUMP(CBPF_JMP | CBPF_JGT | CBPF_K, 1000, 0, 3),
+		CBPF_STMT(CBPF_LD | CBPF_H | CBPF_ABS, 12),
+		CBPF_JUMP(CBPF_JMP | CBPF_JEQ | CBPF_K, 0x800, 0, 1),
+		CBPF_STMT(CBPF_RET | CBPF_K, 96),
+		CBPF_STMT(CBPF_RET | CBPF_K, 0),
+	};
+	struct sift_filter *f = make_filter(insns, N_ELEMS(insns), NULL);
+	const struct ebpf_reads *reads = &sift_filter_ebpf(f)->aux->reads;
+
+	ck_assert(reads->any);
+	ck_assert_uint_eq(reads->from, 12);
+	ck_assert_uint_eq(reads->to, 13);
+	ck_assert(reads->has_guard);
+	ck_assert_uint_eq(reads->guard_off, offsetof(struct sift_view, wirelen));
+	ck_assert_int_eq(reads->guard_least, 1001);
+	sift_filter_free(f);
 }
 END_TEST
 
@@ -643,6 +668,7 @@ suite(void)
 	tcase_add_loop_test(tc, judges_each_packet_of_a_batch, EBPF_JIT_ON, EBPF_JIT_OFF + 1);
 	tcase_add_test(tc, verdict_has_32_bits);
 	tcase_add_test(tc, shows_its_programs);
+	tcase_add_test(tc, batches_fetch_what_filters_read);
 	tcase_add_loop_test(tc, keeps_the_dialect, 0, 2);
 	tcase_add_test(tc, refuses_options_without_their_size);
 	tcase_add_loop_test(tc, reaches_headers_by_link_type, 0, (int)N_ELEMS(loads));
