@@ -196,7 +196,8 @@ START_TEST(batches_of_any_length_are_so_many_single_runs)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 7);
 	/* behind the last context nothing can be read */
-	mapping = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mapping = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 	ck_assert_ptr_ne(mapping, MAP_FAILED);
 	ck_assert_int_eq(mprotect(mapping + room, page, PROT_NONE), 0);
 	contexts = (struct context *)(void *)(mapping + room) - N;
