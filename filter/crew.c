@@ -51,6 +51,8 @@ start(struct member *m)
 	int rc;
 
 	sigfillset(&all);
+	/* what comes of a mapped file comes at once, or kills */
+	sigdelset(&all, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&m->thread, NULL, work, m);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

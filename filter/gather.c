@@ -113,6 +113,12 @@ sift_gather_add_bytes(struct sift_gather *gather, const uint8_t *bytes, size_t n
 	copy(gather, bytes, n);
 }
 
+void
+sift_gather_own(struct sift_gather *gather)
+{
+	copy_run(gather);
+}
+
 const uint8_t *
 sift_gather_bytes(struct sift_gather *gather, size_t *n)
 {

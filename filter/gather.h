@@ -42,6 +42,9 @@ void sift_gather_add(struct sift_gather *gather, const struct sift_view *views,
 /* Add bytes as they are, which stay where they are, or are copied at once. */
 void sift_gather_add_bytes(struct sift_gather *gather, const uint8_t *bytes, size_t n, bool stays);
 
+/* Copy what was not copied yet: the views' bytes may go. */
+void sift_gather_own(struct sift_gather *gather);
+
 /* All of it, valid until the next call, and as long as the views' bytes are; its length in *n. */
 const uint8_t *sift_gather_bytes(struct sift_gather *gather, size_t *n);
 

@@ -5,9 +5,14 @@
  *
  * Each thread takes the next block of the file, reads it, and waits till it is
  * told where the first record in it begins: by the thread that has the block
- * before, as soon as that has followed the record headers through its own.  No
- * boundary is guessed.  Then it judges the block's records, gathers those that
- * match, and writes them when the block before has been written.
+ * before, as soon as that has followed the record headers through its own.  Then it
+ * judges the block's records, gathers those that match, and writes them when the
+ * block before has been written.
+ *
+ * A file that may be mapped is, and in larger blocks, which no cache holds from one
+ * look to the next.  There a block's first record is guessed, so that each is looked at
+ * once, and what was judged counts where the block before has ended there.  Else its
+ * headers are followed as above: a wrong guess costs time, and nothing else.
  *
  * What is particular to a format is a struct of functions: parallel_records.c for
  * pcap, parallel_blocks.c for pcapng, whose blocks are the records.
@@ -41,6 +46,8 @@ struct sift_parallel {
 	uint32_t sink_snaplen;                  /* and no longer ones */
 	uint32_t keep;                          /* bytes to write of a packet at most */
 	size_t block_size;                      /* any but 0 */
+	struct sift_mapped *map;                /* closed, to map it by; NULL: it may not be */
+	size_t mapped_block;                    /* of the extent then; any but 0 */
 	unsigned n_threads;
 	uint64_t max_matched;                   /* of a series: as of a pipeline */
 	struct sift_tally *tally;               /* added to */
@@ -127,6 +134,17 @@ struct sift_parallel_ops {
 	size_t (*follow)(void *walker, void *judge, struct sift_walk *walk);
 	/* Judge n bytes of whole records, and end before those that cannot be. */
 	void (*judge)(void *judge, uint8_t *p, size_t n, uint64_t off, struct sift_judged *judged);
+	/*
+	 * Guess where a record begins that others follow, among n bytes that may begin within
+	 * one; n: not clear.  NULL, as the next is then: one never knows.
+	 */
+	size_t (*guess)(void *judge, const uint8_t *p, size_t n);
+	/*
+	 * Judge, of n bytes from off on, the records that begin before stop of them, up to one
+	 * that is not whole or none at all.  Whether there was memory for it.
+	 */
+	bool (*judge_front)(void *judge, const uint8_t *p, size_t n, size_t stop, uint64_t off,
+			    struct sift_judged *judged);
 	/* One thread at a time, where a judge ended early: what it knows is what holds. */
 	void (*halt)(void *walker, void *judge);
 	/* At last: the reader goes on where the walk, or the judge, has ended. */

@@ -8,6 +8,8 @@
 #include "ebpf/prog.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
+#include "filter/read_at.h"
+#include "filter/salvage.h"
 #include "filter/sink.h"
 
 enum { BATCH = SIFT_BATCH_MAX };
@@ -16,6 +18,7 @@ struct judge {
 	const struct sift_parallel *job;
 	const struct sift_filter *filter;
 	enum sift_detail detail;
+	struct sift_salvage known; /* what a guess goes by */
 	struct sift_gather gather;
 	struct sift_view views[BATCH];
 	uint32_t verdicts[BATCH];
@@ -108,6 +111,62 @@ judge(void *judge, uint8_t *p, size_t n, uint64_t off, struct sift_judged *judge
 	judged->end = off + n;
 }
 
+/* ---- in a file that is mapped ---- */
+
+/* As far as it is looked for one: from the middle of the longest that most networks have. */
+enum { GUESS = 128 << 10 };
+
+static size_t
+guess(void *judge, const uint8_t *p, size_t n)
+{
+	const struct judge *j = judge;
+	const struct sift_stretch stretch = { p, n, false };
+	size_t most = n < GUESS ? n : GUESS, at = sift_salvage_find(&j->known, &stretch, most);
+
+	return at < most ? at : n;
+}
+
+/* Copied while it is in the cache: whoever writes it may find it gone. */
+static bool
+judge_front(void *judge, const uint8_t *p, size_t n, size_t stop, uint64_t off,
+	    struct sift_judged *judged)
+{
+	struct judge *j = judge;
+	const uint8_t *at = p, *fetched = p;
+
+	if (sift_gather_reset(&j->gather, n, NULL) < 0)
+		return false;
+	while (at < p + stop) {
+		size_t n_views = sift_record_views_ahead(j->job->format, j->detail, &at, p + n,
+							 j->views, BATCH, &fetched);
+
+		if (n_views == 0)
+			break;
+		for (; n_views > 0 && j->views[n_views - 1].data - SIFT_RECORD_HEADER >= p + stop;
+		     n_views--)
+			at = j->views[n_views - 1].data - SIFT_RECORD_HEADER;
+		judge_batch(j, n_views, judged);
+		sift_gather_own(&j->gather);
+	}
+	judged->bytes = sift_gather_bytes(&j->gather, &judged->n);
+	judged->end = off + (size_t)(at - p);
+	return true;
+}
+
+/* The time of the first record, for those whose clock had not been set. */
+static void
+look_at_first(struct judge *j)
+{
+	const struct sift_extent *extent = &j->job->extent;
+	uint8_t header[SIFT_RECORD_HEADER];
+
+	j->known.format = j->job->format;
+	j->known.has_time = sift_read_at(extent->fd, header, sizeof(header), extent->begin) ==
+			    (ssize_t)sizeof(header);
+	if (j->known.has_time)
+		j->known.sec = load32(header, j->job->format->is_swapped);
+}
+
 static void
 judge_free(void *judge)
 {
@@ -131,6 +190,7 @@ judge_new(const struct sift_parallel *job)
 		sift_gather_set_format(&j->gather, job->format, job->sink->ts_scale);
 	j->detail = job->sink == NULL || j->gather.is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 	sift_record_init_views(job->format->dlt, j->views, BATCH);
+	look_at_first(j);
 	return j;
 }
 
@@ -139,4 +199,6 @@ const struct sift_parallel_ops sift_parallel_records = {
 	.judge_free = judge_free,
 	.follow = follow,
 	.judge = judge,
+	.guess = guess,
+	.judge_front = judge_front,
 };

@@ -29,6 +29,7 @@
 #include "filter/carry.h"
 #include "filter/filter.h"
 #include "filter/gather.h"
+#include "filter/mapped.h"
 #include "filter/parallel.h"
 #include "filter/series.h"
 #include "filter/sink.h"
@@ -36,14 +37,28 @@
 #include "filter/tally.h"
 #include "filter/uncancelled.h"
 
-/* A batch of records lies in the reader's buffer, which one of them may have to itself. */
-enum { GATHER_SIZE = 256 << 10 | SIFT_RECORD_HEADER };
+/*
+ * A batch of records lies in the reader's buffer, which one of them may have to itself; or
+ * in the window of a mapped file that such a one was waited for in.
+ */
+enum {
+	GATHER_SIZE = SIFT_RECORD_MAX_CAPLEN + SIFT_RECORD_HEADER + SIFT_MAPPED_WINDOW,
+};
 
 /*
  * A block that several threads share stays in the second-level cache, its record
  * headers in the first; for less than a few of them no thread is made.
  */
 enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
+
+/* What is shorter is read: it takes longer to map. */
+enum { LEAST_MAPPED = 4 << 20 };
+
+/*
+ * Pages are given back by a call that stops all threads: not too often.  Of shorter files the
+ * threads would not have the same share.
+ */
+enum { MAPPED_BLOCK = 8 << 20, LEAST_SHARED = 8 * MAPPED_BLOCK };
 
 /* To start a thread takes as long as a few small files do. */
 enum { LEAST_FILES = 16 };
@@ -62,6 +77,7 @@ struct sift_pipeline {
 	bool is_carried; /* blocks are, into a section that was begun */
 	struct sift_carry carry;
 	size_t block_size, least; /* of files that several threads share */
+	size_t least_mapped, least_shared, mapped_block;
 	size_t least_files;       /* small ones that they share */
 };
 
@@ -119,6 +135,9 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	sift_tally_init(&p->tally);
 	p->block_size = BLOCK;
 	p->least = LEAST;
+	p->least_mapped = LEAST_MAPPED;
+	p->least_shared = LEAST_SHARED;
+	p->mapped_block = MAPPED_BLOCK;
 	p->least_files = LEAST_FILES;
 	plan(p);
 	*out = p;
@@ -130,6 +149,8 @@ sift_pipeline_set_blocks(struct sift_pipeline *pipeline, size_t block_size, size
 {
 	pipeline->block_size = block_size;
 	pipeline->least = least;
+	pipeline->least_mapped = pipeline->least_shared = least;
+	pipeline->mapped_block = block_size;
 	pipeline->least_files = 1;
 }
 
@@ -175,16 +196,13 @@ take_verdicts(const struct sift_pipeline *p, uint32_t *verdicts, size_t n)
 	return i;
 }
 
-/* How many of n packets match, which are counted. */
 static size_t
-count(struct sift_pipeline *p, const uint32_t *keep, size_t n)
+count_matches(const uint32_t *keep, size_t n)
 {
 	size_t matched = 0;
 
 	for (size_t i = 0; i < n; i++)
 		matched += keep[i] != 0;
-	p->tally.now.seen += n;
-	p->tally.now.matched += matched;
 	return matched;
 }
 
@@ -444,27 +462,34 @@ put_carried(void *sink, const uint8_t *bytes, size_t n, bool stays, struct ebpf_
 	return sift_sink_carry(sink, bytes, n, err);
 }
 
+/* As records are to be written, while it is not sure that the batch is as it seems. */
 static int
-write_batch(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
-	    struct ebpf_err *err)
+gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
+       struct ebpf_err *err)
 {
-	const uint8_t *bytes;
-	int rc;
+	int rc = sift_gather_reset(&p->gather, GATHER_SIZE, err);
 
-	if (!p->is_raw)
-		return sift_sink_write(p->opts.sink, views, keep, n, err);
-	if ((rc = sift_gather_reset(&p->gather, GATHER_SIZE, err)) < 0)
+	if (rc < 0)
 		return rc;
 	sift_gather_add(&p->gather, views, keep, n);
-	bytes = sift_gather_bytes(&p->gather, &n);
+	if (sift_records_may_map(p->opts.source->records))
+		sift_gather_own(&p->gather);
+	return 0;
+}
+
+static int
+write_gathered(struct sift_pipeline *p, struct ebpf_err *err)
+{
+	size_t n;
+	const uint8_t *bytes = sift_gather_bytes(&p->gather, &n);
+
 	return sift_sink_append(p->opts.sink, bytes, n, err);
 }
 
 static int
 write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep,
-	      size_t n, bool is_all, struct ebpf_err *err)
+	      size_t n, bool is_all, uint64_t matched, struct ebpf_err *err)
 {
-	uint64_t matched = count(p, keep, n);
 	int rc = 0;
 
 	if (p->opts.sink == NULL)
@@ -473,21 +498,31 @@ write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint
 		rc = sift_carry_batch(&p->carry, p->opts.source->blocks, views, keep, n, is_all,
 				      put_carried, p->opts.sink, err);
 	else if (matched > 0)
-		rc = write_batch(p, views, keep, n, err);
+		rc = p->is_raw ? write_gathered(p, err)
+			       : sift_sink_write(p->opts.sink, views, keep, n, err);
 	if (rc < 0)
 		return rc;
 	p->tally.now.written += matched;
 	return p->opts.flags & SIFT_PIPELINE_FLUSH ? sift_sink_flush(p->opts.sink, err) : 0;
 }
 
-/* As many as fit are judged and written, and then it is told what is wrong with the next. */
+static bool
+is_lost(const struct sift_pipeline *p)
+{
+	return p->opts.source->records != NULL && sift_records_lost(p->opts.source->records);
+}
+
+/*
+ * As many as fit are judged and written, and then it is told what is wrong with the next.
+ * What was lost meanwhile comes again, and is not counted.
+ */
 static int
 run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, struct ebpf_err *err)
 {
 	uint32_t verdicts[SIFT_BATCH_MAX];
 	const struct ebpf_prog *judge;
 	struct ebpf_err unfit;
-	size_t in_batch = n;
+	size_t in_batch = n, matched, too_short = 0;
 	int rc, written;
 
 	assert(n <= SIFT_BATCH_MAX);
@@ -497,8 +532,16 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	if (rc < 0 && rc != -EPROTOTYPE)
 		return ebpf_err_set(err, rc, "%s", unfit.text);
 	if (judge != NULL)
-		p->tally.now.too_short += sift_judge_too_short(judge, views, verdicts, n);
-	written = write_matches(p, views, verdicts, n, n == in_batch, err);
+		too_short = sift_judge_too_short(judge, views, verdicts, n);
+	matched = count_matches(verdicts, n);
+	if (matched > 0 && p->is_raw && (written = gather(p, views, verdicts, n, err)) < 0)
+		return written;
+	if (is_lost(p))
+		return 0;
+	p->tally.now.seen += n;
+	p->tally.now.matched += matched;
+	p->tally.now.too_short += too_short;
+	written = write_matches(p, views, verdicts, n, n == in_batch, matched, err);
 	return written < 0 || rc == 0 ? written : ebpf_err_set(err, rc, "%s", unfit.text);
 }
 
@@ -561,6 +604,16 @@ is_for_crew(const struct sift_pipeline *p)
 	       (!is_written || writes_records(p->opts.sink));
 }
 
+/* Whether all that is made of a file's bytes is thrown away if they are lost. */
+static bool
+may_map(const struct sift_pipeline *p)
+{
+	const struct sift_records *records = p->opts.source->records;
+
+	return records != NULL && sift_records_may_map(records) &&
+	       (p->opts.sink == NULL || p->is_raw);
+}
+
 /* Whether several threads can do it, and what lies before them. */
 static bool
 is_for_threads(const struct sift_pipeline *p, struct sift_extent *extent)
@@ -596,6 +649,8 @@ run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 		return 0;
 	if (source->records != NULL)
 		parallel->format = sift_records_format(source->records);
+	if (may_map(p) && parallel->extent.end - parallel->extent.begin >= p->least_shared)
+		parallel->map = sift_records_mapping(source->records);
 	rc = sift_parallel_run(parallel, &next, err);
 	if (source->records != NULL)
 		sift_records_resume(source->records, next);
@@ -636,6 +691,7 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),
 		.block_size = p->block_size,
+		.mapped_block = p->mapped_block,
 		.n_threads = p->opts.threads,
 		.tally = &p->tally,
 		.between = p->opts.between != NULL ? between_blocks : NULL,
@@ -654,7 +710,11 @@ run_source(struct sift_pipeline *p, struct ebpf_err *err)
 		if ((rc = run_parallel(p, err)) != 0)
 			return rc < 0 ? rc : 0;
 		set_detail(p, detail_of(p));
+		if (may_map(p))
+			sift_records_map(p->opts.source->records, p->least_mapped);
 		rc = run_batches(p, err);
+		if (p->opts.source->records != NULL)
+			sift_records_unmap(p->opts.source->records);
 	} while (rc == 1);
 	return rc;
 }

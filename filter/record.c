@@ -46,9 +46,21 @@ set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_
 	}
 }
 
+enum { LINE = 64 };
+
+/* All lines: which of them have a header is seen at the one before. */
+static inline const uint8_t *
+fetch(const uint8_t *from, const uint8_t *to)
+{
+	for (; from < to; from += LINE)
+		__builtin_prefetch(from);
+	return from;
+}
+
 __attribute__((always_inline)) static inline size_t
 make_views(const struct sift_record_format *format, bool is_swapped, enum sift_detail detail,
-	   const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
+	   const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max,
+	   const uint8_t **fetched)
 {
 	const uint32_t snaplen = format->snaplen;
 	const uint8_t *header = *at;
@@ -57,10 +69,16 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 	for (; n < max && (size_t)(end - header) >= SIFT_RECORD_HEADER; n++) {
 		uint32_t caplen = load32(header + SIFT_RECORD_CAPLEN_AT, is_swapped);
 		uint32_t wirelen = load32(header + SIFT_RECORD_WIRELEN_AT, is_swapped);
-		uint32_t kept = caplen < snaplen ? caplen : snaplen;
 		const uint8_t *data = header + SIFT_RECORD_HEADER;
 		struct sift_view *view = &views[n];
+		uint32_t kept;
 
+		if (fetched != NULL) {
+			*fetched = fetch(*fetched, header + SIFT_RECORD_AHEAD);
+			/* somebody may be writing there: what is judged is what is used */
+			__asm__("" : "+r"(caplen));
+		}
+		kept = caplen < snaplen ? caplen : snaplen;
 		if (caplen > SIFT_RECORD_MAX_CAPLEN || (size_t)(end - data) < caplen)
 			break;
 		if (detail == SIFT_DETAIL_ALL) {
@@ -78,23 +96,46 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 	return n;
 }
 
+__attribute__((always_inline)) static inline size_t
+make_detailed(const struct sift_record_format *format, enum sift_detail detail, const uint8_t **at,
+	      const uint8_t *end, struct sift_view *views, size_t max, const uint8_t **fetched)
+{
+	bool is_swapped = format->is_swapped;
+
+	switch (detail) {
+	case SIFT_DETAIL_BARE:
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_BARE, at, end, views, max,
+					       fetched)
+				  : make_views(format, false, SIFT_DETAIL_BARE, at, end, views, max,
+					       fetched);
+	case SIFT_DETAIL_TIMED:
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, views, max,
+					       fetched)
+				  : make_views(format, false, SIFT_DETAIL_TIMED, at, end, views,
+					       max, fetched);
+	case SIFT_DETAIL_ALL:
+		break;
+	}
+	return make_views(format, is_swapped, SIFT_DETAIL_ALL, at, end, views, max, fetched);
+}
+
 size_t
 sift_record_views(const struct sift_record_format *format, enum sift_detail detail,
 		  const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
 {
-	switch (detail) {
-	case SIFT_DETAIL_BARE:
-		return format->is_swapped
-			       ? make_views(format, true, SIFT_DETAIL_BARE, at, end, views, max)
-			       : make_views(format, false, SIFT_DETAIL_BARE, at, end, views, max);
-	case SIFT_DETAIL_TIMED:
-		return format->is_swapped
-			       ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, views, max)
-			       : make_views(format, false, SIFT_DETAIL_TIMED, at, end, views, max);
-	case SIFT_DETAIL_ALL:
-		break;
-	}
-	return make_views(format, format->is_swapped, SIFT_DETAIL_ALL, at, end, views, max);
+	return make_detailed(format, detail, at, end, views, max, NULL);
+}
+
+size_t
+sift_record_views_ahead(const struct sift_record_format *format, enum sift_detail detail,
+			const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max,
+			const uint8_t **fetched)
+{
+	const uint8_t *from = *fetched > *at ? *fetched : *at;
+	size_t n = make_detailed(format, detail, at, end, views, max, &from);
+
+	*fetched = from;
+	return n;
 }
 
 bool
@@ -116,10 +157,11 @@ sift_record_complete_views(const struct sift_record_format *format, struct sift_
 			   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const uint8_t *header = views[i].data - SIFT_RECORD_HEADER, *at = header;
-		const uint8_t *end = views[i].data + sift_record_caplen(format, header);
+		const struct sift_view bare = views[i];
 
-		sift_record_views(format, SIFT_DETAIL_ALL, &at, end, &views[i], 1);
+		sift_view_init(&views[i], format->dlt, bare.data, bare.caplen, bare.wirelen);
+		set_time(bare.data - SIFT_RECORD_HEADER, format->is_swapped, format->ts_scale,
+			 &views[i]);
 	}
 }
 

@@ -67,6 +67,17 @@ size_t sift_record_views(const struct sift_record_format *format, enum sift_deta
 			 const uint8_t **at, const uint8_t *end, struct sift_view *views,
 			 size_t max);
 
+/* So far ahead memory keeps up with who only walks from header to header. */
+enum { SIFT_RECORD_AHEAD = 8192 };
+
+/*
+ * The same of bytes that no cache has yet: those behind are asked for meanwhile.  *fetched is
+ * how far they are, to be given again; at first the begin, or NULL.
+ */
+size_t sift_record_views_ahead(const struct sift_record_format *format, enum sift_detail detail,
+			       const uint8_t **at, const uint8_t *end, struct sift_view *views,
+			       size_t max, const uint8_t **fetched);
+
 /* Whether the n bytes at p are records, all of them whole and none longer than it may be. */
 bool sift_records_are_whole(const struct sift_record_format *format, const uint8_t *p, size_t n);
 

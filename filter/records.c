@@ -2,7 +2,8 @@
 /*
  * A block is read into one buffer, small enough to stay in the second-level cache,
  * and its records are handed out; what is left of one at its end goes to the
- * buffer's front before the next block is read behind it.
+ * buffer's front before the next block is read behind it.  A file that is mapped is
+ * handed out where it is, up to the end that it had; then it is read.
  */
 #include "config.h"
 
@@ -17,6 +18,7 @@
 
 #include "ebpf/err.h"
 #include "filter/bytes.h"
+#include "filter/mapped.h"
 #include "filter/salvage.h"
 
 #define MAGIC_MICRO 0xa1b2c3d4u
@@ -37,8 +39,15 @@ struct sift_records {
 	struct sift_records_opts opts;
 	enum sift_detail detail;
 	uint8_t *buf;
-	size_t size, begin, end;        /* of the buffer; what is not handed out yet */
-	uint64_t off;                   /* in the file, of the buffer's first byte */
+	size_t size;                    /* of the buffer */
+	const uint8_t *bytes;           /* it, or the file as it is mapped */
+	size_t begin, end;              /* of those; what is not handed out yet */
+	uint64_t off;                   /* in the file, of their first */
+	struct sift_mapped map;
+	bool is_mapped;
+	size_t there, dropped;          /* of the map: up to here pages are, are no more */
+	const uint8_t *fetched;         /* see record.h */
+	size_t batch;                   /* where the last one began */
 	bool has_ended;
 	struct sift_salvage salvage;
 	uint64_t skipped_from, skipped_to;      /* damage passed over and not told yet: offsets */
@@ -84,6 +93,7 @@ sift_records_new(const struct sift_records_opts *opts, struct sift_records **out
 		return ebpf_err_set(err, -ENOMEM, "%s: out of memory", opts->name);
 	r->opts = *opts;
 	r->size = BLOCK;
+	r->bytes = r->buf;
 	r->end = opts->n_read;
 	r->off = FILE_HEADER;
 	r->salvage.format = &r->opts.format;
@@ -97,6 +107,8 @@ sift_records_free(struct sift_records *records)
 {
 	if (records == NULL)
 		return;
+	if (records->is_mapped)
+		sift_mapped_close(&records->map);
 	free(records->buf);
 	free(records);
 }
@@ -112,7 +124,7 @@ fail(struct sift_records *r, int code, const char *what)
 static uint32_t
 caplen_at(const struct sift_records *r)
 {
-	return sift_record_caplen(&r->opts.format, r->buf + r->begin);
+	return sift_record_caplen(&r->opts.format, r->bytes + r->begin);
 }
 
 /* The file has ended: between records, or in one, of which libpcap reads what is kept first. */
@@ -159,9 +171,31 @@ make_room(struct sift_records *r)
 		return 0;
 	if ((grown = realloc(r->buf, wanted)) == NULL)
 		return fail(r, -ENOMEM, "out of memory");
-	r->buf = grown;
+	r->bytes = r->buf = grown;
 	r->size = wanted;
 	return 0;
+}
+
+/* Some more of the mapping.  Whether there is any, and can be had. */
+static bool
+refill_mapped(struct sift_records *r)
+{
+	size_t n = (size_t)(r->map.end - r->map.begin), there = r->there + SIFT_MAPPED_WINDOW;
+
+	if (r->end == n)
+		return false;
+	if (there > n)
+		there = n;
+	if (!sift_mapped_have(&r->map, r->off + r->there, r->off + there))
+		return false;
+	r->there = there;
+	/* so that what is fetched ahead is there */
+	r->end = there == n ? n : there - SIFT_RECORD_AHEAD;
+	if (r->begin - r->dropped >= SIFT_MAPPED_KEPT) {
+		sift_mapped_drop(&r->map, r->off + r->dropped, r->off + r->begin);
+		r->dropped = r->begin;
+	}
+	return true;
 }
 
 /* Some more bytes, or the end. */
@@ -170,6 +204,11 @@ refill(struct sift_records *r)
 {
 	ssize_t got;
 
+	if (r->is_mapped) {
+		if (refill_mapped(r))
+			return;
+		sift_records_unmap(r);
+	}
 	if (make_room(r) < 0)
 		return;
 	got = sift_inflow_read(r->opts.flow, r->buf + r->end, r->size - r->end, &r->failure);
@@ -230,7 +269,7 @@ salvage_records(struct sift_records *r)
 	size_t n = 0, n_skip;
 
 	while (n < BATCH && r->begin < r->end) {
-		const struct sift_stretch stretch = { r->buf + r->begin, r->end - r->begin,
+		const struct sift_stretch stretch = { r->bytes + r->begin, r->end - r->begin,
 						      r->has_ended };
 		const uint8_t *at = stretch.p;
 
@@ -242,9 +281,9 @@ salvage_records(struct sift_records *r)
 			break;
 		case SIFT_RECORD_GOOD:
 			tell_skipped(r);
-			n += sift_record_views(&r->opts.format, r->detail, &at, r->buf + r->end,
+			n += sift_record_views(&r->opts.format, r->detail, &at, r->bytes + r->end,
 					       &r->views[n], 1);
-			r->begin = (size_t)(at - r->buf);
+			r->begin = (size_t)(at - r->bytes);
 			break;
 		}
 	}
@@ -256,11 +295,14 @@ salvage_records(struct sift_records *r)
 static size_t
 take_records(struct sift_records *r)
 {
-	const uint8_t *at = r->buf + r->begin;
-	size_t n = sift_record_views(&r->opts.format, r->detail, &at, r->buf + r->end, r->views,
-				     BATCH);
+	const struct sift_record_format *format = &r->opts.format;
+	const uint8_t *at = r->bytes + r->begin, *end = r->bytes + r->end;
+	size_t n = r->is_mapped ? sift_record_views_ahead(format, r->detail, &at, end, r->views,
+							  BATCH, &r->fetched)
+				: sift_record_views(format, r->detail, &at, end, r->views, BATCH);
 
-	r->begin = (size_t)(at - r->buf);
+	r->batch = r->begin;
+	r->begin = (size_t)(at - r->bytes);
 	return n;
 }
 
@@ -317,8 +359,8 @@ sift_records_extent(const struct sift_records *records, struct sift_extent *exte
 	int fd = sift_inflow_fd(records->opts.flow);
 	struct stat st;
 
-	if (fd < 0 || records->opts.is_salvaged || records->failed != 0 || records->has_ended ||
-	    fstat(fd, &st) < 0)
+	if (fd < 0 || records->opts.is_salvaged || records->is_mapped || records->failed != 0 ||
+	    records->has_ended || fstat(fd, &st) < 0)
 		return false;
 	*extent = (struct sift_extent){
 		.fd = fd,
@@ -334,4 +376,61 @@ sift_records_resume(struct sift_records *records, uint64_t off)
 	sift_inflow_seek(records->opts.flow, off);
 	records->off = off;
 	records->begin = records->end = 0;
+}
+
+bool
+sift_records_may_map(const struct sift_records *records)
+{
+	return records->opts.is_mapped;
+}
+
+void
+sift_records_map(struct sift_records *r, uint64_t least)
+{
+	struct sift_extent extent;
+
+	if (!r->opts.is_mapped || !sift_records_extent(r, &extent) ||
+	    extent.end - extent.begin < least ||
+	    sift_mapped_open(&r->map, extent.fd, extent.begin, extent.end) < 0)
+		return;
+	r->is_mapped = true;
+	r->bytes = r->fetched = r->map.bytes;
+	r->off = r->map.begin;
+	r->begin = r->end = r->there = (size_t)(extent.begin - r->map.begin);
+	r->dropped = 0;
+}
+
+void
+sift_records_unmap(struct sift_records *r)
+{
+	uint64_t next = r->off + r->begin;
+
+	if (!r->is_mapped)
+		return;
+	sift_mapped_close(&r->map);
+	r->is_mapped = false;
+	r->bytes = r->buf;
+	sift_records_resume(r, next);
+}
+
+bool
+sift_records_lost(struct sift_records *r)
+{
+	if (!r->is_mapped || !sift_mapped_is_lost(&r->map))
+		return false;
+	r->begin = r->batch;
+	sift_records_unmap(r);
+	return true;
+}
+
+bool
+sift_records_forgive(struct sift_records *records, const void *addr)
+{
+	return sift_mapped_forgive(&records->map, addr);
+}
+
+struct sift_mapped *
+sift_records_mapping(struct sift_records *records)
+{
+	return &records->map;
 }

@@ -83,6 +83,13 @@ has_chain(const struct sift_salvage *s, const struct sift_stretch *stretch, size
 	return YES;
 }
 
+/* What bytes in the middle of nowhere most often are not: it is seen at once. */
+static inline bool
+may_be_likely(const struct sift_record_format *format, const uint8_t *p)
+{
+	return load32(p + SIFT_RECORD_CAPLEN_AT, format->is_swapped) - 1 < SIFT_RECORD_MAX_CAPLEN;
+}
+
 /* Where the first chain in [from, to) begins; to: nowhere. */
 static enum answer
 find_chain(const struct sift_salvage *s, const struct sift_stretch *stretch, size_t from, size_t to,
@@ -182,4 +189,16 @@ sift_salvage_judge(struct sift_salvage *s, const struct sift_stretch *stretch, s
 		}
 	}
 	return is_possible(&h) ? judge(s, stretch, &h, skip) : look_behind(s, stretch, skip);
+}
+
+size_t
+sift_salvage_find(const struct sift_salvage *s, const struct sift_stretch *stretch, size_t n)
+{
+	size_t last = stretch->n < SIFT_RECORD_HEADER ? 0 : stretch->n - SIFT_RECORD_HEADER + 1;
+
+	for (size_t at = 0; at < n && at < last; at++) {
+		if (may_be_likely(s->format, stretch->p + at) && has_chain(s, stretch, at) == YES)
+			return at;
+	}
+	return n;
 }

@@ -9,6 +9,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/records.h"
 #include "filter/uncancelled.h"
 
 int
@@ -42,6 +43,12 @@ sift_source_attach(struct sift_source *source, const struct sift_filter *filter,
 	if (source->ops->attach == NULL)
 		return ebpf_err_set(err, -ENOTSUP, "%s: not a live capture", source->info.name);
 	return source->ops->attach(source, filter, err);
+}
+
+int
+sift_source_forgive(struct sift_source *source, const void *addr)
+{
+	return source->records != NULL && sift_records_forgive(source->records, addr);
 }
 
 void

@@ -480,6 +480,7 @@ begin_records(struct savefile *s, struct ebpf_err *err)
 			.ts_scale = s->ts_scale,
 			.snaplen = s->source.info.snaplen,
 		},
+		.is_mapped = s->opts.flags & SIFT_READER_MAPPED,
 		.is_salvaged = s->opts.flags & SIFT_READER_SALVAGE,
 		.on_skip = on_skip,
 		.on_skip_arg = s,
@@ -604,8 +605,8 @@ take_opts(const struct sift_reader_opts *opts, struct sift_reader_opts *known, s
 
 	if (rc < 0)
 		return rc;
-	if (known->flags &
-	    ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE | SIFT_READER_MIXED))
+	if (known->flags & ~(SIFT_READER_LIBPCAP | SIFT_READER_FOLLOW | SIFT_READER_SALVAGE |
+			     SIFT_READER_MIXED | SIFT_READER_MAPPED))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
 	if (known->flags & SIFT_READER_LIBPCAP && known->flags & SIFT_READER_MIXED)
 		return ebpf_err_set(err, -EINVAL, "libpcap reads no mixed files");

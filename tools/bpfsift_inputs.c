@@ -180,7 +180,7 @@ tell_skipped(void *arg, const char *name, uint64_t off, uint64_t n_bytes)
 static int
 open_source(const struct bpfsift_inputs *inputs, struct bpfsift_input *input, struct ebpf_err *err)
 {
-	unsigned flags = inputs->options->reader_flags;
+	unsigned flags = inputs->options->reader_flags | SIFT_READER_MAPPED;
 	bool is_mixed = !(flags & SIFT_READER_LIBPCAP); /* which reads no such files */
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
 					       .flags = flags | (is_mixed ? SIFT_READER_MIXED : 0),

@@ -204,6 +204,15 @@ on_child(int signo)
 	errno = saved;
 }
 
+/* A file that is looked at where it is was truncated; or something is wrong with us. */
+static void
+on_bus_error(int signo, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (source_to_stop == NULL || !sift_source_forgive(source_to_stop, info->si_addr))
+		signal(signo, SIG_DFL); /* and it comes again */
+}
+
 /*
  * Signals that ask to stop end the capture with a whole file.  A broken pipe
  * and a file at its size limit are errors of write() and reported as such.
@@ -217,6 +226,7 @@ bpfsift_signals_catch(const struct bpfsift_options *options)
 	struct sigaction counts = { .sa_handler = on_counts, .sa_flags = SA_RESTART };
 	struct sigaction request = { .sa_handler = on_request, .sa_flags = SA_RESTART };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
 	struct sigaction old;
 
 	sigemptyset(&stop.sa_mask);
@@ -224,6 +234,7 @@ bpfsift_signals_catch(const struct bpfsift_options *options)
 	sigemptyset(&counts.sa_mask);
 	sigemptyset(&request.sa_mask);
 	sigemptyset(&ignore.sa_mask);
+	sigemptyset(&bus.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	/* nohup(1) has a say in this one, unless it is to do something else. */
@@ -235,6 +246,7 @@ bpfsift_signals_catch(const struct bpfsift_options *options)
 	sigaction(SIGUSR1, &counts, NULL);
 	sigaction(SIGUSR2, &request, NULL);
 	sigaction(SIGALRM, &request, NULL);
+	sigaction(SIGBUS, &bus, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 }

@@ -403,6 +403,13 @@ BPFSIFT_API int sift_source_open_savefile(const char *path, struct sift_source *
  */
 #define SIFT_READER_MIXED   0x8u
 
+/**
+ * While a pipeline runs, a regular file that is not compressed may be looked at where the
+ * system's cache has it, which spares copying.  If somebody truncates the file meanwhile, who
+ * looks gets SIGBUS: the process is to have a handler that calls sift_source_forgive().
+ */
+#define SIFT_READER_MAPPED  0x10u
+
 /** How a savefile is read; zero is the default of each. */
 struct sift_reader_opts {
 	size_t size;            /**< sizeof(struct sift_reader_opts) */
@@ -435,6 +442,17 @@ struct sift_reader_opts {
 BPFSIFT_API int sift_source_open_savefile_opts(const char *path,
 					       const struct sift_reader_opts *opts,
 					       struct sift_source **out, struct ebpf_err *err);
+
+/**
+ * Go on without what a file has lost that is read with SIFT_READER_MAPPED: for a handler of
+ * SIGBUS.  The file ends then where it was truncated, as it does for who reads it.
+ *
+ * @param source  of a pipeline that is running.
+ * @param addr    si_addr of the signal.
+ * @return 1: it was for its file, and the handler returns; 0: it was not.
+ *         Async-signal-safe.
+ */
+BPFSIFT_API int sift_source_forgive(struct sift_source *source, const void *addr);
 
 /* Flags of struct sift_live_opts. */
 #define SIFT_LIVE_NO_PROMISC 0x1u       /**< leave the interface's mode as it is */

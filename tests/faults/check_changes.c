@@ -16,7 +16,7 @@
 #include "tests/faults/tool.h"
 #include "tests/support/suite.h"
 
-enum { COPIES = 12, HEAD = 24 };
+enum { COPIES = 12, MAPPED_COPIES = 30, HEAD = 24 };
 
 /* A reader for each kind of file.  They change the file themselves, which confined they cannot. */
 static const struct {
@@ -28,6 +28,7 @@ static const struct {
 	{ "small.pcap", "--no-sandbox --merge -r in -r %d/ipv4.pcap -w out", "FAULTS_SHORT=9000" },
 	{ "small.pcap", "--no-sandbox -r in -r %d/ipv4.pcap -w out", "FAULTS_SHORT=9000" },
 	{ "large.pcap", "--no-sandbox -r in -w out --threads=3", "FAULTS_SHORT=200000" },
+	{ "mapped.pcap", "--no-sandbox -r in -w out --threads=1", "FAULTS_SHORT=9000" },
 	{ "small.pcapng", "--no-sandbox -r in -w out", "FAULTS_SHORT=9000" },
 	{ "small.pcapng", "--no-sandbox -r in -w out --format=pcapng", "FAULTS_SHORT=9000" },
 	{ "small.gz", "--no-sandbox -r in -w out", "FAULTS_SHORT=5000" },
@@ -172,10 +173,26 @@ make(const char *args, const char *name)
 	tool_outcome_free(&o);
 }
 
+/* Packets of a capture that many times. */
+static void
+make_large(const struct tool_bytes *from, size_t n_copies, const char *name)
+{
+	struct tool_bytes large = { malloc(n_copies * from->n), HEAD, true };
+
+	ck_assert_ptr_nonnull(large.p);
+	memcpy(large.p, from->p, HEAD);
+	for (size_t i = 0; i < n_copies; i++) {
+		memcpy(large.p + large.n, from->p + HEAD, from->n - HEAD);
+		large.n += from->n - HEAD;
+	}
+	tool_write_file(name, large.p, large.n);
+	free(large.p);
+}
+
 static void
 prepare(void)
 {
-	struct tool_bytes large = { NULL, 0, true }, demo;
+	struct tool_bytes demo;
 	char path[9000];
 
 	tool_prepare();
@@ -183,26 +200,20 @@ prepare(void)
 	demo = tool_read_file(path);
 	ck_assert(demo.n > HEAD);
 	tool_write_file("small.pcap", demo.p, demo.n);
-	large.p = malloc(COPIES * demo.n);
-	ck_assert_ptr_nonnull(large.p);
-	memcpy(large.p, demo.p, large.n = HEAD);
-	for (int i = 0; i < COPIES; i++) {
-		memcpy(large.p + large.n, demo.p + HEAD, demo.n - HEAD);
-		large.n += demo.n - HEAD;
-	}
-	tool_write_file("large.pcap", large.p, large.n);
+	make_large(&demo, COPIES, "large.pcap");
+	make_large(&demo, MAPPED_COPIES, "mapped.pcap");
 	tool_write_file("other", "something else", 14);
 	make("-r small.pcap -w out --format=pcapng", "small.pcapng");
 	make("-r small.pcap -w out --compress=gzip", "small.gz");
-	free(large.p);
 	free(demo.p);
 }
 
 static void
 clean_up(void)
 {
-	static const char *const files[] = { "small.pcap", "small.pcapng", "small.gz", "large.pcap",
-					     "other",      "in",           "in.more",  "in.other" };
+	static const char *const files[] = { "small.pcap",  "small.pcapng", "small.gz",
+					     "large.pcap",  "mapped.pcap",  "other",
+					     "in",          "in.more",      "in.other" };
 
 	tool_clean_up(files, N_ELEMS(files));
 }

@@ -4,7 +4,8 @@
  *   FAULTS_SHORT=n      reads and writes move at most n bytes, some of them one alone
  *   FAULTS_EINTR=n      that many calls in a row are interrupted, then one is not
  *   FAULTS_CHANGE=n:how:path  before the n-th read the file is "cut" to half, "grown" by
- *                       what is in path.more, or "replaced" by path.other
+ *                       what is in path.more, or "replaced" by path.other; pages that are
+ *                       asked for are a read, and it is changed behind that
  *   FAULTS_CLOCK=a,b,...  what time() says, one after the other, and the last for good
  */
 #include "config.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -41,6 +43,8 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 time_t __wrap_time(time_t *t);
+int __real_madvise(void *addr, size_t len, int advice);
+int __wrap_madvise(void *addr, size_t len, int advice);
 
 static size_t most; /* bytes a call; 0: any number */
 static unsigned n_interrupted;
@@ -192,6 +196,18 @@ ssize_t
 __wrap___pread_chk(int fd, void *to, size_t n, off_t off, size_t size)
 {
 	return __wrap___pread64_chk(fd, to, n, off, size);
+}
+
+int
+__wrap_madvise(void *addr, size_t len, int advice)
+{
+	int rc = __real_madvise(addr, len, advice);
+
+#ifdef MADV_POPULATE_READ
+	if (advice == MADV_POPULATE_READ)
+		count_read();
+#endif
+	return rc;
 }
 
 ssize_t

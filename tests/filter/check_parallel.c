@@ -23,7 +23,10 @@
 #include "tests/support/suite.h"
 #include "tests/support/tempfile.h"
 
-enum { ETHERNET = 1, N_WAYS = 3 };
+enum { ETHERNET = 1 };
+
+/* libpcap's reader, ours with one thread or several, the same of a file that is mapped. */
+enum way { LIBPCAP, ONE, SEVERAL, MAPPED_ONE, MAPPED_SEVERAL, N_WAYS };
 
 /* How an output came to be. */
 struct outcome {
@@ -100,22 +103,22 @@ any_block_size(size_t file_size, uint64_t *rng)
 	return size;
 }
 
-/* One way is libpcap's reader, one is ours, one is ours and several threads. */
 static void
-run(const struct order *order, unsigned way, struct outcome *outcome, uint64_t *rng)
+run(const struct order *order, enum way way, struct outcome *outcome, uint64_t *rng)
 {
-	struct sift_source *source = open_source(order->path, way == 0 ? SIFT_READER_LIBPCAP : 0);
+	struct sift_source *source = open_source(order->path, way == LIBPCAP ? SIFT_READER_LIBPCAP
+							      : way >= MAPPED_ONE
+								      ? SIFT_READER_MAPPED
+								      : 0);
 	struct sift_sink *sink;
 
 	*outcome = (struct outcome){ .rc = 0 };
 	snprintf(outcome->path, sizeof(outcome->path), "%s-%u", order->path, way);
 	sink = open_sink(order, outcome->path);
-	ck_assert(way == 0 || source->records != NULL);
-	if (way == 2)
-		run_pipeline(order, source, sink, outcome, 2 + rng_below(rng, 4),
-			     any_block_size(order->size, rng));
-	else
-		run_pipeline(order, source, sink, outcome, 1, 0);
+	ck_assert(way == LIBPCAP || source->records != NULL);
+	run_pipeline(order, source, sink, outcome,
+		     way == SEVERAL || way == MAPPED_SEVERAL ? 2 + rng_below(rng, 4) : 1,
+		     way >= SEVERAL ? any_block_size(order->size, rng) : 0);
 	ck_assert_int_eq(sift_sink_close(sink, &outcome->err), 0);
 	sift_source_close(source);
 }
@@ -178,14 +181,14 @@ START_TEST(several_threads_do_what_one_does)
 
 		capture_make(&capture, i % 8 == 0 ? 2000 : 150, &rng);
 		order.size = capture.n;
-		for (unsigned way = 0; way < N_WAYS; way++)
+		for (unsigned way = LIBPCAP; way < N_WAYS; way++)
 			run(&order, way, &outcomes[way], &rng);
-		for (unsigned way = 1; way < N_WAYS; way++)
-			compare(&order, &outcomes[0], &outcomes[way]);
-		for (unsigned way = 0; way < N_WAYS; way++)
+		for (unsigned way = ONE; way < N_WAYS; way++)
+			compare(&order, &outcomes[LIBPCAP], &outcomes[way]);
+		for (unsigned way = LIBPCAP; way < N_WAYS; way++)
 			unlink(outcomes[way].path);
-		n_failed += outcomes[0].rc < 0;
-		matched += outcomes[0].matched;
+		n_failed += outcomes[LIBPCAP].rc < 0;
+		matched += outcomes[LIBPCAP].matched;
 	}
 	capture_destroy(&capture);
 	for (size_t i = 1; i < N_ELEMS(expressions); i++)

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A file that is mapped is the file; truncated under who looks at it, it ends where it was
+ * cut, for who reads on too, and not the process.
+ */
+#include "config.h"
+
+#include "filter/mapped.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "filter/pipeline.h"
+#include "tests/support/capture.h"
+#include "tests/support/filter.h"
+#include "tests/support/suite.h"
+#include "tests/support/tempfile.h"
+
+/* ---- stretches ---- */
+
+enum { N_PAGES = 40 };
+
+static size_t page;
+static volatile sig_atomic_t n_forgiven, n_others;
+static struct sift_mapped *volatile mapped_now; /* or */
+static struct sift_source *volatile source_now;
+
+static void
+on_bus_error(int signo, siginfo_t *info, void *context)
+{
+	(void)signo;
+	(void)context;
+	if (mapped_now != NULL ? sift_mapped_forgive(mapped_now, info->si_addr)
+			       : sift_source_forgive(source_now, info->si_addr)) {
+		n_forgiven++;
+		return;
+	}
+	n_others++;
+	_exit(1);
+}
+
+static void
+catch_bus_errors(void)
+{
+	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+
+	sigemptyset(&bus.sa_mask);
+	ck_assert_int_eq(sigaction(SIGBUS, &bus, NULL), 0);
+}
+
+struct file {
+	char path[TEMPFILE_PATH];
+	uint8_t *bytes;
+	size_t n;
+	int fd;
+};
+
+static void
+make_file(struct file *file, size_t n)
+{
+	uint64_t rng = suite_seed(0x3a99);
+
+	*file = (struct file){ .bytes = malloc(n), .n = n };
+	ck_assert_ptr_nonnull(file->bytes);
+	for (size_t i = 0; i < n; i++)
+		file->bytes[i] = (uint8_t)(1 + rng_below(&rng, 255));
+	tempfile_create(file->path);
+	tempfile_save(file->path, file->bytes, n);
+	file->fd = open(file->path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(file->fd, 0);
+}
+
+static void
+remove_file(struct file *file)
+{
+	close(file->fd);
+	unlink(file->path);
+	free(file->bytes);
+}
+
+/* Whether this process has the file mapped. */
+static bool
+is_mapped(const char *path)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool is_there = false;
+	char line[512];
+
+	ck_assert_ptr_nonnull(maps);
+	while (!is_there && fgets(line, sizeof(line), maps) != NULL)
+		is_there = strstr(line, path) != NULL;
+	fclose(maps);
+	return is_there;
+}
+
+/* false, and told: this system maps no files. */
+static bool
+open_mapped(struct sift_mapped *mapped, const struct file *file, uint64_t begin)
+{
+	int rc = sift_mapped_open(mapped, file->fd, begin, file->n);
+
+	if (rc == -ENOTSUP) {
+		suite_skip("no MADV_POPULATE_READ here, or addresses of 32 bits: files are read");
+		return false;
+	}
+	ck_assert_int_eq(rc, 0);
+	return true;
+}
+
+START_TEST(a_stretch_is_the_file)
+{
+	struct sift_mapped mapped = { .fd = -1 };
+	struct file file;
+
+	make_file(&file, N_PAGES * page - 100);
+	for (uint64_t begin = 0; begin < file.n; begin += 7 * page + 123) {
+		uint64_t from;
+
+		if (!open_mapped(&mapped, &file, begin))
+			break;
+		ck_assert(is_mapped(file.path));
+		ck_assert_uint_eq(mapped.begin, begin / page * page);
+		ck_assert_uint_eq(mapped.end, file.n);
+		for (from = begin; from < file.n; from += 3 * page) {
+			uint64_t to = from + 3 * page < file.n ? from + 3 * page : file.n;
+
+			ck_assert(sift_mapped_have(&mapped, from, to));
+			ck_assert(memcmp(mapped.bytes + (from - mapped.begin), file.bytes + from,
+					 to - from) == 0);
+			sift_mapped_drop(&mapped, from, to);
+		}
+		/* what was dropped can be had again */
+		ck_assert(memcmp(mapped.bytes, file.bytes + mapped.begin, file.n - mapped.begin) ==
+			  0);
+		ck_assert(!sift_mapped_is_lost(&mapped));
+		sift_mapped_close(&mapped);
+		ck_assert(!is_mapped(file.path));
+	}
+	remove_file(&file);
+}
+END_TEST
+
+START_TEST(what_was_cut_off_reads_as_zeros)
+{
+	struct sift_mapped mapped = { .fd = -1 };
+	struct file file;
+
+	catch_bus_errors();
+	make_file(&file, N_PAGES * page);
+	mapped_now = &mapped;
+	if (open_mapped(&mapped, &file, 0)) {
+		ck_assert(sift_mapped_have(&mapped, 0, file.n));
+		ck_assert_int_eq(ftruncate(file.fd, (off_t)(10 * page + 5)), 0);
+		/* seen without a look at what is gone */
+		ck_assert(sift_mapped_is_lost(&mapped));
+		ck_assert(memcmp(mapped.bytes, file.bytes, 10 * page + 5) == 0);
+		ck_assert_int_eq(n_forgiven, 0);
+		for (size_t at = 10 * page + 5; at < file.n; at++)
+			ck_assert_uint_eq(mapped.bytes[at], 0);
+		ck_assert_int_eq(n_forgiven, 1);
+		/* and it stays so, whatever comes of the file */
+		ck_assert_int_eq(ftruncate(file.fd, (off_t)file.n), 0);
+		ck_assert(sift_mapped_is_lost(&mapped));
+		sift_mapped_close(&mapped);
+		ck_assert(!is_mapped(file.path));
+		/* the next is not lost for that */
+		ck_assert(open_mapped(&mapped, &file, 0));
+		ck_assert(!sift_mapped_is_lost(&mapped));
+		sift_mapped_close(&mapped);
+	}
+	remove_file(&file);
+}
+END_TEST
+
+START_TEST(pages_that_are_gone_cannot_be_had)
+{
+	struct sift_mapped mapped = { .fd = -1 };
+	struct file file;
+
+	make_file(&file, N_PAGES * page);
+	if (open_mapped(&mapped, &file, 0)) {
+		ck_assert_int_eq(ftruncate(file.fd, (off_t)(5 * page)), 0);
+		ck_assert(sift_mapped_have(&mapped, 0, 5 * page));
+		ck_assert(!sift_mapped_have(&mapped, 4 * page, 6 * page));
+		sift_mapped_close(&mapped);
+	}
+	remove_file(&file);
+}
+END_TEST
+
+START_TEST(other_addresses_are_not_forgiven)
+{
+	struct sift_mapped mapped = { .fd = -1 };
+	const uint8_t *bytes;
+	struct file file;
+
+	make_file(&file, N_PAGES * page);
+	ck_assert(!sift_mapped_forgive(&mapped, NULL));
+	ck_assert(!sift_mapped_forgive(&mapped, file.bytes));
+	if (open_mapped(&mapped, &file, 0)) {
+		bytes = mapped.bytes;
+		ck_assert(!sift_mapped_forgive(&mapped, bytes - 1));
+		ck_assert(!sift_mapped_forgive(&mapped, bytes + N_PAGES * page));
+		ck_assert(!sift_mapped_is_lost(&mapped));
+		ck_assert(memcmp(bytes, file.bytes, file.n) == 0);
+		sift_mapped_close(&mapped);
+		ck_assert(!sift_mapped_forgive(&mapped, bytes));
+	}
+	remove_file(&file);
+}
+END_TEST
+
+/* ---- pipelines ---- */
+
+enum { N_PACKETS = 100000, PACKET = 60, RECORD = 16 + PACKET, HEAD = 24 };
+
+static void
+make_capture(const char *path, size_t n_bytes)
+{
+	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
+	FILE *file = fopen(path, "wb");
+	uint8_t packet[PACKET] = { 0 };
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(header, 1, sizeof(header), file), sizeof(header));
+	for (uint32_t i = 0; i < N_PACKETS; i++) {
+		const uint32_t record[] = { 1700000000 + i, 0, PACKET, PACKET };
+
+		memcpy(packet, &i, sizeof(i));
+		packet[PACKET - 1] = 1;
+		ck_assert_uint_eq(fwrite(record, 1, sizeof(record), file), sizeof(record));
+		ck_assert_uint_eq(fwrite(packet, 1, sizeof(packet), file), sizeof(packet));
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(truncate(path, (off_t)n_bytes), 0);
+}
+
+/* What is done to the file between two batches, or blocks. */
+struct change {
+	const char *path;
+	off_t cut_to;
+	bool is_done, was_mapped;
+};
+
+static int
+change(void *arg, struct ebpf_err *err)
+{
+	struct change *c = arg;
+
+	(void)err;
+	if (c->is_done)
+		return 0;
+	c->is_done = true;
+	c->was_mapped = is_mapped(c->path);
+	ck_assert_int_eq(truncate(c->path, c->cut_to), 0);
+	return 0;
+}
+
+struct outcome {
+	struct sift_pipeline_counters counters;
+	int rc;
+	struct ebpf_err err;
+	uint8_t *bytes;
+	size_t n;
+};
+
+static void
+slurp(const char *path, struct outcome *outcome)
+{
+	FILE *file = fopen(path, "rb");
+
+	ck_assert_ptr_nonnull(file);
+	outcome->n = tempfile_size(path);
+	outcome->bytes = malloc(outcome->n + 1);
+	ck_assert_ptr_nonnull(outcome->bytes);
+	ck_assert_uint_eq(fread(outcome->bytes, 1, outcome->n + 1, file), outcome->n);
+	fclose(file);
+}
+
+static void
+run(struct change *c, unsigned threads, const struct sift_filter *filter, struct outcome *outcome)
+{
+	const struct sift_reader_opts reader = { .size = sizeof(reader),
+						 .flags = SIFT_READER_MAPPED };
+	struct sift_pipeline_opts opts = { .size = sizeof(opts),
+					   .filter = filter,
+					   .threads = threads,
+					   .between = c->is_done ? NULL : change,
+					   .between_arg = c };
+	struct sift_pipeline *pipeline;
+	char out[TEMPFILE_PATH];
+
+	*outcome = (struct outcome){ .counters.size = sizeof(outcome->counters) };
+	tempfile_create(out);
+	ck_assert_int_eq(sift_source_open_savefile_opts(c->path, &reader, &opts.source,
+							&outcome->err),
+			 0);
+	source_now = opts.source;
+	opts.sink = capture_sink(out, SIFT_PRECISION_MICRO);
+	ck_assert_int_eq(sift_pipeline_new(&opts, &pipeline, &outcome->err), 0);
+	sift_pipeline_set_blocks(pipeline, 64 << 10, 1);
+	outcome->rc = sift_pipeline_run(pipeline, &outcome->err);
+	ck_assert_int_eq(sift_pipeline_counters(pipeline, &outcome->counters, NULL), 0);
+	sift_pipeline_free(pipeline);
+	ck_assert_int_eq(sift_sink_close(opts.sink, NULL), 0);
+	sift_source_close(opts.source);
+	ck_assert(!is_mapped(c->path));
+	slurp(out, outcome);
+	unlink(out);
+}
+
+static const off_t cuts[] = {
+	HEAD + 300L * RECORD,      /* between records */
+	HEAD + 300L * RECORD + 20, /* in one */
+	HEAD + 4000L * RECORD + 5, /* behind what is asked for at once */
+	10 * 4096,                 /* where a page ends, here */
+	HEAD,
+	3,
+};
+
+/* One thread has read no farther than it was when the file was cut. */
+START_TEST(a_cut_file_ends_where_it_is_cut)
+{
+	struct sift_filter *filter = filter_make("ether[3] & 1 = 0", 65535);
+	struct change c = { .cut_to = cuts[_i] }, none = { .is_done = true };
+	struct outcome outcome, wanted;
+	char path[TEMPFILE_PATH], copy[TEMPFILE_PATH];
+	size_t seen;
+
+	catch_bus_errors();
+	tempfile_create(path);
+	tempfile_create(copy);
+	c.path = path;
+	none.path = copy;
+	make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
+	run(&c, 1, filter, &outcome);
+	ck_assert(c.is_done);
+	if (!c.was_mapped)
+		suite_skip("files are read here");
+	/* what was seen before that is seen all the same */
+	seen = (size_t)outcome.counters.seen;
+	make_capture(copy, (size_t)c.cut_to > HEAD + seen * RECORD ? (size_t)c.cut_to
+								    : HEAD + seen * RECORD);
+	run(&none, 1, filter, &wanted);
+	ck_assert_uint_eq(outcome.counters.seen, wanted.counters.seen);
+	ck_assert_uint_eq(outcome.counters.matched, wanted.counters.matched);
+	ck_assert_uint_eq(outcome.counters.written, wanted.counters.written);
+	ck_assert_uint_eq(outcome.n, wanted.n);
+	ck_assert(memcmp(outcome.bytes, wanted.bytes, wanted.n) == 0);
+	ck_assert_int_eq(outcome.rc, wanted.rc);
+	if (wanted.rc < 0)
+		ck_assert_str_eq(strchr(outcome.err.text, ':'), strchr(wanted.err.text, ':'));
+#ifndef BPFSIFT_DEBUG /* whose batches are too short */
+	if (c.was_mapped && _i == 0)
+		ck_assert_int_gt(n_forgiven, 0);
+#endif
+	ck_assert_int_eq(n_others, 0);
+	free(outcome.bytes);
+	free(wanted.bytes);
+	unlink(path);
+	unlink(copy);
+	sift_filter_free(filter);
+}
+END_TEST
+
+/* Several threads may have been anywhere in the file. */
+START_TEST(what_several_threads_write_of_a_cut_file_was_there)
+{
+	struct sift_filter *filter = filter_make("ether[3] & 1 = 0", 65535);
+	struct change c = { .cut_to = cuts[_i] }, none = { .is_done = true };
+	struct outcome outcome, whole;
+	char path[TEMPFILE_PATH];
+
+	catch_bus_errors();
+	tempfile_create(path);
+	c.path = none.path = path;
+	make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
+	run(&none, 1, filter, &whole);
+	ck_assert_int_eq(whole.rc, 0);
+	for (int i = 0; i < 20; i++) {
+		make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
+		c.is_done = false;
+		run(&c, 3, filter, &outcome);
+		ck_assert(outcome.rc == 0 || outcome.rc == -EINVAL);
+		ck_assert_uint_le(outcome.n, whole.n);
+		ck_assert(memcmp(outcome.bytes, whole.bytes, outcome.n) == 0);
+		ck_assert_uint_eq(outcome.n, HEAD + outcome.counters.written * RECORD);
+		ck_assert_uint_eq(outcome.counters.written, outcome.counters.matched);
+		free(outcome.bytes);
+	}
+	ck_assert_int_eq(n_others, 0);
+	free(whole.bytes);
+	unlink(path);
+	sift_filter_free(filter);
+}
+END_TEST
+
+/* Whose packets are too large for what is asked for at once, or for a guess. */
+START_TEST(packets_of_any_size_are_found)
+{
+	static const uint32_t sizes[] = { 0, 1, 1500, 9000, 65000, 140000, 262144 };
+	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
+	struct change none = { .is_done = true };
+	static uint8_t packet[262144];
+	struct outcome outcome;
+	char path[TEMPFILE_PATH];
+	uint32_t n_packets = 8000000 / (sizes[_i] + 16);
+	FILE *file;
+
+	tempfile_create(path);
+	none.path = path;
+	file = fopen(path, "wb");
+	ck_assert_ptr_nonnull(file);
+	fwrite(header, 1, sizeof(header), file);
+	for (uint32_t i = 0; i < n_packets; i++) {
+		const uint32_t record[] = { 1700000000, i % 1000000, sizes[_i], sizes[_i] };
+
+		fwrite(record, 1, sizeof(record), file);
+		fwrite(packet, 1, sizes[_i], file);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	for (unsigned threads = 1; threads <= 3; threads++) {
+		run(&none, threads, NULL, &outcome);
+		ck_assert_int_eq(outcome.rc, 0);
+		ck_assert_uint_eq(outcome.counters.seen, n_packets);
+		ck_assert_uint_eq(outcome.n, HEAD + (uint64_t)n_packets * (16 + sizes[_i]));
+		free(outcome.bytes);
+	}
+	unlink(path);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *s = suite_create("filter/mapped");
+	TCase *tc = tcase_create("mapped");
+
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, a_stretch_is_the_file);
+	tcase_add_test(tc, what_was_cut_off_reads_as_zeros);
+	tcase_add_test(tc, pages_that_are_gone_cannot_be_had);
+	tcase_add_test(tc, other_addresses_are_not_forgiven);
+	tcase_add_loop_test(tc, a_cut_file_ends_where_it_is_cut, 0, (int)N_ELEMS(cuts));
+	tcase_add_loop_test(tc, what_several_threads_write_of_a_cut_file_was_there, 0,
+			    (int)N_ELEMS(cuts));
+	tcase_add_loop_test(tc, packets_of_any_size_are_found, 0, 7);
+	suite_add_tcase(s, tc);
+	return s;
+}
