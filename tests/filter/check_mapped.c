@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 enum { N_PAGES = 40 };
 
 static size_t page;
-static volatile sig_atomic_t n_forgiven, n_others;
+static atomic_int n_forgiven, n_others;
 static struct sift_mapped *volatile mapped_now; /* or */
 static struct sift_source *volatile source_now;
 
