@@ -22,12 +22,21 @@ sift_gather_set_format(struct sift_gather *gather, const struct sift_record_form
 	gather->ts_scale = ts_scale;
 }
 
+void
+sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink)
+{
+	gather->is_raw = false;
+	gather->sink = sink;
+}
+
 int
 sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err)
 {
 	uint8_t *larger;
 
 	gather->used = gather->run_len = 0;
+	if (gather->sink != NULL)
+		size += size / SIFT_RECORD_HEADER * (SIFT_SINK_AROUND - SIFT_RECORD_HEADER);
 	if (size <= gather->size)
 		return 0;
 	if ((larger = malloc(size)) == NULL)
@@ -73,6 +82,11 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 	uint32_t caplen = view->caplen < keep ? view->caplen : keep;
 	uint8_t header[SIFT_RECORD_HEADER];
 
+	if (gather->sink != NULL) {
+		gather->used += gather->sink->ops->format(gather->sink, view, caplen,
+							  gather->buf + gather->used);
+		return;
+	}
 	if (gather->is_raw) {
 		const uint8_t *record = view->data - SIFT_RECORD_HEADER;
 

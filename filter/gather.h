@@ -3,16 +3,19 @@
  * The records of what matches, one behind the other, to be written at once.
  *
  * Where they lie in the input as they are to lie in the output, each run of them
- * is copied as one; if there is but one run, nothing is.
+ * is copied as one; if there is but one run, nothing is.  Or packets of another format,
+ * which the sink that is to have them makes of each.
  */
 #ifndef BPFSIFT_FILTER_GATHER_H
 #define BPFSIFT_FILTER_GATHER_H
 
 #include "filter/record.h"
+#include "filter/sink.h"
 
 struct sift_gather {
 	bool is_raw;            /* each view's bytes stand behind a header fit for the output */
 	uint32_t ts_scale;      /* else: nanoseconds in the unit of the output's fraction */
+	const struct sift_sink *sink; /* or NULL: it formats packets, which are no records */
 	uint8_t *buf;
 	size_t size, used;
 	const uint8_t *run;     /* that comes behind what is in buf, not copied yet */
@@ -29,7 +32,10 @@ void sift_gather_destroy(struct sift_gather *gather);
 void sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
 			    uint32_t ts_scale);
 
-/* Forget what is there, and have room for size bytes.  0 or -ENOMEM. */
+/* What is gathered are packets as a sink, borrowed, formats them. */
+void sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink);
+
+/* Forget what is there, and have room for size bytes of records, or what they become. */
 int sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err);
 
 /*

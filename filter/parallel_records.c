@@ -186,7 +186,9 @@ judge_new(const struct sift_parallel *job)
 	assert(job->n_kinds == 1 && job->kinds[0].is_pure);
 	j->job = job;
 	j->filter = job->kinds[0].filter;
-	if (job->sink != NULL)
+	if (job->is_formatted)
+		sift_gather_set_sink(&j->gather, job->sink);
+	else if (job->sink != NULL)
 		sift_gather_set_format(&j->gather, job->format, job->sink->ts_scale);
 	j->detail = job->sink == NULL || j->gather.is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 	sift_record_init_views(job->format->dlt, j->views, BATCH);

@@ -70,6 +70,8 @@ struct sift_pipeline {
 	size_t n_kinds;
 	struct sift_kind kind;     /* of those that are judged now */
 	bool is_raw;               /* records are written as they lie */
+	bool is_formatted;         /* or as the sink formats packets */
+	bool is_gathered;          /* first */
 	struct sift_gather gather; /* where they are */
 	bool has_begun;
 	int sink_dlt; /* what the sink was told, or is for */
@@ -103,10 +105,17 @@ plan(struct sift_pipeline *p)
 	const struct sift_records *records = p->opts.source->records;
 
 	note_sink(p);
-	if (records == NULL || !writes_records(p->opts.sink))
+	if (records == NULL || p->opts.sink == NULL)
 		return;
-	sift_gather_set_format(&p->gather, sift_records_format(records), p->opts.sink->ts_scale);
+	if (p->opts.sink->ops->append != NULL)
+		sift_gather_set_format(&p->gather, sift_records_format(records),
+				       p->opts.sink->ts_scale);
+	else if (p->opts.sink->ops->format != NULL)
+		sift_gather_set_sink(&p->gather, p->opts.sink);
 	p->is_raw = p->gather.is_raw;
+	p->is_formatted = p->gather.sink != NULL;
+	/* what is not mapped is formatted where it is written from */
+	p->is_gathered = p->is_raw || (p->is_formatted && sift_records_may_map(records));
 }
 
 int
@@ -254,7 +263,7 @@ detail_of(const struct sift_pipeline *p)
 {
 	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
-	if (!p->kind.is_pure || (is_written && !writes_records(p->opts.sink)))
+	if (!p->kind.is_pure || (is_written && !p->is_formatted && !writes_records(p->opts.sink)))
 		return SIFT_DETAIL_ALL;
 	return !is_written || p->is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 }
@@ -483,7 +492,8 @@ write_gathered(struct sift_pipeline *p, struct ebpf_err *err)
 	size_t n;
 	const uint8_t *bytes = sift_gather_bytes(&p->gather, &n);
 
-	return sift_sink_append(p->opts.sink, bytes, n, err);
+	return p->is_formatted ? sift_sink_put(p->opts.sink, bytes, n, err)
+			       : sift_sink_append(p->opts.sink, bytes, n, err);
 }
 
 static int
@@ -498,8 +508,8 @@ write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint
 		rc = sift_carry_batch(&p->carry, p->opts.source->blocks, views, keep, n, is_all,
 				      put_carried, p->opts.sink, err);
 	else if (matched > 0)
-		rc = p->is_raw ? write_gathered(p, err)
-			       : sift_sink_write(p->opts.sink, views, keep, n, err);
+		rc = p->is_gathered ? write_gathered(p, err)
+				    : sift_sink_write(p->opts.sink, views, keep, n, err);
 	if (rc < 0)
 		return rc;
 	p->tally.now.written += matched;
@@ -534,7 +544,7 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	if (judge != NULL)
 		too_short = sift_judge_too_short(judge, views, verdicts, n);
 	matched = count_matches(verdicts, n);
-	if (matched > 0 && p->is_raw && (written = gather(p, views, verdicts, n, err)) < 0)
+	if (matched > 0 && p->is_gathered && (written = gather(p, views, verdicts, n, err)) < 0)
 		return written;
 	if (is_lost(p))
 		return 0;
@@ -601,7 +611,7 @@ is_for_crew(const struct sift_pipeline *p)
 	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
 	return p->kind.is_pure && !(p->opts.flags & SIFT_PIPELINE_FLUSH) &&
-	       (!is_written || writes_records(p->opts.sink));
+	       (!is_written || p->is_formatted || writes_records(p->opts.sink));
 }
 
 /* Whether all that is made of a file's bytes is thrown away if they are lost. */
@@ -611,7 +621,7 @@ may_map(const struct sift_pipeline *p)
 	const struct sift_records *records = p->opts.source->records;
 
 	return records != NULL && sift_records_may_map(records) &&
-	       (p->opts.sink == NULL || p->is_raw);
+	       (p->opts.sink == NULL || p->is_gathered);
 }
 
 /* Whether several threads can do it, and what lies before them. */
@@ -687,6 +697,7 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.n_kinds = p->n_kinds,
 		.sink = p->opts.sink,
 		.is_carried = p->is_carried,
+		.is_formatted = p->is_formatted,
 		.sink_dlt = p->sink_dlt,
 		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),

@@ -77,6 +77,15 @@ sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n, struc
 }
 
 int
+sift_sink_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sink->ops->put(sink, packets, n, err);
+	return sink->failed;
+}
+
+int
 sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	int cancel;

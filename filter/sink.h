@@ -29,6 +29,15 @@ struct sift_sink_ops {
 	int (*append)(struct sift_sink *sink, const uint8_t *records, size_t n,
 		      struct ebpf_err *err);
 	/*
+	 * Make of a packet, cut to caplen, what write() would write, at to, where there is room
+	 * for SIFT_SINK_AROUND bytes beside it.  Returns how long that is.  By any thread, as
+	 * long as no other kind of packets begins.  NULL: write() alone knows, as of records.
+	 */
+	size_t (*format)(const struct sift_sink *sink, const struct sift_view *view,
+			 uint32_t caplen, uint8_t *to);
+	/* Write n > 0 bytes of such packets; NULL as format() is. */
+	int (*put)(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err);
+	/*
 	 * Write whole pcapng blocks, n > 0 bytes, the first ones of a source with the head of
 	 * its section.  NULL: the sink does not write sections.
 	 */
@@ -42,6 +51,9 @@ struct sift_sink_ops {
 };
 
 struct sift_outfile;
+
+/* What format() puts before and behind a packet, at most. */
+enum { SIFT_SINK_AROUND = 40 };
 
 struct sift_sink {
 	const struct sift_sink_ops *ops;
@@ -68,5 +80,6 @@ int sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *
 			struct ebpf_err *err);
 int sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n,
 		     struct ebpf_err *err);
+int sift_sink_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err);
 
 #endif

@@ -309,16 +309,16 @@ time_of(const struct pcapng *s, const struct sift_view *view)
 	       view->ts_nsec / s->ts_scale;
 }
 
-static int
-write_packet(struct pcapng *s, const struct sift_view *view, uint32_t caplen, struct ebpf_err *err)
+_Static_assert(FIXED + 3 + TRAILER <= SIFT_SINK_AROUND, "there is room for it");
+
+static size_t
+pcapng_format(const struct sift_sink *sink, const struct sift_view *view, uint32_t caplen,
+	      uint8_t *block)
 {
+	const struct pcapng *s = (const struct pcapng *)sink;
 	size_t padded = ((size_t)caplen + 3) & ~(size_t)3;
 	uint64_t time = time_of(s, view);
-	uint8_t *block;
-	int rc = sift_outfile_reserve(&s->out, FIXED + padded + TRAILER, &block, err);
 
-	if (rc < 0)
-		return rc;
 	store_host32(block + HEADER, s->interface);
 	store_host32(block + HEADER + 4, (uint32_t)(time >> 32));
 	store_host32(block + HEADER + 8, (uint32_t)time);
@@ -327,8 +327,24 @@ write_packet(struct pcapng *s, const struct sift_view *view, uint32_t caplen, st
 	if (caplen > 0)
 		memcpy(block + FIXED, view->data, caplen);
 	memset(block + FIXED + caplen, 0, padded - caplen);
-	s->out.used += (size_t)(frame(block, BLOCK_ENHANCED, block + FIXED + padded) - block);
-	return 0;
+	return (size_t)(frame(block, BLOCK_ENHANCED, block + FIXED + padded) - block);
+}
+
+static int
+pcapng_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
+{
+	return sift_outfile_append(&((struct pcapng *)sink)->out, packets, n, err);
+}
+
+static int
+write_packet(struct pcapng *s, const struct sift_view *view, uint32_t caplen, struct ebpf_err *err)
+{
+	uint8_t *block;
+	int rc = sift_outfile_reserve(&s->out, SIFT_SINK_AROUND + (size_t)caplen, &block, err);
+
+	if (rc == 0)
+		s->out.used += pcapng_format(&s->sink, view, caplen, block);
+	return rc;
 }
 
 static int
@@ -422,6 +438,8 @@ pcapng_close(struct sift_sink *sink, struct ebpf_err *err)
 
 static const struct sift_sink_ops pcapng_ops = {
 	.write = pcapng_write,
+	.format = pcapng_format,
+	.put = pcapng_put,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,
 	.close = pcapng_close,
@@ -431,6 +449,8 @@ static const struct sift_sink_ops sections_ops = {
 	.begin = pcapng_begin,
 	.turn = pcapng_turn,
 	.write = pcapng_write,
+	.format = pcapng_format,
+	.put = pcapng_put,
 	.carry = pcapng_carry,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,

@@ -218,7 +218,7 @@ END_TEST
 
 /* ---- pipelines ---- */
 
-enum { N_PACKETS = 100000, PACKET = 60, RECORD = 16 + PACKET, HEAD = 24 };
+enum { N_PACKETS = 30000, PACKET = 60, RECORD = 16 + PACKET, HEAD = 24 };
 
 static void
 make_capture(const char *path, size_t n_bytes)
@@ -383,7 +383,7 @@ START_TEST(what_several_threads_write_of_a_cut_file_was_there)
 	make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
 	run(&none, 1, filter, &whole);
 	ck_assert_int_eq(whole.rc, 0);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 5; i++) {
 		make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
 		c.is_done = false;
 		run(&c, 3, filter, &outcome);
@@ -410,7 +410,7 @@ START_TEST(packets_of_any_size_are_found)
 	static uint8_t packet[262144];
 	struct outcome outcome;
 	char path[TEMPFILE_PATH];
-	uint32_t n_packets = 8000000 / (sizes[_i] + 16);
+	uint32_t n_packets = 2000000 / (sizes[_i] + 16);
 	FILE *file;
 
 	tempfile_create(path);

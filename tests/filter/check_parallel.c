@@ -44,6 +44,8 @@ struct order {
 	enum sift_precision precision;
 	uint32_t snaplen;
 	bool is_written;
+	enum sift_format format;
+	unsigned flags;
 };
 
 static struct sift_source *
@@ -61,7 +63,20 @@ open_source(const char *path, unsigned flags)
 static struct sift_sink *
 open_sink(const struct order *order, const char *path)
 {
-	return order->is_written ? capture_sink(path, order->precision) : NULL;
+	const struct sift_savefile_opts opts = {
+		.size = sizeof(opts),
+		.dlt = ETHERNET,
+		.snaplen = 262144,
+		.precision = order->precision,
+		.format = order->format,
+		.flags = order->flags,
+	};
+	struct ebpf_err err = { "" };
+	struct sift_sink *sink = NULL;
+
+	ck_assert_msg(!order->is_written || sift_sink_open_savefile(path, &opts, &sink, &err) == 0,
+		      "%s", err.text);
+	return sink;
 }
 
 static void
@@ -130,7 +145,7 @@ slurp(const char *path, uint8_t *to)
 	size_t n;
 
 	ck_assert_ptr_nonnull(file);
-	n = fread(to, 1, 2 * CAPTURE_MAX, file);
+	n = fread(to, 1, 3 * CAPTURE_MAX, file);
 	ck_assert(feof(file));
 	fclose(file);
 	return n;
@@ -139,7 +154,7 @@ slurp(const char *path, uint8_t *to)
 static void
 compare(const struct order *order, const struct outcome *wanted, const struct outcome *got)
 {
-	static uint8_t theirs[2 * CAPTURE_MAX], ours[2 * CAPTURE_MAX];
+	static uint8_t theirs[3 * CAPTURE_MAX], ours[3 * CAPTURE_MAX];
 
 	ck_assert_uint_eq(got->seen, wanted->seen);
 	ck_assert_uint_eq(got->matched, wanted->matched);
@@ -178,7 +193,17 @@ START_TEST(several_threads_do_what_one_does)
 			.snaplen = rng_below(&rng, 4) == 0 ? 1 + rng_below(&rng, 200) : 0,
 			.is_written = rng_below(&rng, 8) != 0,
 		};
+		static const struct {
+			enum sift_format format;
+			unsigned flags;
+		} outputs[] = { { SIFT_FORMAT_PCAP, 0 },
+				{ SIFT_FORMAT_PCAP, 0 },
+				{ SIFT_FORMAT_PCAPNG, 0 },
+				{ SIFT_FORMAT_PCAPNG, SIFT_SAVEFILE_SECTIONS } };
+		size_t output = rng_below(&rng, N_ELEMS(outputs));
 
+		order.format = outputs[output].format;
+		order.flags = outputs[output].flags;
 		capture_make(&capture, i % 8 == 0 ? 2000 : 150, &rng);
 		order.size = capture.n;
 		for (unsigned way = LIBPCAP; way < N_WAYS; way++)
