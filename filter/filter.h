@@ -19,6 +19,17 @@ bool sift_judge_is_pure(const struct ebpf_prog *prog);
 size_t sift_judge_too_short(const struct ebpf_prog *prog, const struct sift_view *views,
 			    const uint32_t *verdicts, size_t n);
 
+/* How many of n verdicts are not 0. */
+static inline size_t
+sift_count_matches(const uint32_t *verdicts, size_t n)
+{
+	size_t n_matched = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_matched += verdicts[i] != 0;
+	return n_matched;
+}
+
 /* Packets that one filter is for. */
 struct sift_kind {
 	int dlt;

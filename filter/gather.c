@@ -15,18 +15,18 @@ sift_gather_destroy(struct sift_gather *gather)
 }
 
 void
-sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
-		       uint32_t ts_scale)
+sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink,
+		     const struct sift_record_format *format)
 {
-	gather->is_raw = format != NULL && !format->is_swapped && format->ts_scale == ts_scale;
-	gather->ts_scale = ts_scale;
+	gather->sink = sink;
+	gather->is_raw = sift_sink_has_records(sink) && format != NULL && !format->is_swapped &&
+			 format->ts_scale == sink->ts_scale;
 }
 
-void
-sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink)
+static bool
+is_formatted(const struct sift_gather *gather)
 {
-	gather->is_raw = false;
-	gather->sink = sink;
+	return gather->sink != NULL && gather->sink->ops->format != NULL;
 }
 
 int
@@ -35,7 +35,7 @@ sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err)
 	uint8_t *larger;
 
 	gather->used = gather->run_len = 0;
-	if (gather->sink != NULL)
+	if (is_formatted(gather))
 		size += size / SIFT_RECORD_HEADER * (SIFT_SINK_AROUND - SIFT_RECORD_HEADER);
 	if (size <= gather->size)
 		return 0;
@@ -82,7 +82,7 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 	uint32_t caplen = view->caplen < keep ? view->caplen : keep;
 	uint8_t header[SIFT_RECORD_HEADER];
 
-	if (gather->sink != NULL) {
+	if (is_formatted(gather)) {
 		gather->used += gather->sink->ops->format(gather->sink, view, caplen,
 							  gather->buf + gather->used);
 		return;
@@ -97,7 +97,7 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 		memcpy(header, record, sizeof(header));
 		memcpy(header + SIFT_RECORD_CAPLEN_AT, &caplen, sizeof(caplen));
 	} else {
-		sift_record_put_header(header, view, caplen, gather->ts_scale);
+		sift_record_put_header(header, view, caplen, gather->sink->ts_scale);
 	}
 	copy_run(gather);
 	copy(gather, header, sizeof(header));

@@ -13,9 +13,8 @@
 #include "filter/sink.h"
 
 struct sift_gather {
-	bool is_raw;            /* each view's bytes stand behind a header fit for the output */
-	uint32_t ts_scale;      /* else: nanoseconds in the unit of the output's fraction */
-	const struct sift_sink *sink; /* or NULL: it formats packets, which are no records */
+	const struct sift_sink *sink; /* that packets are for */
+	bool is_raw;            /* each view's bytes stand behind a header fit for that */
 	uint8_t *buf;
 	size_t size, used;
 	const uint8_t *run;     /* that comes behind what is in buf, not copied yet */
@@ -26,20 +25,17 @@ struct sift_gather {
 void sift_gather_destroy(struct sift_gather *gather);
 
 /*
- * The views' records have this format, NULL: they are elsewhere than in records; and the output's
- * has fractions in units of ts_scale nanoseconds.  At first they are elsewhere.
+ * Packets are for a sink with append(), borrowed, and the views' records have this format;
+ * NULL: they are elsewhere than in records.
  */
-void sift_gather_set_format(struct sift_gather *gather, const struct sift_record_format *format,
-			    uint32_t ts_scale);
-
-/* What is gathered are packets as a sink, borrowed, formats them. */
-void sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink);
+void sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *sink,
+			  const struct sift_record_format *format);
 
 /* Forget what is there, and have room for size bytes of records, or what they become. */
 int sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err);
 
 /*
- * Add the records of views whose keep is not 0, cut to that.  All that is added
+ * Add the packets of views whose keep is not 0, cut to that.  All that is added
  * between two resets is as long as there is room for.
  */
 void sift_gather_add(struct sift_gather *gather, const struct sift_view *views,

@@ -42,7 +42,6 @@ struct sift_parallel {
 	size_t n_kinds;
 	struct sift_sink *sink;                 /* NULL: matches are counted */
 	bool is_carried;                        /* into it, with carry(); else with append() */
-	bool is_formatted;                      /* or by it, and with put() */
 	int sink_dlt;                           /* what it is for, of mixed packets, */
 	uint32_t sink_snaplen;                  /* and no longer ones */
 	uint32_t keep;                          /* bytes to write of a packet at most */

@@ -13,6 +13,7 @@
 
 #include "ebpf/prog.h"
 #include "filter/carry.h"
+#include "filter/filter.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
 #include "filter/section.h"
@@ -188,7 +189,7 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 	const struct sift_kind *kind = n > 0 ? kind_of(j) : NULL;
 	const struct sift_filter *filter = kind != NULL ? kind->filter : NULL;
 	const struct ebpf_prog *prog = NULL;
-	size_t n_fitting, n_matched = 0;
+	size_t n_fitting, n_matched;
 
 	if (n > 0 && kind == NULL) {
 		carry_front(j);
@@ -208,8 +209,7 @@ judge_batch(struct judge *j, const struct sift_view *views, size_t n, struct sif
 		j->verdicts[i] = matches ? job->keep : 0;
 	}
 	n_fitting = count_fitting(j, views, n);
-	for (size_t i = 0; i < n_fitting; i++)
-		n_matched += j->verdicts[i] != 0;
+	n_matched = sift_count_matches(j->verdicts, n_fitting);
 	judged->n_seen += n_fitting;
 	judged->n_matched += n_matched;
 	if (prog != NULL)
@@ -282,7 +282,7 @@ judge_new(const struct sift_parallel *job)
 		return NULL;
 	}
 	if (job->sink != NULL && !job->is_carried)
-		sift_gather_set_format(&j->gather, NULL, job->sink->ts_scale);
+		sift_gather_set_sink(&j->gather, job->sink, NULL);
 	sift_blocks_set_detail(j->blocks, job->sink == NULL || job->is_carried ? SIFT_DETAIL_BARE
 									       : SIFT_DETAIL_TIMED);
 	return j;

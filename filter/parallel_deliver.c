@@ -11,8 +11,6 @@ write_bytes(const struct sift_parallel *job, const struct sift_judged *judged, s
 {
 	if (judged->n == 0)
 		return 0;
-	if (job->is_formatted)
-		return sift_sink_put(job->sink, judged->bytes, judged->n, err);
 	return job->is_carried ? sift_sink_carry(job->sink, judged->bytes, judged->n, err)
 			       : sift_sink_append(job->sink, judged->bytes, judged->n, err);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ebpf/prog.h"
+#include "filter/filter.h"
 #include "filter/gather.h"
 #include "filter/parallel.h"
 #include "filter/read_at.h"
@@ -50,16 +51,6 @@ follow(void *walker, void *judge, struct sift_walk *walk)
 	return 0;
 }
 
-static size_t
-count_matches(const uint32_t *verdicts, size_t n)
-{
-	size_t n_matched = 0;
-
-	for (size_t i = 0; i < n; i++)
-		n_matched += verdicts[i] != 0;
-	return n_matched;
-}
-
 /* One filter for the batch, which was pure when the work began, and may have been replaced. */
 static void
 run_filter(struct judge *j, size_t n, struct sift_judged *judged)
@@ -79,7 +70,7 @@ judge_batch(struct judge *j, size_t n, struct sift_judged *judged)
 
 	if (j->filter != NULL) {
 		run_filter(j, n, judged);
-		n_matched = count_matches(j->verdicts, n);
+		n_matched = sift_count_matches(j->verdicts, n);
 	}
 	judged->n_seen += n;
 	judged->n_matched += n_matched;
@@ -186,13 +177,12 @@ judge_new(const struct sift_parallel *job)
 	assert(job->n_kinds == 1 && job->kinds[0].is_pure);
 	j->job = job;
 	j->filter = job->kinds[0].filter;
-	if (job->is_formatted)
-		sift_gather_set_sink(&j->gather, job->sink);
-	else if (job->sink != NULL)
-		sift_gather_set_format(&j->gather, job->format, job->sink->ts_scale);
+	if (job->sink != NULL)
+		sift_gather_set_sink(&j->gather, job->sink, job->format);
 	j->detail = job->sink == NULL || j->gather.is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 	sift_record_init_views(job->format->dlt, j->views, BATCH);
-	look_at_first(j);
+	if (job->map != NULL)
+		look_at_first(j);
 	return j;
 }
 

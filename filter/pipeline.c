@@ -70,8 +70,6 @@ struct sift_pipeline {
 	size_t n_kinds;
 	struct sift_kind kind;     /* of those that are judged now */
 	bool is_raw;               /* records are written as they lie */
-	bool is_formatted;         /* or as the sink formats packets */
-	bool is_gathered;          /* first */
 	struct sift_gather gather; /* where they are */
 	bool has_begun;
 	int sink_dlt; /* what the sink was told, or is for */
@@ -83,10 +81,16 @@ struct sift_pipeline {
 	size_t least_files;       /* small ones that they share */
 };
 
+/*
+ * Whether packets can be given to the sink as bytes.  A sink that formats them tells kinds of
+ * packets apart, of which records have one.
+ */
 static bool
-writes_records(const struct sift_sink *sink)
+is_appended(const struct sift_pipeline *p)
 {
-	return sink != NULL && sink->ops->append != NULL;
+	const struct sift_sink_ops *ops = p->opts.sink->ops;
+
+	return ops->append != NULL && (ops->format == NULL || p->opts.source->records != NULL);
 }
 
 static void
@@ -105,17 +109,10 @@ plan(struct sift_pipeline *p)
 	const struct sift_records *records = p->opts.source->records;
 
 	note_sink(p);
-	if (records == NULL || p->opts.sink == NULL)
+	if (records == NULL || p->opts.sink == NULL || !is_appended(p))
 		return;
-	if (p->opts.sink->ops->append != NULL)
-		sift_gather_set_format(&p->gather, sift_records_format(records),
-				       p->opts.sink->ts_scale);
-	else if (p->opts.sink->ops->format != NULL)
-		sift_gather_set_sink(&p->gather, p->opts.sink);
+	sift_gather_set_sink(&p->gather, p->opts.sink, sift_records_format(records));
 	p->is_raw = p->gather.is_raw;
-	p->is_formatted = p->gather.sink != NULL;
-	/* what is not mapped is formatted where it is written from */
-	p->is_gathered = p->is_raw || (p->is_formatted && sift_records_may_map(records));
 }
 
 int
@@ -205,16 +202,6 @@ take_verdicts(const struct sift_pipeline *p, uint32_t *verdicts, size_t n)
 	return i;
 }
 
-static size_t
-count_matches(const uint32_t *keep, size_t n)
-{
-	size_t matched = 0;
-
-	for (size_t i = 0; i < n; i++)
-		matched += keep[i] != 0;
-	return matched;
-}
-
 /* ---- kinds of packets ---- */
 
 static bool
@@ -263,7 +250,7 @@ detail_of(const struct sift_pipeline *p)
 {
 	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
-	if (!p->kind.is_pure || (is_written && !p->is_formatted && !writes_records(p->opts.sink)))
+	if (!p->kind.is_pure || (is_written && !is_appended(p)))
 		return SIFT_DETAIL_ALL;
 	return !is_written || p->is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 }
@@ -471,7 +458,20 @@ put_carried(void *sink, const uint8_t *bytes, size_t n, bool stays, struct ebpf_
 	return sift_sink_carry(sink, bytes, n, err);
 }
 
-/* As records are to be written, while it is not sure that the batch is as it seems. */
+static bool
+is_mapped(const struct sift_pipeline *p)
+{
+	return p->opts.source->records != NULL && sift_records_is_mapped(p->opts.source->records);
+}
+
+/* What is formatted from where it was read to goes there at once. */
+static bool
+is_gathered(const struct sift_pipeline *p)
+{
+	return p->is_raw || (p->opts.sink != NULL && is_mapped(p));
+}
+
+/* As it is to be written, while it is not sure that the batch is as it seems. */
 static int
 gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
        struct ebpf_err *err)
@@ -481,7 +481,7 @@ gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *k
 	if (rc < 0)
 		return rc;
 	sift_gather_add(&p->gather, views, keep, n);
-	if (sift_records_may_map(p->opts.source->records))
+	if (is_mapped(p))
 		sift_gather_own(&p->gather);
 	return 0;
 }
@@ -492,8 +492,7 @@ write_gathered(struct sift_pipeline *p, struct ebpf_err *err)
 	size_t n;
 	const uint8_t *bytes = sift_gather_bytes(&p->gather, &n);
 
-	return p->is_formatted ? sift_sink_put(p->opts.sink, bytes, n, err)
-			       : sift_sink_append(p->opts.sink, bytes, n, err);
+	return sift_sink_append(p->opts.sink, bytes, n, err);
 }
 
 static int
@@ -508,7 +507,7 @@ write_matches(struct sift_pipeline *p, const struct sift_view *views, const uint
 		rc = sift_carry_batch(&p->carry, p->opts.source->blocks, views, keep, n, is_all,
 				      put_carried, p->opts.sink, err);
 	else if (matched > 0)
-		rc = p->is_gathered ? write_gathered(p, err)
+		rc = is_gathered(p) ? write_gathered(p, err)
 				    : sift_sink_write(p->opts.sink, views, keep, n, err);
 	if (rc < 0)
 		return rc;
@@ -543,8 +542,8 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 		return ebpf_err_set(err, rc, "%s", unfit.text);
 	if (judge != NULL)
 		too_short = sift_judge_too_short(judge, views, verdicts, n);
-	matched = count_matches(verdicts, n);
-	if (matched > 0 && p->is_gathered && (written = gather(p, views, verdicts, n, err)) < 0)
+	matched = sift_count_matches(verdicts, n);
+	if (matched > 0 && is_gathered(p) && (written = gather(p, views, verdicts, n, err)) < 0)
 		return written;
 	if (is_lost(p))
 		return 0;
@@ -611,7 +610,7 @@ is_for_crew(const struct sift_pipeline *p)
 	bool is_written = p->opts.sink != NULL && !p->is_carried;
 
 	return p->kind.is_pure && !(p->opts.flags & SIFT_PIPELINE_FLUSH) &&
-	       (!is_written || p->is_formatted || writes_records(p->opts.sink));
+	       (!is_written || is_appended(p));
 }
 
 /* Whether all that is made of a file's bytes is thrown away if they are lost. */
@@ -621,7 +620,7 @@ may_map(const struct sift_pipeline *p)
 	const struct sift_records *records = p->opts.source->records;
 
 	return records != NULL && sift_records_may_map(records) &&
-	       (p->opts.sink == NULL || p->is_gathered);
+	       (p->opts.sink == NULL || p->is_raw || p->opts.sink->ops->format != NULL);
 }
 
 /* Whether several threads can do it, and what lies before them. */
@@ -697,7 +696,6 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.n_kinds = p->n_kinds,
 		.sink = p->opts.sink,
 		.is_carried = p->is_carried,
-		.is_formatted = p->is_formatted,
 		.sink_dlt = p->sink_dlt,
 		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),

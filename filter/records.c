@@ -44,7 +44,6 @@ struct sift_records {
 	size_t begin, end;              /* of those; what is not handed out yet */
 	uint64_t off;                   /* in the file, of their first */
 	struct sift_mapped map;
-	bool is_mapped;
 	size_t there, dropped;          /* of the map: up to here pages are, are no more */
 	const uint8_t *fetched;         /* see record.h */
 	size_t batch;                   /* where the last one began */
@@ -102,12 +101,18 @@ sift_records_new(const struct sift_records_opts *opts, struct sift_records **out
 	return 0;
 }
 
+bool
+sift_records_is_mapped(const struct sift_records *records)
+{
+	return records->bytes != records->buf;
+}
+
 void
 sift_records_free(struct sift_records *records)
 {
 	if (records == NULL)
 		return;
-	if (records->is_mapped)
+	if (sift_records_is_mapped(records))
 		sift_mapped_close(&records->map);
 	free(records->buf);
 	free(records);
@@ -204,7 +209,7 @@ refill(struct sift_records *r)
 {
 	ssize_t got;
 
-	if (r->is_mapped) {
+	if (sift_records_is_mapped(r)) {
 		if (refill_mapped(r))
 			return;
 		sift_records_unmap(r);
@@ -297,9 +302,10 @@ take_records(struct sift_records *r)
 {
 	const struct sift_record_format *format = &r->opts.format;
 	const uint8_t *at = r->bytes + r->begin, *end = r->bytes + r->end;
-	size_t n = r->is_mapped ? sift_record_views_ahead(format, r->detail, &at, end, r->views,
-							  BATCH, &r->fetched)
-				: sift_record_views(format, r->detail, &at, end, r->views, BATCH);
+	size_t n = sift_records_is_mapped(r)
+			   ? sift_record_views_ahead(format, r->detail, &at, end, r->views, BATCH,
+						     &r->fetched)
+			   : sift_record_views(format, r->detail, &at, end, r->views, BATCH);
 
 	r->batch = r->begin;
 	r->begin = (size_t)(at - r->bytes);
@@ -359,8 +365,8 @@ sift_records_extent(const struct sift_records *records, struct sift_extent *exte
 	int fd = sift_inflow_fd(records->opts.flow);
 	struct stat st;
 
-	if (fd < 0 || records->opts.is_salvaged || records->is_mapped || records->failed != 0 ||
-	    records->has_ended || fstat(fd, &st) < 0)
+	if (fd < 0 || records->opts.is_salvaged || sift_records_is_mapped(records) ||
+	    records->failed != 0 || records->has_ended || fstat(fd, &st) < 0)
 		return false;
 	*extent = (struct sift_extent){
 		.fd = fd,
@@ -381,7 +387,7 @@ sift_records_resume(struct sift_records *records, uint64_t off)
 bool
 sift_records_may_map(const struct sift_records *records)
 {
-	return records->opts.is_mapped;
+	return records->opts.may_map;
 }
 
 void
@@ -389,11 +395,10 @@ sift_records_map(struct sift_records *r, uint64_t least)
 {
 	struct sift_extent extent;
 
-	if (!r->opts.is_mapped || !sift_records_extent(r, &extent) ||
+	if (!r->opts.may_map || !sift_records_extent(r, &extent) ||
 	    extent.end - extent.begin < least ||
 	    sift_mapped_open(&r->map, extent.fd, extent.begin, extent.end) < 0)
 		return;
-	r->is_mapped = true;
 	r->bytes = r->fetched = r->map.bytes;
 	r->off = r->map.begin;
 	r->begin = r->end = r->there = (size_t)(extent.begin - r->map.begin);
@@ -405,10 +410,9 @@ sift_records_unmap(struct sift_records *r)
 {
 	uint64_t next = r->off + r->begin;
 
-	if (!r->is_mapped)
+	if (!sift_records_is_mapped(r))
 		return;
 	sift_mapped_close(&r->map);
-	r->is_mapped = false;
 	r->bytes = r->buf;
 	sift_records_resume(r, next);
 }
@@ -416,17 +420,11 @@ sift_records_unmap(struct sift_records *r)
 bool
 sift_records_lost(struct sift_records *r)
 {
-	if (!r->is_mapped || !sift_mapped_is_lost(&r->map))
+	if (!sift_records_is_mapped(r) || !sift_mapped_is_lost(&r->map))
 		return false;
 	r->begin = r->batch;
 	sift_records_unmap(r);
 	return true;
-}
-
-bool
-sift_records_forgive(struct sift_records *records, const void *addr)
-{
-	return sift_mapped_forgive(&records->map, addr);
 }
 
 struct sift_mapped *

@@ -14,7 +14,7 @@ struct sift_records_opts {
 	struct sift_inflow *flow;       /* borrowed */
 	const char *name;               /* for messages; borrowed */
 	struct sift_record_format format;
-	bool is_mapped;         /* the file may be: see sift_records_map() */
+	bool may_map;           /* the file: see sift_records_map() */
 	bool is_salvaged;       /* damage is passed over, */
 	void (*on_skip)(void *arg, uint64_t off, uint64_t n_bytes);     /* and told; or NULL */
 	void *on_skip_arg;
@@ -60,15 +60,13 @@ bool sift_records_extent(const struct sift_records *records, struct sift_extent 
 bool sift_records_may_map(const struct sift_records *records);
 void sift_records_map(struct sift_records *records, uint64_t least);
 void sift_records_unmap(struct sift_records *records);
+bool sift_records_is_mapped(const struct sift_records *records);
 
 /*
  * Whether the last batch was lost under who looked at it: see mapped.h.  It is then read
  * again, from the file, and is what comes next.
  */
 bool sift_records_lost(struct sift_records *records);
-
-/* For a handler of SIGBUS: see mapped.h. */
-bool sift_records_forgive(struct sift_records *records, const void *addr);
 
 /* What it is mapped by, or others may map it by, whose handler finds it there. */
 struct sift_mapped *sift_records_mapping(struct sift_records *records);

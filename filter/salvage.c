@@ -96,8 +96,12 @@ find_chain(const struct sift_salvage *s, const struct sift_stretch *stretch, siz
 	   size_t *found)
 {
 	for (*found = from; *found < to; ++*found) {
-		enum answer answer = has_chain(s, stretch, *found);
+		enum answer answer;
 
+		if (stretch->n - *found >= SIFT_RECORD_HEADER &&
+		    !may_be_likely(s->format, stretch->p + *found))
+			continue;
+		answer = has_chain(s, stretch, *found);
 		if (answer != NO)
 			return answer;
 	}
@@ -194,11 +198,9 @@ sift_salvage_judge(struct sift_salvage *s, const struct sift_stretch *stretch, s
 size_t
 sift_salvage_find(const struct sift_salvage *s, const struct sift_stretch *stretch, size_t n)
 {
-	size_t last = stretch->n < SIFT_RECORD_HEADER ? 0 : stretch->n - SIFT_RECORD_HEADER + 1;
+	size_t at = 0;
 
-	for (size_t at = 0; at < n && at < last; at++) {
-		if (may_be_likely(s->format, stretch->p + at) && has_chain(s, stretch, at) == YES)
-			return at;
-	}
-	return n;
+	while (find_chain(s, stretch, at, n, &at) == MORE)
+		at++;
+	return at;
 }

@@ -43,8 +43,9 @@ enum sift_belief sift_salvage_judge(struct sift_salvage *salvage,
 				    const struct sift_stretch *stretch, size_t *skip);
 
 /*
- * Where among the first n bytes of a stretch three such records follow each other, which are
- * there whole; n: nowhere.  Of salvage only the format and the time are looked at.
+ * Where among the first n bytes of a stretch, which has as many, three such records follow
+ * each other that are there whole; n: nowhere.  Of salvage only the format and the time are
+ * looked at.
  */
 size_t sift_salvage_find(const struct sift_salvage *salvage, const struct sift_stretch *stretch,
 			 size_t n);

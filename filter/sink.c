@@ -68,20 +68,11 @@ sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *stat
 }
 
 int
-sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct ebpf_err *err)
+sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
 {
 	if (sink->failed != 0)
 		return has_failed(sink, err);
-	sink->failed = sink->ops->append(sink, records, n, err);
-	return sink->failed;
-}
-
-int
-sift_sink_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
-{
-	if (sink->failed != 0)
-		return has_failed(sink, err);
-	sink->failed = sink->ops->put(sink, packets, n, err);
+	sink->failed = sink->ops->append(sink, packets, n, err);
 	return sink->failed;
 }
 

@@ -9,6 +9,8 @@
 
 #include <bpfsift/filter.h>
 
+#include <stdbool.h>
+
 struct sift_sink_ops {
 	/*
 	 * What is written from here on is of another source, of which no packet is longer than
@@ -23,20 +25,20 @@ struct sift_sink_ops {
 	int (*write)(struct sift_sink *sink, const struct sift_view *views, const uint32_t *keep,
 		     size_t n, struct ebpf_err *err);
 	/*
-	 * Write whole records, n > 0 bytes, with fractions of a second in units of
-	 * ts_scale nanoseconds.  NULL: the sink does not write pcap records.
+	 * Write whole packets, n > 0 bytes, as they are in the sink: pcap records with
+	 * fractions of a second in units of ts_scale nanoseconds, or, where there is format(),
+	 * what that made.  NULL: the sink takes packets one by one.
 	 */
-	int (*append)(struct sift_sink *sink, const uint8_t *records, size_t n,
+	int (*append)(struct sift_sink *sink, const uint8_t *packets, size_t n,
 		      struct ebpf_err *err);
 	/*
 	 * Make of a packet, cut to caplen, what write() would write, at to, where there is room
 	 * for SIFT_SINK_AROUND bytes beside it.  Returns how long that is.  By any thread, as
-	 * long as no other kind of packets begins.  NULL: write() alone knows, as of records.
+	 * long as no other kind of packets begins.  NULL: the sink writes pcap records, or
+	 * there is no append().
 	 */
 	size_t (*format)(const struct sift_sink *sink, const struct sift_view *view,
 			 uint32_t caplen, uint8_t *to);
-	/* Write n > 0 bytes of such packets; NULL as format() is. */
-	int (*put)(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err);
 	/*
 	 * Write whole pcapng blocks, n > 0 bytes, the first ones of a source with the head of
 	 * its section.  NULL: the sink does not write sections.
@@ -58,9 +60,16 @@ enum { SIFT_SINK_AROUND = 40 };
 struct sift_sink {
 	const struct sift_sink_ops *ops;
 	int failed; /* what write, append or flush failed with, or 0 */
-	uint32_t ts_scale; /* of a sink with append() */
+	uint32_t ts_scale; /* of a sink that appends records */
 	const struct sift_outfile *file; /* that a savefile is; else NULL */
 };
+
+/* Whether what it appends are pcap records. */
+static inline bool
+sift_sink_has_records(const struct sift_sink *sink)
+{
+	return sink->ops->append != NULL && sink->ops->format == NULL;
+}
 
 /* Take a caller's options over and check them; -EINVAL. */
 int sift_savefile_opts_take(struct sift_savefile_opts *known, const struct sift_savefile_opts *opts,
@@ -78,8 +87,7 @@ int sift_sink_turn(struct sift_sink *sink, const struct sift_source_info *info, 
 int sift_sink_carry(struct sift_sink *sink, const uint8_t *blocks, size_t n, struct ebpf_err *err);
 int sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
 			struct ebpf_err *err);
-int sift_sink_append(struct sift_sink *sink, const uint8_t *records, size_t n,
+int sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n,
 		     struct ebpf_err *err);
-int sift_sink_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err);
 
 #endif

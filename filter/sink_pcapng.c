@@ -331,7 +331,7 @@ pcapng_format(const struct sift_sink *sink, const struct sift_view *view, uint32
 }
 
 static int
-pcapng_put(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
+pcapng_append(struct sift_sink *sink, const uint8_t *packets, size_t n, struct ebpf_err *err)
 {
 	return sift_outfile_append(&((struct pcapng *)sink)->out, packets, n, err);
 }
@@ -438,8 +438,8 @@ pcapng_close(struct sift_sink *sink, struct ebpf_err *err)
 
 static const struct sift_sink_ops pcapng_ops = {
 	.write = pcapng_write,
+	.append = pcapng_append,
 	.format = pcapng_format,
-	.put = pcapng_put,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,
 	.close = pcapng_close,
@@ -449,8 +449,8 @@ static const struct sift_sink_ops sections_ops = {
 	.begin = pcapng_begin,
 	.turn = pcapng_turn,
 	.write = pcapng_write,
+	.append = pcapng_append,
 	.format = pcapng_format,
-	.put = pcapng_put,
 	.carry = pcapng_carry,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,

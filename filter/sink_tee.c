@@ -78,7 +78,7 @@ sift_sink_open_tee(struct sift_sink *first, struct sift_sink *second, struct sif
 	t->both[0] = first;
 	t->both[1] = second;
 	t->sink.ops = &tee_ops;
-	if (first->ops->append != NULL && second->ops->append != NULL &&
+	if (sift_sink_has_records(first) && sift_sink_has_records(second) &&
 	    first->ts_scale == second->ts_scale) {
 		t->sink.ops = &tee_records_ops;
 		t->sink.ts_scale = first->ts_scale;

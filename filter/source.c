@@ -9,6 +9,7 @@
 
 #include "ebpf/err.h"
 #include "ebpf/sized.h"
+#include "filter/mapped.h"
 #include "filter/records.h"
 #include "filter/uncancelled.h"
 
@@ -48,7 +49,8 @@ sift_source_attach(struct sift_source *source, const struct sift_filter *filter,
 int
 sift_source_forgive(struct sift_source *source, const void *addr)
 {
-	return source->records != NULL && sift_records_forgive(source->records, addr);
+	return source->records != NULL &&
+	       sift_mapped_forgive(sift_records_mapping(source->records), addr);
 }
 
 void

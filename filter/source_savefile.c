@@ -480,7 +480,7 @@ begin_records(struct savefile *s, struct ebpf_err *err)
 			.ts_scale = s->ts_scale,
 			.snaplen = s->source.info.snaplen,
 		},
-		.is_mapped = s->opts.flags & SIFT_READER_MAPPED,
+		.may_map = s->opts.flags & SIFT_READER_MAPPED,
 		.is_salvaged = s->opts.flags & SIFT_READER_SALVAGE,
 		.on_skip = on_skip,
 		.on_skip_arg = s,

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/salvage.h"
 #include "tests/support/capture.h"
 #include "tests/support/damage.h"
 #include "tests/support/suite.h"
@@ -233,6 +234,42 @@ START_TEST(anything_is_read_to_its_end)
 }
 END_TEST
 
+/* From anywhere in a record the next is found, if there are two more. */
+START_TEST(the_next_record_is_found)
+{
+	uint64_t rng = suite_seed(0x9e47), n_files = suite_scaled(300), n_found = 0;
+	struct file f;
+
+	capture_init(&f.capture);
+	f.sound = malloc(CAPTURE_MAX);
+	ck_assert_ptr_nonnull(f.sound);
+	for (uint64_t i = 0; i < n_files; i++) {
+		struct sift_record_format format;
+		struct sift_salvage known = { .format = &format };
+
+		make(&f, &rng);
+		format = (struct sift_record_format){ .dlt = 1,
+						      .is_swapped = f.capture.is_swapped,
+						      .ts_scale = f.capture.is_nano ? 1 : 1000,
+						      .snaplen = 65535 };
+		for (size_t k = 0; k + 1 < f.n; k++) {
+			size_t len = f.at[k + 1] - f.at[k];
+			size_t from = f.at[k] + 1 + rng_below(&rng, (uint32_t)len);
+			const struct sift_stretch stretch = { f.capture.bytes + from,
+							      f.capture.n - from, false };
+			size_t found = sift_salvage_find(&known, &stretch, stretch.n);
+			bool is_clear = k + 4 <= f.n;
+
+			ck_assert_uint_eq(found, is_clear ? f.at[k + 1] - from : stretch.n);
+			n_found += is_clear;
+		}
+	}
+	ck_assert(n_files < 10 || n_found > n_files);
+	free(f.sound);
+	capture_destroy(&f.capture);
+}
+END_TEST
+
 START_TEST(what_is_not_salvaged_says_so)
 {
 	const struct sift_reader_opts opts = { .size = sizeof(opts),
@@ -259,6 +296,7 @@ suite(void)
 	tcase_add_test(tc, what_damage_left_is_found);
 	tcase_add_test(tc, sound_files_read_as_ever);
 	tcase_add_test(tc, anything_is_read_to_its_end);
+	tcase_add_test(tc, the_next_record_is_found);
 	tcase_add_test(tc, what_is_not_salvaged_says_so);
 	suite_add_tcase(s, tc);
 	return s;
