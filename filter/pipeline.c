@@ -51,8 +51,11 @@ enum {
  */
 enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
 
-/* What is shorter is read: it takes longer to map. */
-enum { LEAST_MAPPED = 4 << 20 };
+/*
+ * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, of so
+ * many packets: it is to be copied, which the system does better.
+ */
+enum { LEAST_MAPPED = 4 << 20, STRETCH = 4096 };
 
 /*
  * Pages are given back by a call that stops all threads: not too often.  Of shorter files the
@@ -78,6 +81,7 @@ struct sift_pipeline {
 	struct sift_carry carry;
 	size_t block_size, least; /* of files that several threads share */
 	size_t least_mapped, least_shared, mapped_block;
+	uint64_t stretch, stretch_seen, stretch_matched; /* packets: of one, and where it began */
 	size_t least_files;       /* small ones that they share */
 };
 
@@ -144,6 +148,7 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	p->least_mapped = LEAST_MAPPED;
 	p->least_shared = LEAST_SHARED;
 	p->mapped_block = MAPPED_BLOCK;
+	p->stretch = STRETCH;
 	p->least_files = LEAST_FILES;
 	plan(p);
 	*out = p;
@@ -157,6 +162,7 @@ sift_pipeline_set_blocks(struct sift_pipeline *pipeline, size_t block_size, size
 	pipeline->least = least;
 	pipeline->least_mapped = pipeline->least_shared = least;
 	pipeline->mapped_block = block_size;
+	pipeline->stretch = 1;
 	pipeline->least_files = 1;
 }
 
@@ -571,6 +577,33 @@ write_front(struct sift_pipeline *p)
 		sift_sink_carry(p->opts.sink, bytes, n, NULL);
 }
 
+/* Whether all that is made of a file's bytes is thrown away if they are lost. */
+static bool
+may_map(const struct sift_pipeline *p)
+{
+	const struct sift_records *records = p->opts.source->records;
+
+	return records != NULL && sift_records_may_map(records) &&
+	       (p->opts.sink == NULL || p->is_raw || p->opts.sink->ops->format != NULL);
+}
+
+/* Map the file or read it, by what was kept of the last stretch. */
+static void
+choose_way(struct sift_pipeline *p)
+{
+	struct sift_records *records = p->opts.source->records;
+	uint64_t seen = p->tally.now.seen - p->stretch_seen;
+
+	if (seen < p->stretch)
+		return;
+	if (p->opts.sink != NULL && (p->tally.now.matched - p->stretch_matched) * 2 > seen)
+		sift_records_unmap(records);
+	else
+		sift_records_map(records, p->least_mapped);
+	p->stretch_seen = p->tally.now.seen;
+	p->stretch_matched = p->tally.now.matched;
+}
+
 /*
  * To the end.  1: packets of a kind came for the first time, which several threads may go on
  * with.
@@ -594,6 +627,8 @@ run_batches(struct sift_pipeline *p, struct ebpf_err *err)
 		sift_tally_publish(&p->tally);
 		if (rc < 0)
 			return rc;
+		if (may_map(p))
+			choose_way(p);
 		if (p->opts.between != NULL &&
 		    (rc = p->opts.between(p->opts.between_arg, err)) != 0)
 			return rc < 0 ? rc : 0;
@@ -611,16 +646,6 @@ is_for_crew(const struct sift_pipeline *p)
 
 	return p->kind.is_pure && !(p->opts.flags & SIFT_PIPELINE_FLUSH) &&
 	       (!is_written || is_appended(p));
-}
-
-/* Whether all that is made of a file's bytes is thrown away if they are lost. */
-static bool
-may_map(const struct sift_pipeline *p)
-{
-	const struct sift_records *records = p->opts.source->records;
-
-	return records != NULL && sift_records_may_map(records) &&
-	       (p->opts.sink == NULL || p->is_raw || p->opts.sink->ops->format != NULL);
 }
 
 /* Whether several threads can do it, and what lies before them. */
