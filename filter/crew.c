@@ -6,10 +6,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "filter/thread.h"
 #include "filter/turn.h"
 
 struct crew {
@@ -45,21 +45,6 @@ work(void *cookie)
 }
 
 static bool
-start(struct member *m)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	/* what comes of a mapped file comes at once, or kills */
-	sigdelset(&all, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&m->thread, NULL, work, m);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc == 0;
-}
-
-static bool
 join_in(struct member *m, struct crew *crew)
 {
 	m->crew = crew;
@@ -87,7 +72,8 @@ run(struct crew *crew, unsigned n_threads)
 		free(members);
 		return -ENOMEM;
 	}
-	while (n < n_threads && join_in(&members[n], crew) && start(&members[n]))
+	while (n < n_threads && join_in(&members[n], crew) &&
+	       sift_thread_start(&members[n].thread, work, &members[n]) == 0)
 		n++;
 	if (n < n_threads)
 		leave(&members[n]);

@@ -29,30 +29,57 @@ is_formatted(const struct sift_gather *gather)
 	return gather->sink != NULL && gather->sink->ops->format != NULL;
 }
 
+static uint32_t
+kept(const struct sift_view *view, uint32_t keep)
+{
+	return view->caplen < keep ? view->caplen : keep;
+}
+
 int
 sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err)
 {
 	uint8_t *larger;
 
-	gather->used = gather->run_len = 0;
 	if (is_formatted(gather))
 		size += size / SIFT_RECORD_HEADER * (SIFT_SINK_AROUND - SIFT_RECORD_HEADER);
-	if (size <= gather->size)
-		return 0;
-	if ((larger = malloc(size)) == NULL)
-		return ebpf_err_set(err, -ENOMEM, "out of memory");
-	free(gather->buf);
-	gather->buf = larger;
-	gather->size = size;
+	if (size > gather->size) {
+		if ((larger = malloc(size)) == NULL)
+			return ebpf_err_set(err, -ENOMEM, "out of memory");
+		free(gather->buf);
+		gather->buf = larger;
+		gather->size = size;
+	}
+	sift_gather_into(gather, gather->buf, gather->size);
 	return 0;
+}
+
+size_t
+sift_gather_room(const struct sift_gather *gather, const struct sift_view *views,
+		 const uint32_t *keep, size_t n)
+{
+	size_t around = is_formatted(gather) ? SIFT_SINK_AROUND : SIFT_RECORD_HEADER, room = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] != 0)
+			room += around + kept(&views[i], keep[i]);
+	}
+	return room;
+}
+
+void
+sift_gather_into(struct sift_gather *gather, uint8_t *to, size_t size)
+{
+	gather->to = to;
+	gather->room = size;
+	gather->used = gather->run_len = 0;
 }
 
 static void
 copy(struct sift_gather *gather, const uint8_t *bytes, size_t n)
 {
-	assert(n <= gather->size - gather->used);
+	assert(n <= gather->room - gather->used);
 	if (n > 0)
-		memcpy(gather->buf + gather->used, bytes, n);
+		memcpy(gather->to + gather->used, bytes, n);
 	gather->used += n;
 }
 
@@ -79,12 +106,12 @@ add_run(struct sift_gather *gather, const uint8_t *bytes, size_t n)
 static void
 add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 {
-	uint32_t caplen = view->caplen < keep ? view->caplen : keep;
+	uint32_t caplen = kept(view, keep);
 	uint8_t header[SIFT_RECORD_HEADER];
 
 	if (is_formatted(gather)) {
 		gather->used += gather->sink->ops->format(gather->sink, view, caplen,
-							  gather->buf + gather->used);
+							  gather->to + gather->used);
 		return;
 	}
 	if (gather->is_raw) {
@@ -142,5 +169,5 @@ sift_gather_bytes(struct sift_gather *gather, size_t *n)
 	}
 	copy_run(gather);
 	*n = gather->used;
-	return gather->buf;
+	return gather->to;
 }

@@ -15,9 +15,11 @@
 struct sift_gather {
 	const struct sift_sink *sink; /* that packets are for */
 	bool is_raw;            /* each view's bytes stand behind a header fit for that */
-	uint8_t *buf;
-	size_t size, used;
-	const uint8_t *run;     /* that comes behind what is in buf, not copied yet */
+	uint8_t *buf;           /* its own */
+	size_t size;
+	uint8_t *to;            /* that, or room elsewhere */
+	size_t room, used;
+	const uint8_t *run;     /* that comes behind what is there, not copied yet */
 	size_t run_len;
 };
 
@@ -33,6 +35,13 @@ void sift_gather_set_sink(struct sift_gather *gather, const struct sift_sink *si
 
 /* Forget what is there, and have room for size bytes of records, or what they become. */
 int sift_gather_reset(struct sift_gather *gather, size_t size, struct ebpf_err *err);
+
+/* As much room as sift_gather_add() takes at most for these views. */
+size_t sift_gather_room(const struct sift_gather *gather, const struct sift_view *views,
+			const uint32_t *keep, size_t n);
+
+/* Forget what is there, and gather where there are size bytes. */
+void sift_gather_into(struct sift_gather *gather, uint8_t *to, size_t size);
 
 /*
  * Add the packets of views whose keep is not 0, cut to that.  All that is added

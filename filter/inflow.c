@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +15,7 @@
 #include "ebpf/err.h"
 #include "filter/inflow_parts.h"
 #include "filter/lock.h"
+#include "filter/thread.h"
 
 bool
 sift_inflow_is_stopped(const struct sift_inflow *f)
@@ -222,22 +222,16 @@ make_ring(struct sift_inflow *f, struct ebpf_err *err)
 	return 0;
 }
 
-/* Signals are for the threads of those who asked for them. */
 static int
 start_thread(struct sift_inflow *f, struct ebpf_err *err)
 {
-	sigset_t all, before;
-	int error;
+	int rc;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	f->has_thread = true; /* which it looks at */
-	error = pthread_create(&f->thread, NULL, sift_inflow_decode, f);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
+	if ((rc = sift_thread_start(&f->thread, sift_inflow_decode, f)) == 0)
 		return 0;
 	f->has_thread = false;
-	return ebpf_err_set(err, -error, "%s: no thread: %s", f->opts.name, strerror(error));
+	return ebpf_err_set(err, rc, "%s: no thread: %s", f->opts.name, strerror(-rc));
 }
 
 static int

@@ -13,6 +13,7 @@
 
 #include "ebpf/err.h"
 #include "filter/outflow.h"
+#include "filter/writer.h"
 
 #ifdef BPFSIFT_DEBUG
 enum { BUFFER_SIZE = 64 }; /* each record meets its end */
@@ -22,6 +23,9 @@ enum { BUFFER_SIZE = 128 << 10 };
 
 /* From here on a call of write() costs less than to copy the bytes first. */
 enum { MANY = BUFFER_SIZE / 4 };
+
+/* Full buffers that are worth a thread. */
+enum { WORTH_WRITER = 8 };
 
 /* How many of the first done bytes of records, of which there are n, are whole ones. */
 static size_t
@@ -133,6 +137,7 @@ sift_outfile_open(struct sift_outfile *out, const char *path, sift_record_len_fn
 		.size = BUFFER_SIZE,
 		.buf = malloc(BUFFER_SIZE),
 		.record_len = record_len,
+		.is_behind = opts != NULL && opts->flags & SIFT_SAVEFILE_BEHIND,
 		.name = strdup(is_stdout ? "standard output" : path),
 	};
 	if (out->buf == NULL || out->name == NULL) {
@@ -152,26 +157,63 @@ fail:
 
 /* Write n bytes of whole records. */
 static int
-put(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err *err)
+put(void *outfile, const uint8_t *records, size_t n, struct ebpf_err *err)
 {
-	int rc = out->flow != NULL ? sift_outflow_write(out->flow, records, n, err)
-				   : put_bytes(out, records, n, err);
+	struct sift_outfile *out = outfile;
 
-	if (rc < 0)
-		out->has_failed = true;
-	else
-		out->coded += n;
+	return out->flow != NULL ? sift_outflow_write(out->flow, records, n, err)
+				 : put_bytes(out, records, n, err);
+}
+
+/* Note whether that has failed. */
+static int
+note(struct sift_outfile *out, int rc)
+{
+	out->has_failed |= rc < 0;
 	return rc;
 }
 
-/* Make room in the buffer. */
+static int
+give(struct sift_outfile *out, struct ebpf_err *err)
+{
+	struct sift_writer_buffer buffer = { out->buf, out->used, out->size };
+	int rc = sift_writer_give(out->writer, &buffer, err);
+
+	out->buf = buffer.bytes;
+	out->size = buffer.size;
+	return rc;
+}
+
+/* Have the buffer written, whatever is in it. */
 static int
 empty(struct sift_outfile *out, struct ebpf_err *err)
 {
 	size_t used = out->used;
+	int rc = 0;
 
+	if (used == 0)
+		return 0;
+	rc = out->writer != NULL ? give(out, err) : put(out, out->buf, used, err);
+	out->coded += used;
 	out->used = 0;
-	return put(out, out->buf, used, err);
+	return note(out, rc);
+}
+
+/* The buffer is full: make room, and have it written by another thread if that goes on. */
+static int
+make_room(struct sift_outfile *out, struct ebpf_err *err)
+{
+	if (out->is_behind && out->writer == NULL && ++out->n_full >= WORTH_WRITER &&
+	    sift_writer_new(put, out, BUFFER_SIZE, &out->writer) < 0)
+		out->is_behind = false;
+	return empty(out, err);
+}
+
+/* Have written what has left the buffer. */
+static int
+settle(struct sift_outfile *out, struct ebpf_err *err)
+{
+	return out->writer != NULL ? note(out, sift_writer_wait(out->writer, err)) : 0;
 }
 
 static int
@@ -193,7 +235,7 @@ sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struc
 {
 	int rc;
 
-	if (len > out->size - out->used && (rc = empty(out, err)) < 0)
+	if (len > out->size - out->used && (rc = make_room(out, err)) < 0)
 		return rc;
 	if (len > out->size && (rc = grow(out, len, err)) < 0)
 		return rc;
@@ -204,13 +246,23 @@ sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struc
 int
 sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
 {
-	int rc = empty(out, err);
+	int rc;
 
-	if (rc < 0 || out->flow == NULL)
+	out->n_full = 0;
+	if ((rc = empty(out, err)) < 0 || (rc = settle(out, err)) < 0 || out->flow == NULL)
 		return rc;
-	if ((rc = sift_outflow_flush(out->flow, err)) < 0)
-		out->has_failed = true;
-	return rc;
+	return note(out, sift_outflow_flush(out->flow, err));
+}
+
+static int
+put_many(struct sift_outfile *out, const uint8_t *records, size_t n, struct ebpf_err *err)
+{
+	int rc;
+
+	if ((rc = empty(out, err)) < 0 || (rc = settle(out, err)) < 0)
+		return rc;
+	out->coded += n;
+	return note(out, put(out, records, n, err));
 }
 
 int
@@ -220,8 +272,8 @@ sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 	uint8_t *to;
 	int rc;
 
-	if (n >= MANY)
-		return (rc = empty(out, err)) < 0 ? rc : put(out, records, n, err);
+	if (n > (out->writer != NULL ? BUFFER_SIZE : MANY))
+		return put_many(out, records, n, err);
 	if ((rc = sift_outfile_reserve(out, n, &to, err)) < 0)
 		return rc;
 	memcpy(to, records, n);
@@ -240,6 +292,7 @@ sift_outfile_close(struct sift_outfile *out, struct ebpf_err *err)
 {
 	int rc = 0;
 
+	sift_writer_free(out->writer);
 	/* A failure was told of before. */
 	if (out->flow != NULL && !out->has_failed)
 		rc = sift_outflow_finish(out->flow, err);

@@ -5,6 +5,9 @@
  * The buffer always begins with the first byte of a record and holds whole
  * ones, so that a regular file can be cut to whole records when the disk is
  * full.  Every write and the close are checked; a short write is continued.
+ *
+ * A file that is written behind has a thread for that, and to compress it, once several buffers
+ * have got full one after the other.
  */
 #ifndef BPFSIFT_FILTER_OUTFILE_H
 #define BPFSIFT_FILTER_OUTFILE_H
@@ -17,17 +20,21 @@
 typedef size_t (*sift_record_len_fn)(const uint8_t *p, size_t len);
 
 struct sift_outflow;
+struct sift_writer;
 
 struct sift_outfile {
 	int fd;
 	bool owns_fd;
-	uint64_t off;   /* bytes written so far by us */
-	uint64_t coded; /* bytes of records in them, before they were coded */
+	uint64_t off;   /* bytes written so far by us; the writer's, while it has something */
+	uint64_t coded; /* bytes of records that have left the buffer, before they are coded */
 	uint8_t *buf;
 	size_t used, size;
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
 	struct sift_outflow *flow; /* that codes the bytes; NULL: nothing does */
+	bool is_behind;             /* a writer may be had; */
+	unsigned n_full;            /* buffers in a row, until there is */
+	struct sift_writer *writer; /* one, or NULL */
 	bool has_failed;
 	char *name; /* for messages */
 };
@@ -50,7 +57,7 @@ int sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room,
 
 /*
  * Write whole records, n bytes, behind those in the buffer.  Many are written at
- * once and never copied.
+ * once and never copied; where there is a writer, those alone that no buffer holds.
  */
 int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 			struct ebpf_err *err);
@@ -61,7 +68,7 @@ int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t
  */
 int sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err);
 
-/* Bytes of the file with those in the buffer, were it not compressed. */
+/* Bytes of the file with those that are not written yet, were it not compressed. */
 uint64_t sift_outfile_length(const struct sift_outfile *out);
 
 /* Close without flushing the buffer, and free what it holds.  An unopened, zeroed one is fine. */

@@ -38,14 +38,6 @@
 #include "filter/uncancelled.h"
 
 /*
- * A batch of records lies in the reader's buffer, which one of them may have to itself; or
- * in the window of a mapped file that such a one was waited for in.
- */
-enum {
-	GATHER_SIZE = SIFT_RECORD_MAX_CAPLEN + SIFT_RECORD_HEADER + SIFT_MAPPED_WINDOW,
-};
-
-/*
  * A block that several threads share stays in the second-level cache, its record
  * headers in the first; for less than a few of them no thread is made.
  */
@@ -73,7 +65,8 @@ struct sift_pipeline {
 	size_t n_kinds;
 	struct sift_kind kind;     /* of those that are judged now */
 	bool is_raw;               /* records are written as they lie */
-	struct sift_gather gather; /* where they are */
+	struct sift_gather gather; /* where they are, or */
+	uint8_t *room;             /* in the sink's file, where they are copied to; or NULL */
 	bool has_begun;
 	int sink_dlt; /* what the sink was told, or is for */
 	uint32_t sink_ext, sink_snaplen;
@@ -482,8 +475,14 @@ static int
 gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
        struct ebpf_err *err)
 {
-	int rc = sift_gather_reset(&p->gather, GATHER_SIZE, err);
+	size_t size = sift_gather_room(&p->gather, views, keep, n);
+	int rc;
 
+	p->room = NULL;
+	if (p->opts.sink->file == NULL)
+		rc = sift_gather_reset(&p->gather, size, err);
+	else if ((rc = sift_sink_reserve(p->opts.sink, size, &p->room, err)) == 0)
+		sift_gather_into(&p->gather, p->room, size);
 	if (rc < 0)
 		return rc;
 	sift_gather_add(&p->gather, views, keep, n);
@@ -498,7 +497,10 @@ write_gathered(struct sift_pipeline *p, struct ebpf_err *err)
 	size_t n;
 	const uint8_t *bytes = sift_gather_bytes(&p->gather, &n);
 
-	return sift_sink_append(p->opts.sink, bytes, n, err);
+	if (bytes != p->room)
+		return sift_sink_append(p->opts.sink, bytes, n, err);
+	sift_sink_commit(p->opts.sink, n);
+	return 0;
 }
 
 static int

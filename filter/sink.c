@@ -6,6 +6,7 @@
 #include "filter/sink.h"
 
 #include "ebpf/err.h"
+#include "filter/outfile.h"
 #include "filter/uncancelled.h"
 
 static int
@@ -74,6 +75,21 @@ sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n, struc
 		return has_failed(sink, err);
 	sink->failed = sink->ops->append(sink, packets, n, err);
 	return sink->failed;
+}
+
+int
+sift_sink_reserve(struct sift_sink *sink, size_t n, uint8_t **room, struct ebpf_err *err)
+{
+	if (sink->failed != 0)
+		return has_failed(sink, err);
+	sink->failed = sift_outfile_reserve(sink->file, n, room, err);
+	return sink->failed;
+}
+
+void
+sift_sink_commit(struct sift_sink *sink, size_t n)
+{
+	sink->file->used += n;
 }
 
 int

@@ -61,7 +61,7 @@ struct sift_sink {
 	const struct sift_sink_ops *ops;
 	int failed; /* what write, append or flush failed with, or 0 */
 	uint32_t ts_scale; /* of a sink that appends records */
-	const struct sift_outfile *file; /* that a savefile is; else NULL */
+	struct sift_outfile *file; /* that a savefile is; else NULL */
 };
 
 /* Whether what it appends are pcap records. */
@@ -89,5 +89,12 @@ int sift_sink_put_stats(struct sift_sink *sink, const struct sift_source_stats *
 			struct ebpf_err *err);
 int sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n,
 		     struct ebpf_err *err);
+
+/*
+ * Room in a savefile for n bytes of what append() takes, until the next call; and have as many
+ * of them written as were put there.  0, or what the sink failed with.
+ */
+int sift_sink_reserve(struct sift_sink *sink, size_t n, uint8_t **room, struct ebpf_err *err);
+void sift_sink_commit(struct sift_sink *sink, size_t n);
 
 #endif

@@ -120,7 +120,7 @@ sift_savefile_opts_take(struct sift_savefile_opts *known, const struct sift_save
 				    (unsigned long)known->snaplen, INT_MAX);
 	if (known->format != SIFT_FORMAT_PCAP && known->format != SIFT_FORMAT_PCAPNG)
 		return ebpf_err_set(err, -EINVAL, "unknown format %d", (int)known->format);
-	if (known->flags & ~SIFT_SAVEFILE_SECTIONS)
+	if (known->flags & ~(SIFT_SAVEFILE_SECTIONS | SIFT_SAVEFILE_BEHIND))
 		return ebpf_err_set(err, -EINVAL, "unknown flags 0x%x", known->flags);
 	if (known->flags & SIFT_SAVEFILE_SECTIONS && known->format != SIFT_FORMAT_PCAPNG)
 		return ebpf_err_set(err, -EINVAL, "a pcap file has no sections");

@@ -44,13 +44,13 @@ void
 sift_turn_wait(struct sift_turn *turn, uint64_t number)
 {
 	for (int i = 0; i < LOOKS; i++) {
-		if (atomic_load(&turn->number) == number)
+		if (atomic_load(&turn->number) >= number)
 			return;
 		relax();
 	}
 	pthread_mutex_lock(&turn->mutex);
 	atomic_fetch_add(&turn->n_waiting, 1);
-	while (atomic_load(&turn->number) != number)
+	while (atomic_load(&turn->number) < number)
 		pthread_cond_wait(&turn->passed, &turn->mutex);
 	atomic_fetch_sub(&turn->n_waiting, 1);
 	pthread_mutex_unlock(&turn->mutex);

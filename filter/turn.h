@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Turns: something that several threads do one after the other, in the order of
- * numbers that they hold.
+ * numbers that they hold; or how often something was done, which others wait for.
  *
  * What is written before sift_turn_pass() is seen after the sift_turn_wait() that
  * it ends.  Waits are short where all threads run: they begin with looking a while.
@@ -24,9 +24,10 @@ struct sift_turn {
 int sift_turn_init(struct sift_turn *turn);
 void sift_turn_destroy(struct sift_turn *turn);
 
+/* Until the number has come, or has gone by. */
 void sift_turn_wait(struct sift_turn *turn, uint64_t number);
 
-/* By the one whose turn it is. */
+/* By the one whose turn it is, or who counts. */
 void sift_turn_pass(struct sift_turn *turn);
 
 #endif

@@ -652,12 +652,13 @@ bpfsift_options_read(int argc, char **argv, struct bpfsift_options *options, str
 	*options = (struct bpfsift_options){
 		.action = BPFSIFT_RUN,
 		.tries_kernel = true,
-		.threads = count_processors(),
+		.processors = count_processors(),
 		/* there are no more than arguments */
 		.inputs = calloc((size_t)argc, sizeof(*options->inputs)),
 	};
 	if (options->inputs == NULL)
 		return refuse(err, -ENOMEM, "out of memory");
+	options->threads = options->processors;
 	bpfsift_abbreviation_theirs(long_options, theirs);
 	while (rc == 0 &&
 	       (option = getopt_long(

@@ -46,7 +46,8 @@ struct bpfsift_options {
 	bool wants_kernel;        /* --engine=kernel */
 	bool tries_kernel;        /* and auto */
 	unsigned reader_flags;    /* --reader: SIFT_READER_* */
-	unsigned threads;         /* one for each processor, unless said otherwise */
+	unsigned processors;      /* that the process may use */
+	unsigned threads;         /* one for each of them, unless said otherwise */
 	uint64_t memlimit;        /* --memlimit, bytes; 0: the library's */
 	bool has_codec, has_format; /* --compress, --format */
 	enum sift_codec codec;    /* --compress, or the suffix of -w */

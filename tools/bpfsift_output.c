@@ -83,9 +83,10 @@ bpfsift_output_open(struct bpfsift_output *output, const struct sift_source_info
 		.format = options->format,
 		.open_file = bpfsift_ask_output,
 		/* a section is not begun anew with each file */
-		.flags = options->format == SIFT_FORMAT_PCAPNG && !is_rotated
-				 ? SIFT_SAVEFILE_SECTIONS
-				 : 0,
+		.flags = (options->format == SIFT_FORMAT_PCAPNG && !is_rotated
+				  ? SIFT_SAVEFILE_SECTIONS
+				  : 0) |
+			 (options->processors > 1 ? SIFT_SAVEFILE_BEHIND : 0),
 	};
 	struct sift_rotate_opts rotate = bpfsift_output_rotation(options);
 

@@ -762,6 +762,12 @@ enum sift_format {
  * until there is one.
  */
 #define SIFT_SAVEFILE_SECTIONS 0x1u
+/**
+ * Once there is much to write, a thread of the sink's writes it, and compresses it, while the
+ * caller goes on; it takes no signals.  A failure is told of by a later call; flushing and
+ * closing wait for it, and tell.  Where no thread can be had the caller writes.
+ */
+#define SIFT_SAVEFILE_BEHIND 0x2u
 
 /** What a savefile's header says, and how the file is written. */
 struct sift_savefile_opts {

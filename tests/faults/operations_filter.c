@@ -498,6 +498,16 @@ write_blocks(struct ebpf_err *err)
 	return copy_file(data(0, "ng-blocks.pcapng"), out_path, &opts, 1, err);
 }
 
+/* Of several megabytes: by a thread, if there is one. */
+static int
+write_behind(struct ebpf_err *err)
+{
+	struct sift_savefile_opts opts = savefile(SIFT_FORMAT_PCAP, SIFT_CODEC_NONE);
+
+	opts.flags = SIFT_SAVEFILE_BEHIND;
+	return copy_file(large_path, out_path, &opts, 1, err);
+}
+
 static int
 write_rotated(struct ebpf_err *err)
 {
@@ -612,6 +622,7 @@ const struct operation operations_filter[] = {
 	{ "files are read as a series", make_files, read_series },
 	{ "files are written, compressed too", make_files, write_codecs, look_at_demo },
 	{ "pcapng files are written", make_files, write_blocks },
+	{ "a file is written behind", make_files, write_behind, look_at_large },
 	{ "rotated files are written", make_files, write_rotated },
 	{ "a file and lines are written", make_files, write_both, look_at_demo },
 	{ "several threads filter", make_files, run_threads, look_at_large },

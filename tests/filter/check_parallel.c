@@ -203,7 +203,8 @@ START_TEST(several_threads_do_what_one_does)
 		size_t output = rng_below(&rng, N_ELEMS(outputs));
 
 		order.format = outputs[output].format;
-		order.flags = outputs[output].flags;
+		order.flags = outputs[output].flags |
+			      (rng_below(&rng, 2) ? SIFT_SAVEFILE_BEHIND : 0);
 		capture_make(&capture, i % 8 == 0 ? 2000 : 150, &rng);
 		order.size = capture.n;
 		for (unsigned way = LIBPCAP; way < N_WAYS; way++)

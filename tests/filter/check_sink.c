@@ -4,6 +4,7 @@
 #include <bpfsift/filter.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,8 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "filter/inflow.h"
+#include "tests/support/compress.h"
 #include "tests/support/savefile.h"
 #include "tests/support/suite.h"
+#include "tests/support/tempfile.h"
 
 enum { N_PACKETS = 200, LARGEST = 3000 };
 
@@ -74,11 +78,11 @@ static size_t
 slurp(const char *path, uint8_t **bytes)
 {
 	FILE *file = fopen(path, "rb");
-	size_t len;
+	size_t len = (size_t)tempfile_size(path);
 
 	ck_assert_ptr_nonnull(file);
-	*bytes = malloc(1 << 20);
-	len = fread(*bytes, 1, 1 << 20, file);
+	*bytes = malloc(len + 1);
+	ck_assert_uint_eq(fread(*bytes, 1, len, file), len);
 	fclose(file);
 	return len;
 }
@@ -262,14 +266,20 @@ count_packets(const char *path)
 
 static const struct {
 	enum sift_format format;
-	bool is_rotated;
+	bool is_rotated, is_behind;
 	uint32_t head, packet; /* bytes of the file's header, and of a packet of 3000 */
 } full_disks[] = {
-	{ SIFT_FORMAT_PCAP, false, 24, 16 + 3000 },
-	{ SIFT_FORMAT_PCAP, true, 24, 16 + 3000 },
-	{ SIFT_FORMAT_PCAPNG, false, 48, 32 + 3000 },
-	{ SIFT_FORMAT_PCAPNG, true, 48, 32 + 3000 },
+	{ SIFT_FORMAT_PCAP, false, false, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAP, false, true, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAP, true, false, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAP, true, true, 24, 16 + 3000 },
+	{ SIFT_FORMAT_PCAPNG, false, false, 48, 32 + 3000 },
+	{ SIFT_FORMAT_PCAPNG, false, true, 48, 32 + 3000 },
+	{ SIFT_FORMAT_PCAPNG, true, false, 48, 32 + 3000 },
 };
+
+/* So many in a row are given to a thread, where there is to be one. */
+enum { N_BEHIND = 10 * N_PACKETS };
 
 /* More than a buffer holds: the first of several writes in a call that fails ends it. */
 START_TEST(a_disk_that_gets_full_within_a_batch)
@@ -280,17 +290,19 @@ START_TEST(a_disk_that_gets_full_within_a_batch)
 	const uint32_t head = full_disks[_i].head, packet = full_disks[_i].packet;
 	uint64_t rng = suite_seed(0xf011 + (uint64_t)_i);
 	struct sift_savefile_opts opts = ethernet();
-	static struct sift_view views[N_PACKETS];
-	static uint32_t keep[N_PACKETS];
+	static struct sift_view views[N_BEHIND];
+	static uint32_t keep[N_BEHIND];
+	size_t n_packets = full_disks[_i].is_behind ? N_BEHIND : N_PACKETS;
 
 	signal(SIGXFSZ, SIG_IGN);
 	opts.format = full_disks[_i].format;
-	for (size_t i = 0; i < N_PACKETS; i++) {
+	opts.flags = full_disks[_i].is_behind ? SIFT_SAVEFILE_BEHIND : 0;
+	for (size_t i = 0; i < n_packets; i++) {
 		sift_view_init(&views[i], opts.dlt, payload, LARGEST, LARGEST);
 		keep[i] = UINT32_MAX;
 	}
 	for (uint64_t n = 1 + suite_scaled(20); n > 0; n--) {
-		rlim_t limit = 2 * head + rng_below(&rng, N_PACKETS * packet);
+		rlim_t limit = 2 * head + rng_below(&rng, (uint32_t)n_packets * packet);
 		struct rlimit rlimit = { limit, RLIM_INFINITY };
 		struct sift_sink *sink = NULL;
 		struct ebpf_err err = { "" };
@@ -302,7 +314,7 @@ START_TEST(a_disk_that_gets_full_within_a_batch)
 			     ? sift_sink_open_rotated(savefile_path(), &opts, &rotate, &sink, &err)
 			     : sift_sink_open_savefile(savefile_path(), &opts, &sink, &err);
 		ck_assert_msg(rc == 0, "%s", err.text);
-		rc = sift_sink_write(sink, views, keep, N_PACKETS, &err);
+		rc = sift_sink_write(sink, views, keep, n_packets, &err);
 		if (rc == 0)
 			rc = sift_sink_flush(sink, &err);
 		later = sift_sink_write(sink, views, keep, 1, NULL);
@@ -317,6 +329,83 @@ START_TEST(a_disk_that_gets_full_within_a_batch)
 		ck_assert_uint_eq(count_packets(savefile_path()), (limit - head) / packet);
 		ck_assert_uint_eq((rlim_t)st.st_size, head + (limit - head) / packet * packet);
 	}
+	unlink(savefile_path());
+}
+END_TEST
+
+static const struct {
+	enum sift_format format;
+	enum sift_codec codec;
+} behind[] = {
+	{ SIFT_FORMAT_PCAP, SIFT_CODEC_NONE },
+	{ SIFT_FORMAT_PCAPNG, SIFT_CODEC_NONE },
+	{ SIFT_FORMAT_PCAP, SIFT_CODEC_GZIP },
+	{ SIFT_FORMAT_PCAPNG, SIFT_CODEC_ZSTD },
+};
+
+/* What is in a file, be it compressed. */
+static void
+read_content(const char *path, struct bytes *content)
+{
+	const struct sift_inflow_opts opts = { .fd = open(path, O_RDONLY | O_CLOEXEC),
+					       .name = path,
+					       .memlimit = (uint64_t)1 << 30 };
+	struct ebpf_err err = { "" };
+	struct sift_inflow *flow;
+	const uint8_t *block;
+	size_t n;
+	int rc;
+
+	ck_assert_msg(sift_inflow_new(&opts, &flow, &err) == 0, "%s", err.text);
+	while ((rc = sift_inflow_next(flow, &block, &n, &err)) == 1)
+		bytes_add(content, block, n);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	sift_inflow_free(flow);
+	close(opts.fd);
+}
+
+/* Packets of any length, flushed now and then. */
+static void
+write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *content)
+{
+	static struct sift_view views[N_PACKETS];
+	static uint32_t keep[N_PACKETS];
+	struct ebpf_err err = { "" };
+	struct sift_sink *sink;
+
+	ck_assert_msg(sift_sink_open_savefile(savefile_path(), opts, &sink, &err) == 0, "%s",
+		      err.text);
+	for (int i = 0; i < 30; i++) {
+		for (size_t k = 0; k < N_PACKETS; k++) {
+			random_view(&rng, opts->dlt, &views[k]);
+			keep[k] = rng_below(&rng, 8) ? UINT32_MAX : rng_below(&rng, 100);
+		}
+		ck_assert_int_eq(sift_sink_write(sink, views, keep, N_PACKETS, &err), 0);
+		if (rng_below(&rng, 16) == 0)
+			ck_assert_int_eq(sift_sink_flush(sink, &err), 0);
+	}
+	ck_assert_msg(sift_sink_close(sink, &err) == 0, "%s", err.text);
+	read_content(savefile_path(), content);
+}
+
+START_TEST(what_is_written_behind_is_the_same)
+{
+	struct sift_savefile_opts opts = ethernet();
+	uint64_t seed = suite_seed(0xbe41d + (uint64_t)_i);
+	struct bytes behind_it = { NULL }, at_once = { NULL };
+
+	opts.format = behind[_i].format;
+	opts.codec = behind[_i].codec;
+	if (opts.codec != SIFT_CODEC_NONE && !has_codec(opts.codec))
+		return;
+	write_many(&opts, seed, &at_once);
+	opts.flags = SIFT_SAVEFILE_BEHIND;
+	write_many(&opts, seed, &behind_it);
+	ck_assert_uint_gt(at_once.n, 4 << 20);
+	ck_assert_uint_eq(behind_it.n, at_once.n);
+	ck_assert(memcmp(behind_it.p, at_once.p, at_once.n) == 0);
+	free(behind_it.p);
+	free(at_once.p);
 	unlink(savefile_path());
 }
 END_TEST
@@ -489,6 +578,7 @@ suite(void)
 	tcase_add_test(tc, a_file_that_cannot_grow_ends_in_a_whole_packet);
 	tcase_add_loop_test(tc, a_disk_that_gets_full_within_a_batch, 0,
 			    (int)N_ELEMS(full_disks));
+	tcase_add_loop_test(tc, what_is_written_behind_is_the_same, 0, (int)N_ELEMS(behind));
 	tcase_add_test(tc, refuses_before_anything_is_created);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("summary");
