@@ -16,9 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pages are asked for so far ahead, and given back so many at once: each call costs. */
-enum { SIFT_MAPPED_WINDOW = 128 << 10, SIFT_MAPPED_KEPT = 2 << 20 };
-
 /* One of zeros is closed. */
 struct sift_mapped {
 	const uint8_t *bytes; /* from begin on */

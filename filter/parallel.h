@@ -141,7 +141,8 @@ struct sift_parallel_ops {
 	size_t (*guess)(void *judge, const uint8_t *p, size_t n);
 	/*
 	 * Judge, of n bytes from off on, the records that begin before stop of them, up to one
-	 * that is not whole or none at all.  Whether there was memory for it.
+	 * that is not whole or none at all.  Whether there was memory for it, and nobody wrote
+	 * there meanwhile.
 	 */
 	bool (*judge_front)(void *judge, const uint8_t *p, size_t n, size_t stop, uint64_t off,
 			    struct sift_judged *judged);

@@ -8,6 +8,7 @@
 #include "ebpf/prog.h"
 #include "filter/filter.h"
 #include "filter/gather.h"
+#include "filter/lanes.h"
 #include "filter/parallel.h"
 #include "filter/read_at.h"
 #include "filter/salvage.h"
@@ -19,7 +20,8 @@ struct judge {
 	const struct sift_parallel *job;
 	const struct sift_filter *filter;
 	enum sift_detail detail;
-	struct sift_salvage known; /* what a guess goes by */
+	struct sift_salvage known; /* what a guess goes by; */
+	struct sift_lanes *lanes;  /* and what it leads to, of a file that is mapped */
 	struct sift_gather gather;
 	struct sift_view views[BATCH];
 	uint32_t verdicts[BATCH];
@@ -117,28 +119,53 @@ guess(void *judge, const uint8_t *p, size_t n)
 	return at < most ? at : n;
 }
 
-/* Copied while it is in the cache: whoever writes it may find it gone. */
+/*
+ * Judge n > 0 records that begin at these offsets from p, in what goes on to end.  Returns
+ * where they end; NULL: one has changed meanwhile.
+ */
+static const uint8_t *
+judge_followed(struct judge *j, const uint8_t *p, const uint8_t *end, const uint32_t *begins,
+	       size_t n, struct sift_judged *judged)
+{
+	const uint8_t *at = NULL;
+
+	while (n > 0) {
+		size_t n_views;
+
+		at = p;
+		n_views = sift_record_views_at(j->job->format, j->detail, &at, end, begins,
+					       j->views, n < BATCH ? n : BATCH);
+		if (n_views == 0)
+			return NULL;
+		judge_batch(j, n_views, judged);
+		/* while it is in the cache: whoever writes it may find it gone */
+		sift_gather_own(&j->gather);
+		begins += n_views;
+		n -= n_views;
+	}
+	return at;
+}
+
 static bool
 judge_front(void *judge, const uint8_t *p, size_t n, size_t stop, uint64_t off,
 	    struct sift_judged *judged)
 {
 	struct judge *j = judge;
-	const uint8_t *at = p, *fetched = p;
+	const uint8_t *at = p, *end = p + n;
 
 	if (sift_gather_reset(&j->gather, n, NULL) < 0)
 		return false;
-	while (at < p + stop) {
-		size_t n_views = sift_record_views_ahead(j->job->format, j->detail, &at, p + n,
-							 j->views, BATCH, &fetched);
+	while (at != NULL && at < p + stop && !sift_lanes_are_unlucky(j->lanes)) {
+		const uint32_t *begins;
+		size_t left = (size_t)(p + stop - at), n_begins;
 
-		if (n_views == 0)
+		n_begins = sift_lanes_follow(j->lanes, at, left, (size_t)(end - at), &begins);
+		if (n_begins == 0)
 			break;
-		for (; n_views > 0 && j->views[n_views - 1].data - SIFT_RECORD_HEADER >= p + stop;
-		     n_views--)
-			at = j->views[n_views - 1].data - SIFT_RECORD_HEADER;
-		judge_batch(j, n_views, judged);
-		sift_gather_own(&j->gather);
+		at = judge_followed(j, at, end, begins, n_begins, judged);
 	}
+	if (at == NULL)
+		return false;
 	judged->bytes = sift_gather_bytes(&j->gather, &judged->n);
 	judged->end = off + (size_t)(at - p);
 	return true;
@@ -164,6 +191,7 @@ judge_free(void *judge)
 	struct judge *j = judge;
 
 	sift_gather_destroy(&j->gather);
+	sift_lanes_free(j->lanes);
 	free(j);
 }
 
@@ -181,9 +209,13 @@ judge_new(const struct sift_parallel *job)
 		sift_gather_set_sink(&j->gather, job->sink, job->format);
 	j->detail = job->sink == NULL || j->gather.is_raw ? SIFT_DETAIL_BARE : SIFT_DETAIL_TIMED;
 	sift_record_init_views(job->format->dlt, j->views, BATCH);
-	if (job->map != NULL)
-		look_at_first(j);
-	return j;
+	if (job->map == NULL)
+		return j;
+	look_at_first(j);
+	if ((j->lanes = sift_lanes_new(job->format)) != NULL)
+		return j;
+	judge_free(j);
+	return NULL;
 }
 
 const struct sift_parallel_ops sift_parallel_records = {

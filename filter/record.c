@@ -46,38 +46,26 @@ set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_
 	}
 }
 
-enum { LINE = 64 };
-
-/* All lines: which of them have a header is seen at the one before. */
-static inline const uint8_t *
-fetch(const uint8_t *from, const uint8_t *to)
-{
-	for (; from < to; from += LINE)
-		__builtin_prefetch(from);
-	return from;
-}
-
+/* One behind the other, or where begins has them. */
 __attribute__((always_inline)) static inline size_t
 make_views(const struct sift_record_format *format, bool is_swapped, enum sift_detail detail,
-	   const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max,
-	   const uint8_t **fetched)
+	   const uint8_t **at, const uint8_t *end, const uint32_t *begins, struct sift_view *views,
+	   size_t max)
 {
 	const uint32_t snaplen = format->snaplen;
-	const uint8_t *header = *at;
+	const uint8_t *base = *at, *header = base;
 	size_t n = 0;
 
-	for (; n < max && (size_t)(end - header) >= SIFT_RECORD_HEADER; n++) {
-		uint32_t caplen = load32(header + SIFT_RECORD_CAPLEN_AT, is_swapped);
-		uint32_t wirelen = load32(header + SIFT_RECORD_WIRELEN_AT, is_swapped);
-		const uint8_t *data = header + SIFT_RECORD_HEADER;
+	for (; n < max; n++) {
+		const uint8_t *record = begins != NULL ? base + begins[n] : header;
+		const uint8_t *data = record + SIFT_RECORD_HEADER;
 		struct sift_view *view = &views[n];
-		uint32_t kept;
+		uint32_t caplen, wirelen, kept;
 
-		if (fetched != NULL) {
-			*fetched = fetch(*fetched, header + SIFT_RECORD_AHEAD);
-			/* somebody may be writing there: what is judged is what is used */
-			__asm__("" : "+r"(caplen));
-		}
+		if ((size_t)(end - record) < SIFT_RECORD_HEADER)
+			break;
+		caplen = sift_record_caplen_once(record, is_swapped);
+		wirelen = load32(record + SIFT_RECORD_WIRELEN_AT, is_swapped);
 		kept = caplen < snaplen ? caplen : snaplen;
 		if (caplen > SIFT_RECORD_MAX_CAPLEN || (size_t)(end - data) < caplen)
 			break;
@@ -89,7 +77,7 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 			view->wirelen = wirelen;
 		}
 		if (detail != SIFT_DETAIL_BARE)
-			set_time(header, is_swapped, format->ts_scale, view);
+			set_time(record, is_swapped, format->ts_scale, view);
 		header = data + caplen;
 	}
 	*at = header;
@@ -98,44 +86,40 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 
 __attribute__((always_inline)) static inline size_t
 make_detailed(const struct sift_record_format *format, enum sift_detail detail, const uint8_t **at,
-	      const uint8_t *end, struct sift_view *views, size_t max, const uint8_t **fetched)
+	      const uint8_t *end, const uint32_t *begins, struct sift_view *views, size_t max)
 {
 	bool is_swapped = format->is_swapped;
 
 	switch (detail) {
 	case SIFT_DETAIL_BARE:
-		return is_swapped ? make_views(format, true, SIFT_DETAIL_BARE, at, end, views, max,
-					       fetched)
-				  : make_views(format, false, SIFT_DETAIL_BARE, at, end, views, max,
-					       fetched);
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_BARE, at, end, begins,
+					       views, max)
+				  : make_views(format, false, SIFT_DETAIL_BARE, at, end, begins,
+					       views, max);
 	case SIFT_DETAIL_TIMED:
-		return is_swapped ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, views, max,
-					       fetched)
-				  : make_views(format, false, SIFT_DETAIL_TIMED, at, end, views,
-					       max, fetched);
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, begins,
+					       views, max)
+				  : make_views(format, false, SIFT_DETAIL_TIMED, at, end, begins,
+					       views, max);
 	case SIFT_DETAIL_ALL:
 		break;
 	}
-	return make_views(format, is_swapped, SIFT_DETAIL_ALL, at, end, views, max, fetched);
+	return make_views(format, is_swapped, SIFT_DETAIL_ALL, at, end, begins, views, max);
 }
 
 size_t
 sift_record_views(const struct sift_record_format *format, enum sift_detail detail,
 		  const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
 {
-	return make_detailed(format, detail, at, end, views, max, NULL);
+	return make_detailed(format, detail, at, end, NULL, views, max);
 }
 
 size_t
-sift_record_views_ahead(const struct sift_record_format *format, enum sift_detail detail,
-			const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max,
-			const uint8_t **fetched)
+sift_record_views_at(const struct sift_record_format *format, enum sift_detail detail,
+		     const uint8_t **at, const uint8_t *end, const uint32_t *begins,
+		     struct sift_view *views, size_t max)
 {
-	const uint8_t *from = *fetched > *at ? *fetched : *at;
-	size_t n = make_detailed(format, detail, at, end, views, max, &from);
-
-	*fetched = from;
-	return n;
+	return make_detailed(format, detail, at, end, begins, views, max);
 }
 
 bool

@@ -57,6 +57,16 @@ sift_record_caplen(const struct sift_record_format *format, const uint8_t *heade
 	return load32(header + SIFT_RECORD_CAPLEN_AT, format->is_swapped);
 }
 
+/* The same where somebody may be writing: what is judged is what is used. */
+static inline uint32_t
+sift_record_caplen_once(const uint8_t *header, bool is_swapped)
+{
+	uint32_t caplen = load32(header + SIFT_RECORD_CAPLEN_AT, is_swapped);
+
+	__asm__("" : "+r"(caplen));
+	return caplen;
+}
+
 /*
  * Views of the records from *at on, at most max of them and those alone that lie
  * before end as a whole and are not longer than a record may be.  *at is moved
@@ -67,16 +77,13 @@ size_t sift_record_views(const struct sift_record_format *format, enum sift_deta
 			 const uint8_t **at, const uint8_t *end, struct sift_view *views,
 			 size_t max);
 
-/* So far ahead memory keeps up with who only walks from header to header. */
-enum { SIFT_RECORD_AHEAD = 8192 };
-
 /*
- * The same of bytes that no cache has yet: those behind are asked for meanwhile.  *fetched is
- * how far they are, to be given again; at first the begin, or NULL.
+ * The same of the max records that begin at these offsets from *at, up to one that has come
+ * to be longer than it may be: somebody may be writing there.
  */
-size_t sift_record_views_ahead(const struct sift_record_format *format, enum sift_detail detail,
-			       const uint8_t **at, const uint8_t *end, struct sift_view *views,
-			       size_t max, const uint8_t **fetched);
+size_t sift_record_views_at(const struct sift_record_format *format, enum sift_detail detail,
+			    const uint8_t **at, const uint8_t *end, const uint32_t *begins,
+			    struct sift_view *views, size_t max);
 
 /* Whether the n bytes at p are records, all of them whole and none longer than it may be. */
 bool sift_records_are_whole(const struct sift_record_format *format, const uint8_t *p, size_t n);

@@ -18,6 +18,7 @@
 
 #include "ebpf/err.h"
 #include "filter/bytes.h"
+#include "filter/lanes.h"
 #include "filter/mapped.h"
 #include "filter/salvage.h"
 
@@ -27,6 +28,8 @@
 enum {
 	FILE_HEADER = 24,
 	BLOCK = 128 << 10,
+	/* Pages of a mapping are given back so many at once: each call costs. */
+	MAPPED_KEPT = 2 << 20,
 };
 
 #ifdef BPFSIFT_DEBUG
@@ -44,8 +47,10 @@ struct sift_records {
 	size_t begin, end;              /* of those; what is not handed out yet */
 	uint64_t off;                   /* in the file, of their first */
 	struct sift_mapped map;
-	size_t there, dropped;          /* of the map: up to here pages are, are no more */
-	const uint8_t *fetched;         /* see record.h */
+	size_t dropped;                 /* of the map: up to here pages are no more */
+	struct sift_lanes *lanes;       /* once there was one; */
+	const uint32_t *begins;         /* of records in it, that were followed already, */
+	size_t n_begins, base;          /* from base on */
 	size_t batch;                   /* where the last one began */
 	bool has_ended;
 	struct sift_salvage salvage;
@@ -114,6 +119,7 @@ sift_records_free(struct sift_records *records)
 		return;
 	if (sift_records_is_mapped(records))
 		sift_mapped_close(&records->map);
+	sift_lanes_free(records->lanes);
 	free(records->buf);
 	free(records);
 }
@@ -185,18 +191,16 @@ make_room(struct sift_records *r)
 static bool
 refill_mapped(struct sift_records *r)
 {
-	size_t n = (size_t)(r->map.end - r->map.begin), there = r->there + SIFT_MAPPED_WINDOW;
+	size_t n = (size_t)(r->map.end - r->map.begin), more = n - r->end;
 
-	if (r->end == n)
+	if (more == 0 || sift_lanes_are_unlucky(r->lanes))
 		return false;
-	if (there > n)
-		there = n;
-	if (!sift_mapped_have(&r->map, r->off + r->there, r->off + there))
+	if (more > SIFT_LANES_STRETCH)
+		more = SIFT_LANES_STRETCH;
+	if (!sift_mapped_have(&r->map, r->off + r->end, r->off + r->end + more))
 		return false;
-	r->there = there;
-	/* so that what is fetched ahead is there */
-	r->end = there == n ? n : there - SIFT_RECORD_AHEAD;
-	if (r->begin - r->dropped >= SIFT_MAPPED_KEPT) {
+	r->end += more;
+	if (r->begin - r->dropped >= MAPPED_KEPT) {
 		sift_mapped_drop(&r->map, r->off + r->dropped, r->off + r->begin);
 		r->dropped = r->begin;
 	}
@@ -300,16 +304,46 @@ salvage_records(struct sift_records *r)
 static size_t
 take_records(struct sift_records *r)
 {
-	const struct sift_record_format *format = &r->opts.format;
-	const uint8_t *at = r->bytes + r->begin, *end = r->bytes + r->end;
-	size_t n = sift_records_is_mapped(r)
-			   ? sift_record_views_ahead(format, r->detail, &at, end, r->views, BATCH,
-						     &r->fetched)
-			   : sift_record_views(format, r->detail, &at, end, r->views, BATCH);
+	const uint8_t *at = r->bytes + r->begin;
+	size_t n = sift_record_views(&r->opts.format, r->detail, &at, r->bytes + r->end, r->views,
+				     BATCH);
 
-	r->batch = r->begin;
 	r->begin = (size_t)(at - r->bytes);
 	return n;
+}
+
+/* Those that were followed, once more are. */
+static size_t
+take_mapped(struct sift_records *r)
+{
+	size_t left = r->end - r->begin, n;
+	const uint8_t *at;
+
+	if (r->n_begins == 0) {
+		r->n_begins = sift_lanes_follow(r->lanes, r->bytes + r->begin, left, left,
+						&r->begins);
+		r->base = r->begin;
+	}
+	at = r->bytes + r->base;
+	n = sift_record_views_at(&r->opts.format, r->detail, &at, r->bytes + r->end, r->begins,
+				 r->views, r->n_begins < BATCH ? r->n_begins : BATCH);
+	r->batch = r->begin;
+	if (n == 0) {
+		r->n_begins = 0;
+		return 0;
+	}
+	r->begins += n;
+	r->n_begins -= n;
+	r->begin = (size_t)(at - r->bytes);
+	return n;
+}
+
+static size_t
+take(struct sift_records *r)
+{
+	if (r->opts.is_salvaged)
+		return salvage_records(r);
+	return sift_records_is_mapped(r) ? take_mapped(r) : take_records(r);
 }
 
 int
@@ -318,7 +352,7 @@ sift_records_next(struct sift_records *r, const struct sift_view **views, size_t
 {
 	/* views point into the buffer: it is refilled once they are done with */
 	do {
-		*n = r->opts.is_salvaged ? salvage_records(r) : take_records(r);
+		*n = take(r);
 		if (*n > 0) {
 			*views = r->views;
 			return 1;
@@ -396,12 +430,17 @@ sift_records_map(struct sift_records *r, uint64_t least)
 	struct sift_extent extent;
 
 	if (!r->opts.may_map || !sift_records_extent(r, &extent) ||
-	    extent.end - extent.begin < least ||
+	    extent.end - extent.begin < least)
+		return;
+	if (r->lanes == NULL)
+		r->lanes = sift_lanes_new(&r->opts.format);
+	if (r->lanes == NULL || sift_lanes_are_unlucky(r->lanes) ||
 	    sift_mapped_open(&r->map, extent.fd, extent.begin, extent.end) < 0)
 		return;
-	r->bytes = r->fetched = r->map.bytes;
+	r->bytes = r->map.bytes;
 	r->off = r->map.begin;
-	r->begin = r->end = r->there = (size_t)(extent.begin - r->map.begin);
+	r->begin = r->end = (size_t)(extent.begin - r->map.begin);
+	r->n_begins = 0;
 	r->dropped = 0;
 }
 
