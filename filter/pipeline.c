@@ -45,9 +45,9 @@ enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
 
 /*
  * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, of so
- * many packets: it is to be copied, which the system does better.
+ * many bytes: it is to be copied, which the system does better.
  */
-enum { LEAST_MAPPED = 4 << 20, STRETCH = 4096 };
+enum { LEAST_MAPPED = 4 << 20, STRETCH = 2 << 20 };
 
 /*
  * Pages are given back by a call that stops all threads: not too often.  Of shorter files the
@@ -74,7 +74,7 @@ struct sift_pipeline {
 	struct sift_carry carry;
 	size_t block_size, least; /* of files that several threads share */
 	size_t least_mapped, least_shared, mapped_block;
-	uint64_t stretch, stretch_seen, stretch_matched; /* packets: of one, and where it began */
+	uint64_t stretch, stretch_begin, stretch_kept; /* bytes: of one, where in the file, of it */
 	size_t least_files;       /* small ones that they share */
 };
 
@@ -479,6 +479,7 @@ gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *k
 	int rc;
 
 	p->room = NULL;
+	p->stretch_kept += size;
 	if (p->opts.sink->file == NULL)
 		rc = sift_gather_reset(&p->gather, size, err);
 	else if ((rc = sift_sink_reserve(p->opts.sink, size, &p->room, err)) == 0)
@@ -594,16 +595,16 @@ static void
 choose_way(struct sift_pipeline *p)
 {
 	struct sift_records *records = p->opts.source->records;
-	uint64_t seen = p->tally.now.seen - p->stretch_seen;
+	uint64_t off = sift_records_offset(records), passed = off - p->stretch_begin;
 
-	if (seen < p->stretch)
+	if (passed < p->stretch)
 		return;
-	if (p->opts.sink != NULL && (p->tally.now.matched - p->stretch_matched) * 2 > seen)
+	if (p->stretch_kept > passed / 2)
 		sift_records_unmap(records);
 	else
 		sift_records_map(records, p->least_mapped);
-	p->stretch_seen = p->tally.now.seen;
-	p->stretch_matched = p->tally.now.matched;
+	p->stretch_begin = off;
+	p->stretch_kept = 0;
 }
 
 /*
