@@ -203,7 +203,9 @@ empty(struct sift_outfile *out, struct ebpf_err *err)
 static int
 make_room(struct sift_outfile *out, struct ebpf_err *err)
 {
-	if (out->is_behind && out->writer == NULL && ++out->n_full >= WORTH_WRITER &&
+	bool may_begin = out->is_behind && !out->is_shared && out->writer == NULL;
+
+	if (may_begin && ++out->n_full >= WORTH_WRITER &&
 	    sift_writer_new(put, out, BUFFER_SIZE, &out->writer) < 0)
 		out->is_behind = false;
 	return empty(out, err);
@@ -252,6 +254,18 @@ sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
 	if ((rc = empty(out, err)) < 0 || (rc = settle(out, err)) < 0 || out->flow == NULL)
 		return rc;
 	return note(out, sift_outflow_flush(out->flow, err));
+}
+
+int
+sift_outfile_share(struct sift_outfile *out, bool is_shared, struct ebpf_err *err)
+{
+	int rc = settle(out, err);
+
+	sift_writer_free(out->writer);
+	out->writer = NULL;
+	out->is_shared = is_shared;
+	out->n_full = 0;
+	return rc;
 }
 
 static int

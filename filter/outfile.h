@@ -7,7 +7,7 @@
  * full.  Every write and the close are checked; a short write is continued.
  *
  * A file that is written behind has a thread for that, and to compress it, once several buffers
- * have got full one after the other.
+ * have got full one after the other; but not while several threads write it by turns.
  */
 #ifndef BPFSIFT_FILTER_OUTFILE_H
 #define BPFSIFT_FILTER_OUTFILE_H
@@ -32,7 +32,7 @@ struct sift_outfile {
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
 	struct sift_outflow *flow; /* that codes the bytes; NULL: nothing does */
-	bool is_behind;             /* a writer may be had; */
+	bool is_behind, is_shared;  /* a writer may be had, but not now; */
 	unsigned n_full;            /* buffers in a row, until there is */
 	struct sift_writer *writer; /* one, or NULL */
 	bool has_failed;
@@ -67,6 +67,12 @@ int sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t
  * compressed ends after the last whole record in it.
  */
 int sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err);
+
+/*
+ * Several threads append to it from here on, or no longer.  Where there was a writer, all that
+ * it had is written first: 0, or what that failed with.
+ */
+int sift_outfile_share(struct sift_outfile *out, bool is_shared, struct ebpf_err *err);
 
 /* Bytes of the file with those that are not written yet, were it not compressed. */
 uint64_t sift_outfile_length(const struct sift_outfile *out);

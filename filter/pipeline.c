@@ -38,10 +38,10 @@
 #include "filter/uncancelled.h"
 
 /*
- * A block that several threads share stays in the second-level cache, its record
- * headers in the first; for less than a few of them no thread is made.
+ * A block that is read by one of several threads stays in its second-level cache; the larger
+ * it is, the less do they wait for each other.  For less than a few of them no thread is made.
  */
-enum { BLOCK = 128 << 10, LEAST = 4 * BLOCK };
+enum { BLOCK = 512 << 10, LEAST = 4 * BLOCK };
 
 /*
  * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, of so
@@ -675,6 +675,15 @@ between_blocks(void *arg, uint64_t next, struct ebpf_err *err)
 	return p->opts.between(p->opts.between_arg, err);
 }
 
+/* What several threads filter they write by turns. */
+static int
+share(const struct sift_parallel *parallel, bool is_shared, struct ebpf_err *err)
+{
+	bool is_written = parallel->sink != NULL && parallel->n_threads > 1;
+
+	return is_written ? sift_sink_share(parallel->sink, is_shared, err) : 0;
+}
+
 static int
 run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_err *err)
 {
@@ -688,7 +697,10 @@ run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 		parallel->format = sift_records_format(source->records);
 	if (may_map(p) && parallel->extent.end - parallel->extent.begin >= p->least_shared)
 		parallel->map = sift_records_mapping(source->records);
-	rc = sift_parallel_run(parallel, &next, err);
+	next = parallel->extent.begin;
+	if ((rc = share(parallel, true, err)) == 0)
+		rc = sift_parallel_run(parallel, &next, err);
+	share(parallel, false, NULL);
 	if (source->records != NULL)
 		sift_records_resume(source->records, next);
 	else
@@ -700,6 +712,7 @@ static int
 run_series(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_err *err)
 {
 	struct sift_source *source = p->opts.source;
+	int rc;
 
 	if (!is_for_crew(p))
 		return 0;
@@ -707,7 +720,10 @@ run_series(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 	parallel->max_matched = p->opts.max_matched;
 	if (parallel->n_threads == 0 || sift_series_length(source) < p->least_files)
 		parallel->n_threads = 1;
-	return sift_parallel_run_series(parallel, source, err);
+	if ((rc = share(parallel, true, err)) == 0)
+		rc = sift_parallel_run_series(parallel, source, err);
+	share(parallel, false, NULL);
+	return rc;
 }
 
 /* With several threads as far as that goes; the rest is for one.  1: there is none. */

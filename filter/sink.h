@@ -97,4 +97,7 @@ int sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n,
 int sift_sink_reserve(struct sift_sink *sink, size_t n, uint8_t **room, struct ebpf_err *err);
 void sift_sink_commit(struct sift_sink *sink, size_t n);
 
+/* Several threads write to it by turns from here on, or no longer.  0, or its failure. */
+int sift_sink_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err);
+
 #endif

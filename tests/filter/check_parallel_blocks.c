@@ -99,7 +99,8 @@ open_ends(const struct order *order, int way, struct outcome *outcome,
 	struct sift_savefile_opts savefile = {
 		.size = sizeof(savefile),
 		.format = order->format,
-		.flags = order->format == SIFT_FORMAT_PCAPNG ? SIFT_SAVEFILE_SECTIONS : 0,
+		.flags = SIFT_SAVEFILE_BEHIND |
+			 (order->format == SIFT_FORMAT_PCAPNG ? SIFT_SAVEFILE_SECTIONS : 0),
 	};
 	int rc = sift_source_open_savefile_opts(order->file->path, &reader, &opts->source,
 						&outcome->err);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "filter/inflow.h"
+#include "filter/sink.h"
 #include "tests/support/compress.h"
 #include "tests/support/savefile.h"
 #include "tests/support/suite.h"
@@ -383,6 +384,9 @@ write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *co
 		ck_assert_int_eq(sift_sink_write(sink, views, keep, N_PACKETS, &err), 0);
 		if (rng_below(&rng, 16) == 0)
 			ck_assert_int_eq(sift_sink_flush(sink, &err), 0);
+		/* as others do now and then who write to it by turns */
+		if (rng_below(&rng, 8) == 0)
+			ck_assert_int_eq(sift_sink_share(sink, i % 2 == 0, &err), 0);
 	}
 	ck_assert_msg(sift_sink_close(sink, &err) == 0, "%s", err.text);
 	read_content(savefile_path(), content);
