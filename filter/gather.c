@@ -110,6 +110,7 @@ add(struct sift_gather *gather, const struct sift_view *view, uint32_t keep)
 	uint8_t header[SIFT_RECORD_HEADER];
 
 	if (is_formatted(gather)) {
+		assert(SIFT_SINK_AROUND + (size_t)caplen <= gather->room - gather->used);
 		gather->used += gather->sink->ops->format(gather->sink, view, caplen,
 							  gather->to + gather->used);
 		return;

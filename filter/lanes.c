@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "filter/lanes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,7 @@ sift_lanes_follow(struct sift_lanes *l, const uint8_t *p, size_t stop, size_t n,
 	struct lane lanes[LANES];
 	size_t n_lanes;
 
+	assert(stop <= n);
 	*begins = l->begins;
 	if (n < SIFT_RECORD_HEADER)
 		return 0;

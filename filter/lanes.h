@@ -21,8 +21,8 @@ struct sift_lanes *sift_lanes_new(const struct sift_record_format *format);
 void sift_lanes_free(struct sift_lanes *lanes);
 
 /*
- * Follow the records from p on that begin in a stretch, and before stop, up to one that does
- * not lie before n as a whole, or is longer than it may be.  Returns how many; *begins
+ * Follow the records from p on that begin in a stretch, and before stop <= n, up to one that
+ * does not lie before n as a whole, or is longer than it may be.  Returns how many; *begins
  * receives their offsets from p, valid until the next call.
  */
 size_t sift_lanes_follow(struct sift_lanes *lanes, const uint8_t *p, size_t stop, size_t n,

@@ -286,7 +286,7 @@ sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 	uint8_t *to;
 	int rc;
 
-	if (n > (out->writer != NULL ? BUFFER_SIZE : MANY))
+	if (n >= MANY && (out->writer == NULL || n > BUFFER_SIZE))
 		return put_many(out, records, n, err);
 	if ((rc = sift_outfile_reserve(out, n, &to, err)) < 0)
 		return rc;

@@ -127,14 +127,12 @@ static const uint8_t *
 judge_followed(struct judge *j, const uint8_t *p, const uint8_t *end, const uint32_t *begins,
 	       size_t n, struct sift_judged *judged)
 {
-	const uint8_t *at = NULL;
+	const uint8_t *at = p;
 
 	while (n > 0) {
-		size_t n_views;
+		size_t n_views = sift_record_views_at(j->job->format, j->detail, &at, end, p,
+						      begins, j->views, n < BATCH ? n : BATCH);
 
-		at = p;
-		n_views = sift_record_views_at(j->job->format, j->detail, &at, end, begins,
-					       j->views, n < BATCH ? n : BATCH);
 		if (n_views == 0)
 			return NULL;
 		judge_batch(j, n_views, judged);

@@ -39,9 +39,10 @@
 
 /*
  * A block that is read by one of several threads stays in its second-level cache; the larger
- * it is, the less do they wait for each other.  For less than a few of them no thread is made.
+ * it is, the less do they wait for each other, if each has a few of them.  For less than a
+ * few of the smallest no thread is made.
  */
-enum { BLOCK = 512 << 10, LEAST = 4 * BLOCK };
+enum { BLOCK = 512 << 10, SMALLEST = 128 << 10, LEAST = 4 * SMALLEST, SHARE = 4 };
 
 /*
  * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, of so
@@ -72,7 +73,7 @@ struct sift_pipeline {
 	uint32_t sink_ext, sink_snaplen;
 	bool is_carried; /* blocks are, into a section that was begun */
 	struct sift_carry carry;
-	size_t block_size, least; /* of files that several threads share */
+	size_t block_size, smallest, least; /* of files that several threads share */
 	size_t least_mapped, least_shared, mapped_block;
 	uint64_t stretch, stretch_begin, stretch_kept; /* bytes: of one, where in the file, of it */
 	size_t least_files;       /* small ones that they share */
@@ -137,6 +138,7 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 	p->opts = known;
 	sift_tally_init(&p->tally);
 	p->block_size = BLOCK;
+	p->smallest = SMALLEST;
 	p->least = LEAST;
 	p->least_mapped = LEAST_MAPPED;
 	p->least_shared = LEAST_SHARED;
@@ -151,7 +153,7 @@ sift_pipeline_new(const struct sift_pipeline_opts *opts, struct sift_pipeline **
 void
 sift_pipeline_set_blocks(struct sift_pipeline *pipeline, size_t block_size, size_t least)
 {
-	pipeline->block_size = block_size;
+	pipeline->block_size = pipeline->smallest = block_size;
 	pipeline->least = least;
 	pipeline->least_mapped = pipeline->least_shared = least;
 	pipeline->mapped_block = block_size;
@@ -473,13 +475,11 @@ is_gathered(const struct sift_pipeline *p)
 /* As it is to be written, while it is not sure that the batch is as it seems. */
 static int
 gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
-       struct ebpf_err *err)
+       size_t size, struct ebpf_err *err)
 {
-	size_t size = sift_gather_room(&p->gather, views, keep, n);
 	int rc;
 
 	p->room = NULL;
-	p->stretch_kept += size;
 	if (p->opts.sink->file == NULL)
 		rc = sift_gather_reset(&p->gather, size, err);
 	else if ((rc = sift_sink_reserve(p->opts.sink, size, &p->room, err)) == 0)
@@ -540,7 +540,7 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	uint32_t verdicts[SIFT_BATCH_MAX];
 	const struct ebpf_prog *judge;
 	struct ebpf_err unfit;
-	size_t in_batch = n, matched, too_short = 0;
+	size_t in_batch = n, matched, too_short = 0, room = 0;
 	int rc, written;
 
 	assert(n <= SIFT_BATCH_MAX);
@@ -552,7 +552,11 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	if (judge != NULL)
 		too_short = sift_judge_too_short(judge, views, verdicts, n);
 	matched = sift_count_matches(verdicts, n);
-	if (matched > 0 && is_gathered(p) && (written = gather(p, views, verdicts, n, err)) < 0)
+	if (matched > 0 && p->opts.sink != NULL && p->opts.source->records != NULL)
+		room = sift_gather_room(&p->gather, views, verdicts, n);
+	p->stretch_kept += room;
+	if (matched > 0 && is_gathered(p) &&
+	    (written = gather(p, views, verdicts, n, room, err)) < 0)
 		return written;
 	if (is_lost(p))
 		return 0;
@@ -580,14 +584,19 @@ write_front(struct sift_pipeline *p)
 		sift_sink_carry(p->opts.sink, bytes, n, NULL);
 }
 
-/* Whether all that is made of a file's bytes is thrown away if they are lost. */
+/*
+ * Whether all that is made of a file's bytes is thrown away if they are lost, and nobody goes
+ * by what is in them after that, as who divides them among files does.
+ */
 static bool
 may_map(const struct sift_pipeline *p)
 {
 	const struct sift_records *records = p->opts.source->records;
 
 	return records != NULL && sift_records_may_map(records) &&
-	       (p->opts.sink == NULL || p->is_raw || p->opts.sink->ops->format != NULL);
+	       (p->opts.sink == NULL ||
+		(p->opts.sink->file != NULL &&
+		 (p->is_raw || p->opts.sink->ops->format != NULL)));
 }
 
 /* Map the file or read it, by what was kept of the last stretch. */
@@ -675,6 +684,17 @@ between_blocks(void *arg, uint64_t next, struct ebpf_err *err)
 	return p->opts.between(p->opts.between_arg, err);
 }
 
+/* The size of blocks of which each thread has some. */
+static size_t
+divide(const struct sift_pipeline *p, uint64_t length)
+{
+	uint64_t size = length / ((uint64_t)SHARE * p->opts.threads);
+
+	if (size > p->block_size)
+		size = p->block_size;
+	return size > p->smallest ? (size_t)size : p->smallest;
+}
+
 /* What several threads filter they write by turns. */
 static int
 share(const struct sift_parallel *parallel, bool is_shared, struct ebpf_err *err)
@@ -693,6 +713,7 @@ run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 
 	if (!is_for_threads(p, &parallel->extent))
 		return 0;
+	parallel->block_size = divide(p, parallel->extent.end - parallel->extent.begin);
 	if (source->records != NULL)
 		parallel->format = sift_records_format(source->records);
 	if (may_map(p) && parallel->extent.end - parallel->extent.begin >= p->least_shared)
@@ -743,7 +764,6 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.sink_dlt = p->sink_dlt,
 		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),
-		.block_size = p->block_size,
 		.mapped_block = p->mapped_block,
 		.n_threads = p->opts.threads,
 		.tally = &p->tally,

@@ -46,14 +46,17 @@ set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_
 	}
 }
 
-/* One behind the other, or where begins has them. */
+/*
+ * One behind the other; where begins has them, as long as it does, so that nobody waits for
+ * the length of one to find the next.
+ */
 __attribute__((always_inline)) static inline size_t
 make_views(const struct sift_record_format *format, bool is_swapped, enum sift_detail detail,
-	   const uint8_t **at, const uint8_t *end, const uint32_t *begins, struct sift_view *views,
-	   size_t max)
+	   const uint8_t **at, const uint8_t *end, const uint8_t *base, const uint32_t *begins,
+	   struct sift_view *views, size_t max)
 {
 	const uint32_t snaplen = format->snaplen;
-	const uint8_t *base = *at, *header = base;
+	const uint8_t *header = *at;
 	size_t n = 0;
 
 	for (; n < max; n++) {
@@ -62,7 +65,7 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 		struct sift_view *view = &views[n];
 		uint32_t caplen, wirelen, kept;
 
-		if ((size_t)(end - record) < SIFT_RECORD_HEADER)
+		if (record != header || (size_t)(end - record) < SIFT_RECORD_HEADER)
 			break;
 		caplen = sift_record_caplen_once(record, is_swapped);
 		wirelen = load32(record + SIFT_RECORD_WIRELEN_AT, is_swapped);
@@ -86,40 +89,42 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 
 __attribute__((always_inline)) static inline size_t
 make_detailed(const struct sift_record_format *format, enum sift_detail detail, const uint8_t **at,
-	      const uint8_t *end, const uint32_t *begins, struct sift_view *views, size_t max)
+	      const uint8_t *end, const uint8_t *base, const uint32_t *begins,
+	      struct sift_view *views, size_t max)
 {
 	bool is_swapped = format->is_swapped;
 
 	switch (detail) {
 	case SIFT_DETAIL_BARE:
-		return is_swapped ? make_views(format, true, SIFT_DETAIL_BARE, at, end, begins,
-					       views, max)
-				  : make_views(format, false, SIFT_DETAIL_BARE, at, end, begins,
-					       views, max);
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_BARE, at, end, base,
+					       begins, views, max)
+				  : make_views(format, false, SIFT_DETAIL_BARE, at, end, base,
+					       begins, views, max);
 	case SIFT_DETAIL_TIMED:
-		return is_swapped ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, begins,
-					       views, max)
-				  : make_views(format, false, SIFT_DETAIL_TIMED, at, end, begins,
-					       views, max);
+		return is_swapped ? make_views(format, true, SIFT_DETAIL_TIMED, at, end, base,
+					       begins, views, max)
+				  : make_views(format, false, SIFT_DETAIL_TIMED, at, end, base,
+					       begins, views, max);
 	case SIFT_DETAIL_ALL:
 		break;
 	}
-	return make_views(format, is_swapped, SIFT_DETAIL_ALL, at, end, begins, views, max);
+	return make_views(format, is_swapped, SIFT_DETAIL_ALL, at, end, base, begins, views,
+			  max);
 }
 
 size_t
 sift_record_views(const struct sift_record_format *format, enum sift_detail detail,
 		  const uint8_t **at, const uint8_t *end, struct sift_view *views, size_t max)
 {
-	return make_detailed(format, detail, at, end, NULL, views, max);
+	return make_detailed(format, detail, at, end, NULL, NULL, views, max);
 }
 
 size_t
 sift_record_views_at(const struct sift_record_format *format, enum sift_detail detail,
-		     const uint8_t **at, const uint8_t *end, const uint32_t *begins,
-		     struct sift_view *views, size_t max)
+		     const uint8_t **at, const uint8_t *end, const uint8_t *base,
+		     const uint32_t *begins, struct sift_view *views, size_t max)
 {
-	return make_detailed(format, detail, at, end, begins, views, max);
+	return make_detailed(format, detail, at, end, base, begins, views, max);
 }
 
 bool

@@ -78,12 +78,13 @@ size_t sift_record_views(const struct sift_record_format *format, enum sift_deta
 			 size_t max);
 
 /*
- * The same of the max records that begin at these offsets from *at, up to one that has come
- * to be longer than it may be: somebody may be writing there.
+ * The same of records that were followed before, and found at these offsets from base, max of
+ * them; up to one that does not begin where the one before ends, or *at: somebody may have
+ * written there.
  */
 size_t sift_record_views_at(const struct sift_record_format *format, enum sift_detail detail,
-			    const uint8_t **at, const uint8_t *end, const uint32_t *begins,
-			    struct sift_view *views, size_t max);
+			    const uint8_t **at, const uint8_t *end, const uint8_t *base,
+			    const uint32_t *begins, struct sift_view *views, size_t max);
 
 /* Whether the n bytes at p are records, all of them whole and none longer than it may be. */
 bool sift_records_are_whole(const struct sift_record_format *format, const uint8_t *p, size_t n);

@@ -312,30 +312,33 @@ take_records(struct sift_records *r)
 	return n;
 }
 
-/* Those that were followed, once more are. */
+/* Those that were followed; where they are not so any more, none. */
+static size_t
+take_followed(struct sift_records *r)
+{
+	const uint8_t *at = r->bytes + r->begin;
+	size_t n = sift_record_views_at(&r->opts.format, r->detail, &at, r->bytes + r->end,
+					r->bytes + r->base, r->begins, r->views,
+					r->n_begins < BATCH ? r->n_begins : BATCH);
+
+	r->batch = r->begin;
+	r->begin = (size_t)(at - r->bytes);
+	r->begins += n;
+	r->n_begins = n > 0 ? r->n_begins - n : 0;
+	return n;
+}
+
 static size_t
 take_mapped(struct sift_records *r)
 {
-	size_t left = r->end - r->begin, n;
-	const uint8_t *at;
+	size_t left, n = r->n_begins > 0 ? take_followed(r) : 0;
 
-	if (r->n_begins == 0) {
-		r->n_begins = sift_lanes_follow(r->lanes, r->bytes + r->begin, left, left,
-						&r->begins);
-		r->base = r->begin;
-	}
-	at = r->bytes + r->base;
-	n = sift_record_views_at(&r->opts.format, r->detail, &at, r->bytes + r->end, r->begins,
-				 r->views, r->n_begins < BATCH ? r->n_begins : BATCH);
-	r->batch = r->begin;
-	if (n == 0) {
-		r->n_begins = 0;
-		return 0;
-	}
-	r->begins += n;
-	r->n_begins -= n;
-	r->begin = (size_t)(at - r->bytes);
-	return n;
+	if (n > 0)
+		return n;
+	left = r->end - r->begin;
+	r->base = r->begin;
+	r->n_begins = sift_lanes_follow(r->lanes, r->bytes + r->base, left, left, &r->begins);
+	return take_followed(r);
 }
 
 static size_t

@@ -21,7 +21,7 @@ read_header(const struct sift_record_format *format, const uint8_t *p)
 	return (struct header){
 		.sec = load32(p, is_swapped),
 		.fraction = load32(p + 4, is_swapped),
-		.caplen = load32(p + SIFT_RECORD_CAPLEN_AT, is_swapped),
+		.caplen = sift_record_caplen_once(p, is_swapped),
 		.wirelen = load32(p + SIFT_RECORD_WIRELEN_AT, is_swapped),
 	};
 }

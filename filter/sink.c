@@ -93,12 +93,18 @@ sift_sink_commit(struct sift_sink *sink, size_t n)
 }
 
 int
+sift_sink_has_failed(const struct sift_sink *sink)
+{
+	return sink->failed != 0;
+}
+
+int
 sift_sink_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err)
 {
 	if (sink->failed != 0)
 		return has_failed(sink, err);
-	if (sink->file != NULL)
-		sink->failed = sift_outfile_share(sink->file, is_shared, err);
+	if (sink->ops->share != NULL)
+		sink->failed = sink->ops->share(sink, is_shared, err);
 	return sink->failed;
 }
 

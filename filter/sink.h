@@ -47,6 +47,11 @@ struct sift_sink_ops {
 	/* Write what the source of the last packets counted; NULL: there is no place for that. */
 	int (*put_stats)(struct sift_sink *sink, const struct sift_source_stats *stats,
 			 struct ebpf_err *err);
+	/*
+	 * Several threads append to it by turns from here on, or no longer.  NULL: it need not
+	 * know.
+	 */
+	int (*share)(struct sift_sink *sink, bool is_shared, struct ebpf_err *err);
 	int (*flush)(struct sift_sink *sink, struct ebpf_err *err);
 	/* Close and free, sink included; the buffer is flushed or of no use. */
 	int (*close)(struct sift_sink *sink, struct ebpf_err *err);
@@ -97,7 +102,7 @@ int sift_sink_append(struct sift_sink *sink, const uint8_t *packets, size_t n,
 int sift_sink_reserve(struct sift_sink *sink, size_t n, uint8_t **room, struct ebpf_err *err);
 void sift_sink_commit(struct sift_sink *sink, size_t n);
 
-/* Several threads write to it by turns from here on, or no longer.  0, or its failure. */
+/* As share(), if there is one.  0, or the sink's failure. */
 int sift_sink_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err);
 
 #endif

@@ -417,6 +417,12 @@ pcapng_put_stats(struct sift_sink *sink, const struct sift_source_stats *stats,
 }
 
 static int
+pcapng_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err)
+{
+	return sift_outfile_share(sink->file, is_shared, err);
+}
+
+static int
 pcapng_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	struct pcapng *s = (struct pcapng *)sink;
@@ -440,6 +446,7 @@ static const struct sift_sink_ops pcapng_ops = {
 	.write = pcapng_write,
 	.append = pcapng_append,
 	.format = pcapng_format,
+	.share = pcapng_share,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,
 	.close = pcapng_close,
@@ -451,6 +458,7 @@ static const struct sift_sink_ops sections_ops = {
 	.write = pcapng_write,
 	.append = pcapng_append,
 	.format = pcapng_format,
+	.share = pcapng_share,
 	.carry = pcapng_carry,
 	.put_stats = pcapng_put_stats,
 	.flush = pcapng_flush,

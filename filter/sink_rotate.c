@@ -31,6 +31,7 @@ struct rotated {
 	struct sift_savefile_opts savefile;
 	struct sift_sink *file; /* NULL: none yet, or no more */
 	bool is_full;
+	bool is_shared; /* as each file is that is begun */
 	int64_t begun_at;           /* the interval */
 	uint32_t n_intervals;       /* that are over */
 	uint32_t number;            /* of the file in its interval */
@@ -153,7 +154,10 @@ open_file(struct rotated *r, int64_t named_by, struct ebpf_err *err)
 	int rc = sift_rotate_name(r->pattern, &r->rotate, named_by, r->number, r->path, err);
 
 	r->named_by = named_by;
-	return rc < 0 ? rc : sift_sink_open_savefile(r->path, &r->savefile, &r->file, err);
+	if (rc < 0 ||
+	    (rc = sift_sink_open_savefile(r->path, &r->savefile, &r->file, err)) < 0)
+		return rc;
+	return sift_sink_share(r->file, r->is_shared, err);
 }
 
 /* The first file is called after the moment, be it in the middle of an interval. */
@@ -305,6 +309,15 @@ rotated_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct 
 }
 
 static int
+rotated_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err)
+{
+	struct rotated *r = (struct rotated *)sink;
+
+	r->is_shared = is_shared;
+	return r->file != NULL ? sift_sink_share(r->file, is_shared, err) : 0;
+}
+
+static int
 rotated_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	struct rotated *r = (struct rotated *)sink;
@@ -330,6 +343,7 @@ rotated_close(struct sift_sink *sink, struct ebpf_err *err)
 static const struct sift_sink_ops rotated_pcap_ops = {
 	.write = rotated_write,
 	.append = rotated_append,
+	.share = rotated_share,
 	.flush = rotated_flush,
 	.close = rotated_close,
 };

@@ -37,7 +37,9 @@ store_host32(uint8_t *p, uint32_t v)
 static size_t
 record_len(const uint8_t *p, size_t len)
 {
-	(void)len;
+	/* which may not be records, where somebody wrote to the input meanwhile */
+	if (len < SIFT_RECORD_HEADER)
+		return len;
 	return SIFT_RECORD_HEADER + (size_t)load32(p + SIFT_RECORD_CAPLEN_AT, false);
 }
 
@@ -84,6 +86,12 @@ savefile_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct
 }
 
 static int
+savefile_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err)
+{
+	return sift_outfile_share(sink->file, is_shared, err);
+}
+
+static int
 savefile_flush(struct sift_sink *sink, struct ebpf_err *err)
 {
 	return sift_outfile_flush(&((struct savefile *)sink)->out, err);
@@ -102,6 +110,7 @@ savefile_close(struct sift_sink *sink, struct ebpf_err *err)
 static const struct sift_sink_ops savefile_ops = {
 	.write = savefile_write,
 	.append = savefile_append,
+	.share = savefile_share,
 	.flush = savefile_flush,
 	.close = savefile_close,
 };

@@ -31,6 +31,15 @@ tee_append(struct sift_sink *sink, const uint8_t *records, size_t n, struct ebpf
 	return rc < 0 ? rc : sift_sink_append(t->both[1], records, n, err);
 }
 
+static int
+tee_share(struct sift_sink *sink, bool is_shared, struct ebpf_err *err)
+{
+	struct tee *t = (struct tee *)sink;
+	int rc = sift_sink_share(t->both[0], is_shared, err);
+
+	return rc < 0 ? rc : sift_sink_share(t->both[1], is_shared, err);
+}
+
 /* Where one has failed, the other still gets what it was given. */
 static int
 tee_flush(struct sift_sink *sink, struct ebpf_err *err)
@@ -63,6 +72,7 @@ static const struct sift_sink_ops tee_ops = {
 static const struct sift_sink_ops tee_records_ops = {
 	.write = tee_write,
 	.append = tee_append,
+	.share = tee_share,
 	.flush = tee_flush,
 	.close = tee_close,
 };

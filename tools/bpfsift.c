@@ -355,10 +355,18 @@ has_enough(const struct run *run)
 	return bpfsift_is_stopping() || is_full(run);
 }
 
+/* Whether it has; what was not seen before what is wrong with an input is told, too. */
 static bool
 has_output_failed(const struct run *run)
 {
-	return run->sink != NULL && sift_sink_flush(run->sink, NULL) < 0;
+	struct ebpf_err err = { "" };
+
+	if (run->sink == NULL || sift_sink_has_failed(run->sink))
+		return run->sink != NULL;
+	if (sift_sink_flush(run->sink, &err) == 0)
+		return false;
+	fail(run, &err);
+	return true;
 }
 
 /*

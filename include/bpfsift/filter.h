@@ -782,7 +782,7 @@ struct sift_savefile_opts {
 	 */
 	enum sift_codec codec;
 	int level;              /**< of compression, as far as the codec's go; 0: its default */
-	unsigned threads;       /**< zstd, xz: that compress beside the caller's */
+	unsigned threads;       /**< zstd, xz: that compress beside the one that writes */
 	enum sift_format format;
 	unsigned flags;         /**< SIFT_SAVEFILE_* */
 	/**
@@ -947,6 +947,14 @@ BPFSIFT_API int sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err);
  *         be closed; 0 where sift_sink_write() has said so before.
  */
 BPFSIFT_API int sift_sink_close(struct sift_sink *sink, struct ebpf_err *err);
+
+/**
+ * Whether it was a sink that a pipeline has failed for: a call has, and all that write do
+ * after it.
+ *
+ * @return 1: so it is; 0.
+ */
+BPFSIFT_API int sift_sink_has_failed(const struct sift_sink *sink);
 
 /* ---- pipelines ---- */
 

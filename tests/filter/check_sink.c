@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "filter/inflow.h"
+#include "filter/outfile.h"
 #include "filter/sink.h"
 #include "tests/support/compress.h"
 #include "tests/support/savefile.h"
@@ -373,6 +374,7 @@ write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *co
 	static uint32_t keep[N_PACKETS];
 	struct ebpf_err err = { "" };
 	struct sift_sink *sink;
+	bool had_writer = false;
 
 	ck_assert_msg(sift_sink_open_savefile(savefile_path(), opts, &sink, &err) == 0, "%s",
 		      err.text);
@@ -382,6 +384,7 @@ write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *co
 			keep[k] = rng_below(&rng, 8) ? UINT32_MAX : rng_below(&rng, 100);
 		}
 		ck_assert_int_eq(sift_sink_write(sink, views, keep, N_PACKETS, &err), 0);
+		had_writer |= sink->file->writer != NULL;
 		if (rng_below(&rng, 16) == 0)
 			ck_assert_int_eq(sift_sink_flush(sink, &err), 0);
 		/* as others do now and then who write to it by turns */
@@ -389,6 +392,7 @@ write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *co
 			ck_assert_int_eq(sift_sink_share(sink, i % 2 == 0, &err), 0);
 	}
 	ck_assert_msg(sift_sink_close(sink, &err) == 0, "%s", err.text);
+	ck_assert(had_writer == ((opts->flags & SIFT_SAVEFILE_BEHIND) != 0));
 	read_content(savefile_path(), content);
 }
 
