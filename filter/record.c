@@ -61,11 +61,14 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 
 	for (; n < max; n++) {
 		const uint8_t *record = begins != NULL ? base + begins[n] : header;
-		const uint8_t *data = record + SIFT_RECORD_HEADER;
+		const uint8_t *data = record + SIFT_RECORD_HEADER, *where;
 		struct sift_view *view = &views[n];
 		uint32_t caplen, wirelen, kept;
 
-		if (record != header || (size_t)(end - record) < SIFT_RECORD_HEADER)
+		/* a copy: the compiler would go on with the header, which is to be waited for */
+		where = record;
+		__asm__("" : "+r"(where));
+		if (where != header || (size_t)(end - record) < SIFT_RECORD_HEADER)
 			break;
 		caplen = sift_record_caplen_once(record, is_swapped);
 		wirelen = load32(record + SIFT_RECORD_WIRELEN_AT, is_swapped);
