@@ -355,17 +355,22 @@ has_enough(const struct run *run)
 	return bpfsift_is_stopping() || is_full(run);
 }
 
-/* Whether it has; what was not seen before what is wrong with an input is told, too. */
+/*
+ * Whether it has, after a run that ended with rc.  If so by what was not seen before, that is
+ * told, too; that memory is out is said once.
+ */
 static bool
-has_output_failed(const struct run *run)
+has_output_failed(const struct run *run, int rc)
 {
 	struct ebpf_err err = { "" };
+	int flushed;
 
 	if (run->sink == NULL || sift_sink_has_failed(run->sink))
 		return run->sink != NULL;
-	if (sift_sink_flush(run->sink, &err) == 0)
+	if ((flushed = sift_sink_flush(run->sink, &err)) == 0)
 		return false;
-	fail(run, &err);
+	if (flushed != -ENOMEM || rc != -ENOMEM)
+		fail(run, &err);
 	return true;
 }
 
@@ -388,7 +393,7 @@ move_series(struct run *run, const struct bpfsift_inputs *inputs, size_t i, size
 	run->first = i;
 	run->n_opened = 0;
 	rc = run_pipeline(run, source, err);
-	if (rc < 0 && !has_output_failed(run))
+	if (rc < 0 && !has_output_failed(run, rc))
 		rc = 0;
 	*n_done = sift_series_done(source);
 	/* one more was begun where the output has failed, or the last packet was found */
@@ -440,7 +445,7 @@ move_inputs(struct run *run, struct bpfsift_inputs *inputs, struct ebpf_err *err
 		}
 		if (rc < 0) {
 			status = fail(run, err);
-			if (has_output_failed(run))
+			if (has_output_failed(run, rc))
 				return status;
 		}
 	}
