@@ -67,8 +67,8 @@ put_decoys(struct stretch *s, size_t at, size_t n)
 }
 
 /*
- * Lengths from least to most; without any, a few of 1 now and then, which guesses go by.  In deceptive
- * ones all that is long enough looks like records.
+ * Lengths from least to most; without any, a few of 1 now and then, which guesses go by.
+ * In deceptive ones all that is long enough looks like records.
  */
 static uint32_t
 any_caplen(uint32_t least, uint32_t most, size_t number, uint64_t *rng)
