@@ -189,7 +189,7 @@ static int
 empty(struct sift_outfile *out, struct ebpf_err *err)
 {
 	size_t used = out->used;
-	int rc = 0;
+	int rc;
 
 	if (used == 0)
 		return 0;

@@ -32,8 +32,8 @@ struct sift_outfile {
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
 	struct sift_outflow *flow; /* that codes the bytes; NULL: nothing does */
-	bool is_behind, is_shared;  /* a writer may be had, but not now; */
-	unsigned n_full;            /* buffers in a row, until there is */
+	bool is_behind, is_shared; /* a writer may be had, but not now; */
+	unsigned n_full;           /* buffers in a row, until there is */
 	struct sift_writer *writer; /* one, or NULL */
 	bool has_failed;
 	char *name; /* for messages */

@@ -66,8 +66,7 @@ struct sift_pipeline {
 	size_t n_kinds;
 	struct sift_kind kind;     /* of those that are judged now */
 	bool is_raw;               /* records are written as they lie */
-	struct sift_gather gather; /* where they are, or */
-	uint8_t *room;             /* in the sink's file, where they are copied to; or NULL */
+	struct sift_gather gather; /* where they are; of a sink with a file, in its buffer */
 	bool has_begun;
 	int sink_dlt; /* what the sink was told, or is for */
 	uint32_t sink_ext, sink_snaplen;
@@ -477,13 +476,13 @@ static int
 gather(struct sift_pipeline *p, const struct sift_view *views, const uint32_t *keep, size_t n,
        size_t size, struct ebpf_err *err)
 {
+	uint8_t *room;
 	int rc;
 
-	p->room = NULL;
 	if (p->opts.sink->file == NULL)
 		rc = sift_gather_reset(&p->gather, size, err);
-	else if ((rc = sift_sink_reserve(p->opts.sink, size, &p->room, err)) == 0)
-		sift_gather_into(&p->gather, p->room, size);
+	else if ((rc = sift_sink_reserve(p->opts.sink, size, &room, err)) == 0)
+		sift_gather_into(&p->gather, room, size);
 	if (rc < 0)
 		return rc;
 	sift_gather_add(&p->gather, views, keep, n);
@@ -498,7 +497,7 @@ write_gathered(struct sift_pipeline *p, struct ebpf_err *err)
 	size_t n;
 	const uint8_t *bytes = sift_gather_bytes(&p->gather, &n);
 
-	if (bytes != p->room)
+	if (p->opts.sink->file == NULL || bytes != p->gather.to)
 		return sift_sink_append(p->opts.sink, bytes, n, err);
 	sift_sink_commit(p->opts.sink, n);
 	return 0;
@@ -697,11 +696,11 @@ divide(const struct sift_pipeline *p, uint64_t length)
 
 /* What several threads filter they write by turns. */
 static int
-share(const struct sift_parallel *parallel, bool is_shared, struct ebpf_err *err)
+share(const struct sift_pipeline *p, bool is_shared, struct ebpf_err *err)
 {
-	bool is_written = parallel->sink != NULL && parallel->n_threads > 1;
+	bool is_written = p->opts.sink != NULL && p->opts.threads > 1;
 
-	return is_written ? sift_sink_share(parallel->sink, is_shared, err) : 0;
+	return is_written ? sift_sink_share(p->opts.sink, is_shared, err) : 0;
 }
 
 static int
@@ -718,10 +717,7 @@ run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 		parallel->format = sift_records_format(source->records);
 	if (may_map(p) && parallel->extent.end - parallel->extent.begin >= p->least_shared)
 		parallel->map = sift_records_mapping(source->records);
-	next = parallel->extent.begin;
-	if ((rc = share(parallel, true, err)) == 0)
-		rc = sift_parallel_run(parallel, &next, err);
-	share(parallel, false, NULL);
+	rc = sift_parallel_run(parallel, &next, err);
 	if (source->records != NULL)
 		sift_records_resume(source->records, next);
 	else
@@ -733,7 +729,6 @@ static int
 run_series(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_err *err)
 {
 	struct sift_source *source = p->opts.source;
-	int rc;
 
 	if (!is_for_crew(p))
 		return 0;
@@ -741,10 +736,7 @@ run_series(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 	parallel->max_matched = p->opts.max_matched;
 	if (parallel->n_threads == 0 || sift_series_length(source) < p->least_files)
 		parallel->n_threads = 1;
-	if ((rc = share(parallel, true, err)) == 0)
-		rc = sift_parallel_run_series(parallel, source, err);
-	share(parallel, false, NULL);
-	return rc;
+	return sift_parallel_run_series(parallel, source, err);
 }
 
 /* With several threads as far as that goes; the rest is for one.  1: there is none. */
@@ -770,8 +762,13 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.between = p->opts.between != NULL ? between_blocks : NULL,
 		.between_arg = p,
 	};
+	int rc;
 
-	return source->is_series ? run_series(p, &parallel, err) : run_extent(p, &parallel, err);
+	if ((rc = share(p, true, err)) < 0)
+		return rc;
+	rc = source->is_series ? run_series(p, &parallel, err) : run_extent(p, &parallel, err);
+	share(p, false, NULL);
+	return rc;
 }
 
 static int

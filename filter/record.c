@@ -47,6 +47,17 @@ set_time(const uint8_t *header, bool is_swapped, uint32_t ts_scale, struct sift_
 }
 
 /*
+ * Whether a record is not where the one before has ended.  A copy is compared: the compiler would
+ * go on with that end, which is to be waited for.
+ */
+static inline bool
+is_elsewhere(const uint8_t *record, const uint8_t *end)
+{
+	__asm__("" : "+r"(record));
+	return record != end;
+}
+
+/*
  * One behind the other; where begins has them, as long as it does, so that nobody waits for
  * the length of one to find the next.
  */
@@ -61,14 +72,13 @@ make_views(const struct sift_record_format *format, bool is_swapped, enum sift_d
 
 	for (; n < max; n++) {
 		const uint8_t *record = begins != NULL ? base + begins[n] : header;
-		const uint8_t *data = record + SIFT_RECORD_HEADER, *where;
+		const uint8_t *data = record + SIFT_RECORD_HEADER;
 		struct sift_view *view = &views[n];
 		uint32_t caplen, wirelen, kept;
 
-		/* a copy: the compiler would go on with the header, which is to be waited for */
-		where = record;
-		__asm__("" : "+r"(where));
-		if (where != header || (size_t)(end - record) < SIFT_RECORD_HEADER)
+		if (begins != NULL && is_elsewhere(record, header))
+			break;
+		if ((size_t)(end - record) < SIFT_RECORD_HEADER)
 			break;
 		caplen = sift_record_caplen_once(record, is_swapped);
 		wirelen = load32(record + SIFT_RECORD_WIRELEN_AT, is_swapped);

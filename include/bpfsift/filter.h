@@ -949,10 +949,10 @@ BPFSIFT_API int sift_sink_flush(struct sift_sink *sink, struct ebpf_err *err);
 BPFSIFT_API int sift_sink_close(struct sift_sink *sink, struct ebpf_err *err);
 
 /**
- * Whether it was a sink that a pipeline has failed for: a call has, and all that write do
- * after it.
+ * Whether writing to a sink has failed: then each later call but sift_sink_close() fails.  It
+ * tells whether a pipeline failed for its sink or its source.
  *
- * @return 1: so it is; 0.
+ * @return 1: it has; 0.
  */
 BPFSIFT_API int sift_sink_has_failed(const struct sift_sink *sink);
 

@@ -220,15 +220,24 @@ END_TEST
 
 enum { N_PACKETS = 30000, PACKET = 60, RECORD = 16 + PACKET, HEAD = 24 };
 
-static void
-make_capture(const char *path, size_t n_bytes)
+/* A file with a header, to be closed. */
+static FILE *
+begin_capture(const char *path)
 {
 	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
 	FILE *file = fopen(path, "wb");
-	uint8_t packet[PACKET] = { 0 };
 
 	ck_assert_ptr_nonnull(file);
 	ck_assert_uint_eq(fwrite(header, 1, sizeof(header), file), sizeof(header));
+	return file;
+}
+
+static void
+make_capture(const char *path, size_t n_bytes)
+{
+	FILE *file = begin_capture(path);
+	uint8_t packet[PACKET] = { 0 };
+
 	for (uint32_t i = 0; i < N_PACKETS; i++) {
 		const uint32_t record[] = { 1700000000 + i, 0, PACKET, PACKET };
 
@@ -452,7 +461,6 @@ START_TEST(packets_of_any_size_are_found)
 {
 	static const uint32_t sizes[] = { 0, 1, 1500, 9000, 65000, 140000, 262144 };
 	bool is_guessed = sizes[_i] > 0 && sizes[_i] <= 9000;
-	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
 	struct change none = { .is_done = true };
 	static uint8_t packet[262144];
 	struct outcome outcome;
@@ -472,9 +480,7 @@ START_TEST(packets_of_any_size_are_found)
 
 	tempfile_create(path);
 	none.path = path;
-	file = fopen(path, "wb");
-	ck_assert_ptr_nonnull(file);
-	fwrite(header, 1, sizeof(header), file);
+	file = begin_capture(path);
 	for (uint32_t i = 0; i < n_packets; i++) {
 		const uint32_t record[] = { 1700000000, i % 1000000, sizes[_i], sizes[_i] };
 
@@ -533,7 +539,6 @@ START_TEST(large_blocks_are_followed_in_lanes)
 {
 	enum { N = 30000, MOST = 1514 };
 	struct sift_filter *filter = filter_make("ether[0] & 3 = 0", 65535);
-	static const uint32_t header[] = { 0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1 };
 	struct change none = { .is_done = true };
 	uint64_t rng = suite_seed(0xb10c);
 	struct outcome wanted, outcome;
@@ -543,9 +548,7 @@ START_TEST(large_blocks_are_followed_in_lanes)
 
 	tempfile_create(path);
 	none.path = path;
-	file = fopen(path, "wb");
-	ck_assert_ptr_nonnull(file);
-	fwrite(header, 1, sizeof(header), file);
+	file = begin_capture(path);
 	for (uint32_t i = 0; i < N; i++) {
 		uint32_t caplen = rng_below(&rng, MOST + 1);
 		const uint32_t record[] = { 1700000000, i, caplen, caplen };

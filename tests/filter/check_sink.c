@@ -316,10 +316,12 @@ START_TEST(a_disk_that_gets_full_within_a_batch)
 			     ? sift_sink_open_rotated(savefile_path(), &opts, &rotate, &sink, &err)
 			     : sift_sink_open_savefile(savefile_path(), &opts, &sink, &err);
 		ck_assert_msg(rc == 0, "%s", err.text);
+		ck_assert_int_eq(sift_sink_has_failed(sink), 0);
 		rc = sift_sink_write(sink, views, keep, n_packets, &err);
 		if (rc == 0)
 			rc = sift_sink_flush(sink, &err);
 		later = sift_sink_write(sink, views, keep, 1, NULL);
+		ck_assert_int_eq(sift_sink_has_failed(sink), 1);
 		closed = sift_sink_close(sink, NULL);
 		rlimit.rlim_cur = RLIM_INFINITY;
 		setrlimit(RLIMIT_FSIZE, &rlimit);
