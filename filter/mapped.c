@@ -121,7 +121,7 @@ sift_mapped_have(const struct sift_mapped *m, uint64_t from, uint64_t to)
 void
 sift_mapped_drop(const struct sift_mapped *m, uint64_t from, uint64_t to)
 {
-	from = page_behind(m, from);
+	from = page_of(m, from);
 	to = page_of(m, to);
 	if (from < to)
 		madvise(address_of(m, from), (size_t)(to - from), MADV_DONTNEED);

@@ -39,7 +39,7 @@ void sift_mapped_close(struct sift_mapped *mapped);
  */
 bool sift_mapped_have(const struct sift_mapped *mapped, uint64_t from, uint64_t to);
 
-/* The whole pages from one offset to another are not wanted any more. */
+/* What lies in front of an offset is not wanted any more, down to another: whole pages. */
 void sift_mapped_drop(const struct sift_mapped *mapped, uint64_t from, uint64_t to);
 
 /* Whether zeros may have been seen that were never in the file. */

@@ -45,8 +45,8 @@
 enum { BLOCK = 512 << 10, SMALLEST = 128 << 10, LEAST = 4 * SMALLEST, SHARE = 4 };
 
 /*
- * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, of so
- * many bytes: it is to be copied, which the system does better.
+ * What is shorter is read: it takes longer to map.  So is what one thread keeps most of, five
+ * eighths, of so many bytes: it is to be copied, which the system does better.
  */
 enum { LEAST_MAPPED = 4 << 20, STRETCH = 2 << 20 };
 
@@ -607,7 +607,7 @@ choose_way(struct sift_pipeline *p)
 
 	if (passed < p->stretch)
 		return;
-	if (p->stretch_kept > passed / 2)
+	if (p->stretch_kept > passed / 8 * 5)
 		sift_records_unmap(records);
 	else
 		sift_records_map(records, p->least_mapped);

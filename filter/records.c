@@ -28,8 +28,6 @@
 enum {
 	FILE_HEADER = 24,
 	BLOCK = 128 << 10,
-	/* Pages of a mapping are given back so many at once: each call costs. */
-	MAPPED_KEPT = 2 << 20,
 };
 
 #ifdef BPFSIFT_DEBUG
@@ -200,10 +198,8 @@ refill_mapped(struct sift_records *r)
 	if (!sift_mapped_have(&r->map, r->off + r->end, r->off + r->end + more))
 		return false;
 	r->end += more;
-	if (r->begin - r->dropped >= MAPPED_KEPT) {
-		sift_mapped_drop(&r->map, r->off + r->dropped, r->off + r->begin);
-		r->dropped = r->begin;
-	}
+	sift_mapped_drop(&r->map, r->off + r->dropped, r->off + r->begin);
+	r->dropped = r->begin;
 	return true;
 }
 

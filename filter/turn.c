@@ -56,14 +56,20 @@ sift_turn_wait(struct sift_turn *turn, uint64_t number)
 	pthread_mutex_unlock(&turn->mutex);
 }
 
+bool
+sift_turn_is_slept_for(struct sift_turn *turn)
+{
+	return atomic_load(&turn->n_waiting) > 0;
+}
+
 /*
  * All in one order: a waiter that is not counted yet when this looks will find the
  * new number, and one that is counted holds the mutex or sleeps.
  */
 void
-sift_turn_pass(struct sift_turn *turn)
+sift_turn_pass_many(struct sift_turn *turn, uint64_t n)
 {
-	atomic_fetch_add(&turn->number, 1);
+	atomic_fetch_add(&turn->number, n);
 	if (atomic_load(&turn->n_waiting) == 0)
 		return;
 	pthread_mutex_lock(&turn->mutex);

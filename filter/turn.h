@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sift_turn {
@@ -27,7 +28,16 @@ void sift_turn_destroy(struct sift_turn *turn);
 /* Until the number has come, or has gone by. */
 void sift_turn_wait(struct sift_turn *turn, uint64_t number);
 
-/* By the one whose turn it is, or who counts. */
-void sift_turn_pass(struct sift_turn *turn);
+/* Whether somebody waits so long already that it takes a call to the system to end it. */
+bool sift_turn_is_slept_for(struct sift_turn *turn);
+
+/* By the one whose turn it is, or who counts: n numbers further. */
+void sift_turn_pass_many(struct sift_turn *turn, uint64_t n);
+
+static inline void
+sift_turn_pass(struct sift_turn *turn)
+{
+	sift_turn_pass_many(turn, 1);
+}
 
 #endif

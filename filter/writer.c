@@ -16,14 +16,15 @@
 #include "filter/thread.h"
 #include "filter/turn.h"
 
-enum { BUFFERS = 4 };
+/* To wake the thread takes about as long as to write a buffer: it is not done for one alone. */
+enum { BUFFERS = 8, WORTH_WAKING = BUFFERS / 2 };
 
 struct sift_writer {
 	sift_writer_put_fn put;
 	void *arg;
 	pthread_t thread;
-	struct sift_turn given, done; /* how many buffers were */
-	uint64_t n_given;             /* known to the owner */
+	struct sift_turn given, done; /* how many buffers were, as far as the thread was told */
+	uint64_t n_given, n_told;     /* known to the owner */
 	atomic_int failed;            /* a negative errno, */
 	struct ebpf_err failure;      /* and its message, which does not change then */
 	struct sift_writer_buffer ring[BUFFERS];
@@ -57,6 +58,16 @@ tell_failure(const struct sift_writer *w, struct ebpf_err *err)
 	return rc < 0 ? ebpf_err_set(err, rc, "%s", w->failure.text) : 0;
 }
 
+/* Tell the thread of all that it was given. */
+static void
+tell(struct sift_writer *w)
+{
+	if (w->n_told == w->n_given)
+		return;
+	sift_turn_pass_many(&w->given, w->n_given - w->n_told);
+	w->n_told = w->n_given;
+}
+
 int
 sift_writer_give(struct sift_writer *w, struct sift_writer_buffer *buffer, struct ebpf_err *err)
 {
@@ -69,13 +80,15 @@ sift_writer_give(struct sift_writer *w, struct sift_writer_buffer *buffer, struc
 	*buffer = other;
 	buffer->used = 0;
 	w->n_given++;
-	sift_turn_pass(&w->given);
+	if (w->n_given - w->n_told >= WORTH_WAKING || !sift_turn_is_slept_for(&w->given))
+		tell(w);
 	return tell_failure(w, err);
 }
 
 int
 sift_writer_wait(struct sift_writer *w, struct ebpf_err *err)
 {
+	tell(w);
 	sift_turn_wait(&w->done, w->n_given);
 	return tell_failure(w, err);
 }
@@ -144,6 +157,7 @@ sift_writer_free(struct sift_writer *w)
 	if (w == NULL)
 		return;
 	sift_writer_give(w, &last, NULL);
+	tell(w);
 	free(last.bytes);
 	pthread_join(w->thread, NULL);
 	sift_turn_destroy(&w->done);

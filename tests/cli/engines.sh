@@ -391,11 +391,16 @@ print('some' if len(numbers) > 300 else len(numbers), wrong, missing)
 END_OF_FILE
 python3 "$scratch/flood.py" &
 flood=$!
+# More packets than are asked for, and blocks that others follow: of 16 bytes and 40 at least.
+is_flooded()
+{
+	[ "$(wc -c <"$scratch/flood.pcap")" -gt 40000 ]
+}
 for options in '' '-s 40'; do
 	# shellcheck disable=SC2086
 	start flood -i receiver -Q in -B 32768 $options 'arp[64] = 7'
 	listens flood
-	sleep 1.3
+	check "$options: packets come" wait_for is_flooded
 	stop_all
 	what="under load $options"
 	result=$(python3 "$scratch/judge.py" "$scratch/flood.pcap")

@@ -146,6 +146,47 @@ START_TEST(a_stretch_is_the_file)
 }
 END_TEST
 
+/* Pages of the file that take room in this process. */
+static unsigned long
+resident_pages(const char *path)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	unsigned long kilobytes = 0;
+	bool is_there = false;
+	char line[512];
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		is_there |= strstr(line, path) != NULL;
+		if (is_there && sscanf(line, "Rss: %lu", &kilobytes) == 1)
+			break;
+	}
+	fclose(maps);
+	ck_assert(is_there);
+	return kilobytes / (page / 1024);
+}
+
+START_TEST(what_was_dropped_takes_no_room)
+{
+	struct sift_mapped mapped = { .fd = -1 };
+	struct file file;
+
+	make_file(&file, N_PAGES * page);
+	if (open_mapped(&mapped, &file, 0)) {
+		uint64_t from = 0, to;
+
+		ck_assert(sift_mapped_have(&mapped, 0, file.n));
+		ck_assert_uint_eq(resident_pages(file.path), N_PAGES);
+		for (to = 0; to < file.n; from = to, to += page / 4 * 3) {
+			sift_mapped_drop(&mapped, from, to);
+			ck_assert_uint_eq(resident_pages(file.path), N_PAGES - to / page);
+		}
+		sift_mapped_close(&mapped);
+	}
+	remove_file(&file);
+}
+END_TEST
+
 START_TEST(what_was_cut_off_reads_as_zeros)
 {
 	struct sift_mapped mapped = { .fd = -1 };
@@ -587,6 +628,7 @@ suite(void)
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, a_stretch_is_the_file);
+	tcase_add_test(tc, what_was_dropped_takes_no_room);
 	tcase_add_test(tc, what_was_cut_off_reads_as_zeros);
 	tcase_add_test(tc, pages_that_are_gone_cannot_be_had);
 	tcase_add_test(tc, other_addresses_are_not_forgiven);
