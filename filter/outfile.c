@@ -24,8 +24,8 @@ enum { BUFFER_SIZE = 128 << 10 };
 /* From here on a call of write() costs less than to copy the bytes first. */
 enum { MANY = BUFFER_SIZE / 4 };
 
-/* Full buffers that are worth a thread. */
-enum { WORTH_WRITER = 8 };
+/* Bytes, without a flush between them, that are worth a thread. */
+enum { WORTH_WRITER = 8 * BUFFER_SIZE };
 
 /* How many of the first done bytes of records, of which there are n, are whole ones. */
 static size_t
@@ -199,15 +199,20 @@ empty(struct sift_outfile *out, struct ebpf_err *err)
 	return note(out, rc);
 }
 
-/* The buffer is full: make room, and have it written by another thread if that goes on. */
+/* Before anything is written: by another thread from here on, if enough was. */
+static void
+choose_writer(struct sift_outfile *out)
+{
+	if (out->is_behind && !out->is_shared && out->writer == NULL &&
+	    out->coded - out->steady_from >= WORTH_WRITER &&
+	    sift_writer_new(put, out, BUFFER_SIZE, &out->writer) < 0)
+		out->is_behind = false;
+}
+
 static int
 make_room(struct sift_outfile *out, struct ebpf_err *err)
 {
-	bool may_begin = out->is_behind && !out->is_shared && out->writer == NULL;
-
-	if (may_begin && ++out->n_full >= WORTH_WRITER &&
-	    sift_writer_new(put, out, BUFFER_SIZE, &out->writer) < 0)
-		out->is_behind = false;
+	choose_writer(out);
 	return empty(out, err);
 }
 
@@ -248,10 +253,10 @@ sift_outfile_reserve(struct sift_outfile *out, size_t len, uint8_t **room, struc
 int
 sift_outfile_flush(struct sift_outfile *out, struct ebpf_err *err)
 {
-	int rc;
+	int rc = empty(out, err);
 
-	out->n_full = 0;
-	if ((rc = empty(out, err)) < 0 || (rc = settle(out, err)) < 0 || out->flow == NULL)
+	out->steady_from = out->coded;
+	if (rc < 0 || (rc = settle(out, err)) < 0 || out->flow == NULL)
 		return rc;
 	return note(out, sift_outflow_flush(out->flow, err));
 }
@@ -264,7 +269,7 @@ sift_outfile_share(struct sift_outfile *out, bool is_shared, struct ebpf_err *er
 	sift_writer_free(out->writer);
 	out->writer = NULL;
 	out->is_shared = is_shared;
-	out->n_full = 0;
+	out->steady_from = out->coded;
 	return rc;
 }
 
@@ -286,6 +291,8 @@ sift_outfile_append(struct sift_outfile *out, const uint8_t *records, size_t n,
 	uint8_t *to;
 	int rc;
 
+	if (n >= MANY)
+		choose_writer(out);
 	if (n >= MANY && (out->writer == NULL || n > BUFFER_SIZE))
 		return put_many(out, records, n, err);
 	if ((rc = sift_outfile_reserve(out, n, &to, err)) < 0)

@@ -6,8 +6,9 @@
  * ones, so that a regular file can be cut to whole records when the disk is
  * full.  Every write and the close are checked; a short write is continued.
  *
- * A file that is written behind has a thread for that, and to compress it, once several buffers
- * have got full one after the other; but not while several threads write it by turns.
+ * A file that is written behind has a thread for that, and to compress it, once as many bytes
+ * as several buffers hold have left without a flush; but not while several threads write it by
+ * turns.
  */
 #ifndef BPFSIFT_FILTER_OUTFILE_H
 #define BPFSIFT_FILTER_OUTFILE_H
@@ -32,8 +33,8 @@ struct sift_outfile {
 	size_t head_len; /* of the file's first record, where it is a header; or 0 */
 	sift_record_len_fn record_len;
 	struct sift_outflow *flow; /* that codes the bytes; NULL: nothing does */
-	bool is_behind, is_shared; /* a writer may be had, but not now; */
-	unsigned n_full;           /* buffers in a row, until there is */
+	bool is_behind, is_shared; /* a writer may be had, but not now */
+	uint64_t steady_from;      /* coded when it was flushed or shared last */
 	struct sift_writer *writer; /* one, or NULL */
 	bool has_failed;
 	char *name; /* for messages */

@@ -158,7 +158,13 @@ judge_ahead(struct worker *w)
 
 	w->n = 0;
 	w->is_judged = len > 0 && judge_guessed(w);
-	sift_mapped_drop(w->job->map, w->off, w->off + len);
+}
+
+/* Nobody looks at it any more, once the blocks before it, which may do, are judged. */
+static void
+give_back(const struct worker *w)
+{
+	sift_mapped_drop(w->job->map, w->off, w->off + block_len(w));
 }
 
 /* Whether the walk comes to where it was guessed, and what was seen there was the file. */
@@ -282,6 +288,8 @@ work(void *worker, uint64_t number)
 	walk(w);
 	is_last = job->has_ended;
 	sift_turn_pass(&job->walk);
+	if (job->map != NULL)
+		give_back(w);
 	judge(w);
 	return is_last;
 }

@@ -51,10 +51,16 @@ enum { BLOCK = 512 << 10, SMALLEST = 128 << 10, LEAST = 4 * SMALLEST, SHARE = 4 
 enum { LEAST_MAPPED = 4 << 20, STRETCH = 2 << 20 };
 
 /*
- * Pages are given back by a call that stops all threads: not too often.  Of shorter files the
- * threads would not have the same share.
+ * Pages are given back by a call that stops all threads: not too often.  Each thread has a
+ * block, and what it keeps of it: the more there are, the smaller are blocks, and so each has
+ * a few of them in the shortest file that is mapped.
  */
-enum { MAPPED_BLOCK = 8 << 20, LEAST_SHARED = 8 * MAPPED_BLOCK };
+enum {
+	MAPPED_BLOCK = 8 << 20,
+	MAPPED_SMALLEST = 1 << 20,
+	MAPPED_AT_ONCE = 32 << 20,
+	LEAST_SHARED = 2 * MAPPED_AT_ONCE,
+};
 
 /* To start a thread takes as long as a few small files do. */
 enum { LEAST_FILES = 16 };
@@ -540,7 +546,7 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	const struct ebpf_prog *judge;
 	struct ebpf_err unfit;
 	size_t in_batch = n, matched, too_short = 0, room = 0;
-	int rc, written;
+	int rc, written = 0;
 
 	assert(n <= SIFT_BATCH_MAX);
 	judge = judge_batch(p, views, n, verdicts);
@@ -554,15 +560,15 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	if (matched > 0 && p->opts.sink != NULL && p->opts.source->records != NULL)
 		room = sift_gather_room(&p->gather, views, verdicts, n);
 	p->stretch_kept += room;
-	if (matched > 0 && is_gathered(p) &&
-	    (written = gather(p, views, verdicts, n, room, err)) < 0)
-		return written;
+	if (matched > 0 && is_gathered(p))
+		written = gather(p, views, verdicts, n, room, err);
 	if (is_lost(p))
 		return 0;
 	p->tally.now.seen += n;
 	p->tally.now.matched += matched;
 	p->tally.now.too_short += too_short;
-	written = write_matches(p, views, verdicts, n, n == in_batch, matched, err);
+	if (written == 0)
+		written = write_matches(p, views, verdicts, n, n == in_batch, matched, err);
 	return written < 0 || rc == 0 ? written : ebpf_err_set(err, rc, "%s", unfit.text);
 }
 
@@ -693,6 +699,16 @@ divide(const struct sift_pipeline *p, uint64_t length)
 		size = p->block_size;
 	return size > p->smallest ? (size_t)size : p->smallest;
 }
+static size_t
+divide_mapped(const struct sift_pipeline *p)
+{
+	size_t size = MAPPED_AT_ONCE / p->opts.threads / MAPPED_SMALLEST * MAPPED_SMALLEST;
+
+	if (size < MAPPED_SMALLEST)
+		size = MAPPED_SMALLEST;
+	return size < p->mapped_block ? size : p->mapped_block;
+}
+
 
 /* What several threads filter they write by turns. */
 static int
@@ -712,6 +728,7 @@ run_extent(struct sift_pipeline *p, struct sift_parallel *parallel, struct ebpf_
 
 	if (!is_for_threads(p, &parallel->extent))
 		return 0;
+	parallel->mapped_block = divide_mapped(p);
 	parallel->block_size = divide(p, parallel->extent.end - parallel->extent.begin);
 	if (source->records != NULL)
 		parallel->format = sift_records_format(source->records);
@@ -756,7 +773,6 @@ run_parallel(struct sift_pipeline *p, struct ebpf_err *err)
 		.sink_dlt = p->sink_dlt,
 		.sink_snaplen = p->sink_snaplen,
 		.keep = bytes_to_keep(p),
-		.mapped_block = p->mapped_block,
 		.n_threads = p->opts.threads,
 		.tally = &p->tally,
 		.between = p->opts.between != NULL ? between_blocks : NULL,

@@ -246,6 +246,15 @@ turn(struct rotated *r, int64_t now, struct ebpf_err *err)
 		return rc;
 	return is_large(r, 0) ? begin_number(r, err) : 0;
 }
+/* Seconds as they stand in the file, with no sign; those of pcap have 32 bits. */
+static int64_t
+seconds_in_file(const struct rotated *r, const struct sift_view *view)
+{
+	bool is_long = r->savefile.format == SIFT_FORMAT_PCAPNG && view->ts_sec >= 0;
+
+	return is_long ? view->ts_sec : (int64_t)(uint32_t)view->ts_sec;
+}
+
 
 /* The time of a packet that has the time t: by the clock that counts. */
 static int64_t
@@ -265,7 +274,7 @@ rotated_write(struct sift_sink *sink, const struct sift_view *views, const uint3
 	for (size_t i = 0; i < n && !r->is_full; i++) {
 		if (keep[i] == 0)
 			continue;
-		if ((rc = turn(r, clock_of(r, wall, views[i].ts_sec), err)) < 0)
+		if ((rc = turn(r, clock_of(r, wall, seconds_in_file(r, &views[i])), err)) < 0)
 			return rc;
 		if (r->is_full)
 			break;

@@ -204,13 +204,17 @@ on_child(int signo)
 	errno = saved;
 }
 
-/* A file that is looked at where it is was truncated; or something is wrong with us. */
+/* A file that is looked at where it is was truncated; or something is wrong, or we were sent it. */
 static void
 on_bus_error(int signo, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (source_to_stop == NULL || !sift_source_forgive(source_to_stop, info->si_addr))
-		signal(signo, SIG_DFL); /* and it comes again */
+	if (info->si_code > 0 && source_to_stop != NULL &&
+	    sift_source_forgive(source_to_stop, info->si_addr))
+		return;
+	signal(signo, SIG_DFL); /* and it comes again; but one that was sent does not, */
+	if (info->si_code <= 0 && raise(signo) != 0)
+		_exit(128 + signo); /* and may not be sent by who is confined */
 }
 
 /*

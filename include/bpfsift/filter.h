@@ -982,7 +982,7 @@ struct sift_pipeline_opts {
 	/**
 	 * Threads to filter with, the caller's one of them, where the source is a
 	 * pcap or pcapng file that several can read, or a series of files, and the sink
-	 * writes pcap, or sections that the source's are copied into: packets are written
+	 * writes pcap, or pcapng that is not rotated, or there is none: packets are written
 	 * in their order all the same.  0 is 1.
 	 */
 	unsigned threads;

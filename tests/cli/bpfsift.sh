@@ -567,6 +567,19 @@ status: 1" -r "$in" -w /dev/full
 		skip 'env(1) cannot reset signals: SIGHUP may be ignored here, and is not tried'
 		default='' signals='INT TERM'
 	fi
+	# That of a mapped file that was cut ends it, where there is none.
+	exec 9<>"$scratch/fifo"
+	rm -f "$scratch/out.pcap"
+	(ulimit -c 0; exec $default $BPFSIFT -r "$scratch/fifo" -w "$scratch/out.pcap") \
+		2>"$scratch/err" 9>&- &
+	pid=$!
+	cat "$in" >&9
+	wait_for test -s "$scratch/out.pcap"
+	kill -BUS $pid
+	wait $pid
+	check_same 'SIGBUS: what it ended with' BUS "$(kill -l $?)"
+	exec 9>&-
+
 	for signal in $signals; do
 		rm -f "$scratch/out.pcap"
 		exec 9<>"$scratch/fifo"

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "filter/pipeline.h"
@@ -296,6 +297,7 @@ make_capture(const char *path, size_t n_bytes)
 struct change {
 	const char *path;
 	off_t cut_to;
+	bool is_input; /* its offset is moved: it is standard input, which others have, too */
 	bool is_done, was_mapped;
 };
 
@@ -309,7 +311,10 @@ change(void *arg, struct ebpf_err *err)
 		return 0;
 	c->is_done = true;
 	c->was_mapped = is_mapped(c->path);
-	ck_assert_int_eq(truncate(c->path, c->cut_to), 0);
+	if (c->is_input)
+		ck_assert_int_ge(lseek(STDIN_FILENO, c->cut_to, SEEK_SET), 0);
+	else
+		ck_assert_int_eq(truncate(c->path, c->cut_to), 0);
 	return 0;
 }
 
@@ -383,8 +388,8 @@ run(struct change *c, unsigned threads, const struct sift_filter *filter, struct
 
 	*outcome = (struct outcome){ .counters.size = sizeof(outcome->counters) };
 	tempfile_create(out);
-	ck_assert_int_eq(sift_source_open_savefile_opts(c->path, &reader, &opts.source,
-							&outcome->err),
+	ck_assert_int_eq(sift_source_open_savefile_opts(c->is_input ? "-" : c->path, &reader,
+							&opts.source, &outcome->err),
 			 0);
 	source_now = opts.source;
 	opts.sink = open_sink(out);
@@ -488,6 +493,68 @@ START_TEST(what_several_threads_write_of_a_cut_file_was_there)
 		suite_skip("files are read here, or this thread came too late to see it");
 	ck_assert_int_eq(n_others, 0);
 	free(whole.bytes);
+	unlink(path);
+	sift_filter_free(filter);
+}
+END_TEST
+START_TEST(an_offset_that_others_move_does_not_matter)
+{
+	struct sift_filter *filter = filter_make("ether[4] & 3 = 0", 65535);
+	struct change none = { .is_done = true };
+	struct outcome outcome, whole;
+	char path[TEMPFILE_PATH];
+
+	tempfile_create(path);
+	none.path = path;
+	make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
+	run(&none, 1, filter, &whole);
+	for (unsigned threads = 1; threads <= 3; threads++) {
+		struct change c = { .path = path, .cut_to = 7, .is_input = true };
+		int fd = open(path, O_RDONLY | O_CLOEXEC), saved = dup(STDIN_FILENO);
+
+		ck_assert_int_ge(dup2(fd, STDIN_FILENO), 0);
+		run(&c, threads, filter, &outcome);
+		ck_assert_int_ge(dup2(saved, STDIN_FILENO), 0);
+		close(saved);
+		close(fd);
+		if (!c.was_mapped)
+			suite_skip("files are read here, or this thread came too late to see it");
+		else
+			ck_assert_msg(outcome.rc == 0, "%s", outcome.err.text);
+		if (c.was_mapped) {
+			ck_assert_uint_eq(outcome.n, whole.n);
+			ck_assert(memcmp(outcome.bytes, whole.bytes, whole.n) == 0);
+		}
+		free(outcome.bytes);
+	}
+	free(whole.bytes);
+	unlink(path);
+	sift_filter_free(filter);
+}
+END_TEST
+
+/* What was judged is counted, whatever becomes of it. */
+START_TEST(a_batch_that_cannot_be_written_was_seen)
+{
+	enum { LIMIT = 400000 };
+	struct sift_filter *filter = filter_make("ether[4] & 3 = 0", 65535);
+	struct rlimit limit = { LIMIT, RLIM_INFINITY };
+	struct change none = { .is_done = true };
+	struct outcome outcome;
+	char path[TEMPFILE_PATH];
+
+	signal(SIGXFSZ, SIG_IGN);
+	tempfile_create(path);
+	none.path = path;
+	make_capture(path, HEAD + (size_t)N_PACKETS * RECORD);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	run(&none, 1, filter, &outcome);
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ck_assert_int_eq(outcome.rc, -EFBIG);
+	ck_assert_uint_eq(outcome.n, HEAD + (LIMIT - HEAD) / RECORD * RECORD);
+	ck_assert_uint_gt(outcome.counters.matched, outcome.counters.written);
+	free(outcome.bytes);
 	unlink(path);
 	sift_filter_free(filter);
 }
@@ -635,6 +702,8 @@ suite(void)
 	tcase_add_loop_test(tc, a_cut_file_ends_where_it_is_cut, 0, (int)N_ELEMS(cuts));
 	tcase_add_loop_test(tc, what_several_threads_write_of_a_cut_file_was_there, 0,
 			    (int)N_ELEMS(cuts));
+	tcase_add_test(tc, an_offset_that_others_move_does_not_matter);
+	tcase_add_test(tc, a_batch_that_cannot_be_written_was_seen);
 	tcase_add_loop_test(tc, packets_of_any_size_are_found, 0, 7);
 	tcase_add_loop_test(tc, what_is_kept_is_read, 0, 2);
 	tcase_add_test(tc, large_blocks_are_followed_in_lanes);

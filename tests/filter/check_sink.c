@@ -17,6 +17,7 @@
 
 #include "filter/inflow.h"
 #include "filter/outfile.h"
+#include "filter/record.h"
 #include "filter/sink.h"
 #include "tests/support/compress.h"
 #include "tests/support/savefile.h"
@@ -401,6 +402,36 @@ write_many(const struct sift_savefile_opts *opts, uint64_t rng, struct bytes *co
 	read_content(savefile_path(), content);
 }
 
+/* So many that they are not copied: they count all the same. */
+START_TEST(many_at_once_are_worth_a_thread)
+{
+	enum { N = 400, CAPLEN = 84, RECORD = SIFT_RECORD_HEADER + CAPLEN, TIMES = 100 };
+	static uint8_t records[N * RECORD];
+	struct sift_savefile_opts opts = ethernet();
+	struct ebpf_err err = { "" };
+	struct bytes content = { NULL };
+	struct sift_view view;
+	struct sift_sink *sink;
+
+	sift_view_init(&view, opts.dlt, payload, CAPLEN, CAPLEN);
+	for (size_t i = 0; i < N; i++)
+		sift_record_put_header(records + i * RECORD, &view, CAPLEN, 1000);
+	opts.flags = SIFT_SAVEFILE_BEHIND;
+	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), &opts, &sink, &err), 0);
+	for (int i = 0; i < TIMES; i++)
+		ck_assert_int_eq(sift_sink_append(sink, records, sizeof(records), &err), 0);
+	ck_assert_ptr_nonnull(sink->file->writer);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	read_content(savefile_path(), &content);
+	ck_assert_uint_eq(content.n, 24 + TIMES * sizeof(records));
+	for (size_t i = 0; i < TIMES; i++)
+		ck_assert(memcmp(content.p + 24 + i * sizeof(records), records, sizeof(records)) ==
+			  0);
+	free(content.p);
+	unlink(savefile_path());
+}
+END_TEST
+
 START_TEST(what_is_written_behind_is_the_same)
 {
 	struct sift_savefile_opts opts = ethernet();
@@ -591,6 +622,7 @@ suite(void)
 	tcase_add_test(tc, a_file_that_cannot_grow_ends_in_a_whole_packet);
 	tcase_add_loop_test(tc, a_disk_that_gets_full_within_a_batch, 0,
 			    (int)N_ELEMS(full_disks));
+	tcase_add_test(tc, many_at_once_are_worth_a_thread);
 	tcase_add_loop_test(tc, what_is_written_behind_is_the_same, 0, (int)N_ELEMS(behind));
 	tcase_add_test(tc, refuses_before_anything_is_created);
 	suite_add_tcase(s, tc);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/record.h"
 #include "filter/sink.h"
 #include "tests/support/suite.h"
 
@@ -245,6 +246,60 @@ START_TEST(what_is_passed_over_does_not_turn)
 }
 END_TEST
 
+static const struct {
+	enum sift_format format;
+	int64_t first; /* time of a packet, each a second behind the one before; or of a record */
+	bool is_appended;
+} late[] = {
+	{ SIFT_FORMAT_PCAP, INT64_C(0x7fffffff), false },
+	{ SIFT_FORMAT_PCAPNG, INT64_C(0x7fffffff), false },
+	{ SIFT_FORMAT_PCAP, INT64_C(0x7fffffff), true },
+	/* as files have it, of seconds with a sign */
+	{ SIFT_FORMAT_PCAP, -INT64_C(0x80000000), false },
+	{ SIFT_FORMAT_PCAPNG, -INT64_C(0x80000000), false },
+	{ SIFT_FORMAT_PCAP, -INT64_C(0x80000000), true },
+};
+
+/* The same names, whichever way they come. */
+START_TEST(seconds_have_no_sign)
+{
+	struct sift_rotate_opts rotate = { .size = sizeof(rotate),
+					   .interval_s = 4,
+					   .flags = SIFT_ROTATE_PACKET_CLOCK,
+					   .on_event = note };
+	struct sift_savefile_opts opts = ethernet();
+	uint8_t records[N_VIEWS * (SIFT_RECORD_HEADER + 16)], *to = records;
+	struct sift_view views[N_VIEWS];
+	uint32_t keep[N_VIEWS];
+	struct sift_sink *sink;
+	struct ebpf_err err;
+	char told[200] = "", wanted[200];
+	long long first = (uint32_t)late[_i].first;
+
+	make_views(views, keep);
+	for (size_t i = 0; i < N_VIEWS; i++) {
+		views[i].ts_sec = late[_i].first + (int64_t)i;
+		sift_record_put_header(to, &views[i], 16, 1000);
+		memcpy(to + SIFT_RECORD_HEADER, views[i].data, 16);
+		to += SIFT_RECORD_HEADER + 16;
+	}
+	rotate.arg = told;
+	opts.format = late[_i].format;
+	ck_assert_int_eq(sift_sink_open_rotated("r%s.tmp", &opts, &rotate, &sink, &err), 0);
+	ck_assert_int_eq(late[_i].is_appended
+				 ? sift_sink_append(sink, records, sizeof(records), &err)
+				 : sift_sink_write(sink, views, keep, N_VIEWS, &err),
+			 0);
+	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
+	snprintf(wanted, sizeof(wanted), "0 r%lld.tmp 4\n1 r%lld.tmp 2\n", first, first + 4);
+	ck_assert_str_eq(told, wanted);
+	for (long long k = first; k <= first + 4; k += 4) {
+		snprintf(told, sizeof(told), "r%lld.tmp", k);
+		ck_assert_int_eq(unlink(told), 0);
+	}
+}
+END_TEST
+
 /* Whether the last block of a pcapng file is an interface's statistics. */
 static bool
 ends_with_statistics(const char *path)
@@ -333,6 +388,7 @@ suite(void)
 	tcase_add_test(tc, what_is_passed_over_does_not_turn);
 	tcase_add_test(tc, counts_are_written_last);
 	tcase_add_test(tc, refuses_before_anything_is_created);
+	tcase_add_loop_test(tc, seconds_have_no_sign, 0, N_ELEMS(late));
 	suite_add_tcase(s, tc);
 	return s;
 }
