@@ -50,7 +50,8 @@ next_block(struct sift_inflow *f)
 	if (f->holds_block) {
 		f->head = (f->head + 1) % SIFT_INFLOW_BLOCKS;
 		f->n_full--;
-		pthread_cond_signal(&f->is_emptied);
+		if (SIFT_INFLOW_BLOCKS - f->n_full >= SIFT_INFLOW_WORTH_WAKING)
+			pthread_cond_signal(&f->is_emptied);
 	}
 	while (f->n_full == 0 && !f->is_over && !sift_inflow_is_stopped(f))
 		wait_a_little(f);

@@ -14,7 +14,8 @@
  * With n_threads more than one, xz's blocks are decompressed side by side where their
  * headers tell their sizes, as xz -T writes them, and so are zstd's frames where they
  * do and are short, as pzstd writes them, unless they come from a pipe.  A large regular
- * file is then read ahead by a thread of its own, too; see ahead.h.
+ * file is read ahead by a thread of its own, too, with n_threads or processors more than one;
+ * see ahead.h.
  *
  * One thread at a time uses an inflow; sift_inflow_free() may cut short only what is
  * done for it by its own threads.

@@ -25,18 +25,31 @@ sift_inflow_have_room(struct sift_inflow *f)
 	return is_wanted;
 }
 
+static void
+hand_over(struct sift_inflow *f, unsigned worth_waking)
+{
+	pthread_mutex_lock(&f->lock);
+	if (f->room != NULL && f->used > 0) {
+		f->room = NULL;
+		f->blocks[f->tail].n = f->used;
+		f->tail = (f->tail + 1) % SIFT_INFLOW_BLOCKS;
+		f->n_full++;
+	}
+	if (f->n_full >= worth_waking)
+		pthread_cond_signal(&f->is_filled);
+	pthread_mutex_unlock(&f->lock);
+}
+
 void
 sift_inflow_hand_over(struct sift_inflow *f)
 {
-	if (f->room == NULL || f->used == 0)
-		return;
-	f->room = NULL;
-	pthread_mutex_lock(&f->lock);
-	f->blocks[f->tail].n = f->used;
-	f->tail = (f->tail + 1) % SIFT_INFLOW_BLOCKS;
-	f->n_full++;
-	pthread_cond_signal(&f->is_filled);
-	pthread_mutex_unlock(&f->lock);
+	hand_over(f, 1);
+}
+
+void
+sift_inflow_hand_over_full(struct sift_inflow *f)
+{
+	hand_over(f, SIFT_INFLOW_WORTH_WAKING);
 }
 
 /* ---- failing ---- */
@@ -112,7 +125,7 @@ sift_inflow_decode_frame(struct sift_inflow *f)
 		sift_inflow_use(f, n_in - io.n_in);
 		f->used += n_out - io.n_out;
 		if (io.n_out == 0)
-			sift_inflow_hand_over(f);
+			sift_inflow_hand_over_full(f);
 		if (rc != 0 || io.n_out == 0 || (io.n_in > 0 && !is_stuck))
 			continue;
 		/* All input is used, and what it holds is out. */

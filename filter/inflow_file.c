@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ebpf/err.h"
+#include "filter/thread.h"
 
 int
 sift_inflow_fail(struct sift_inflow *f, int code, const char *what)
@@ -90,14 +91,16 @@ sift_inflow_read_some(struct sift_inflow *f, void *to, size_t n, size_t *got)
 }
 
 /*
- * Of a large file that does not grow, once it is clear how it is read.  lz4 is decoded in
+ * Of a large file that does not grow, once it is clear how it is read, and where a thread more
+ * has a processor, or is among those that were asked for.  lz4 is decoded in
  * little more time than reading takes: there a third thread was in the way of the other two.
  */
 static bool
 may_be_read_ahead(const struct sift_inflow *f)
 {
-	return f->has_thread && f->opts.n_threads > 1 && !f->can_wait && !f->opts.is_followed &&
-	       f->kind != SIFT_CODEC_LZ4;
+	return f->has_thread && !f->can_wait && !f->opts.is_followed &&
+	       f->kind != SIFT_CODEC_LZ4 &&
+	       (f->opts.n_threads > 1 || sift_thread_processors() > 1);
 }
 
 /* Whether it is from here on, all that was read before being used. */

@@ -102,7 +102,7 @@ take_frame(struct sift_inflow *f)
 		f->used += n;
 		done += n;
 		if (f->used == SIFT_INFLOW_BLOCK)
-			sift_inflow_hand_over(f);
+			sift_inflow_hand_over_full(f);
 	}
 	return 0;
 }

@@ -5,7 +5,7 @@
  *
  * The file is read by one thread only: the caller's while the kind is found out,
  * and to the end of what is not compressed; the decompressor's after that, and, where
- * several are allowed, one that reads ahead of it.
+ * several are allowed or have processors, one that reads ahead of it.
  *
  * The ring: the decompressor fills blocks[tail], the caller holds blocks[head], and
  * n_full of them, the one held included, are the caller's.  The lock guards these
@@ -29,7 +29,8 @@ enum { SIFT_INFLOW_BLOCK = 1021, SIFT_INFLOW_INPUT = 509 }; /* everything meets 
 #else
 enum { SIFT_INFLOW_BLOCK = 256 << 10, SIFT_INFLOW_INPUT = 128 << 10 };
 #endif
-enum { SIFT_INFLOW_BLOCKS = 4 };
+/* To wake a thread takes a good part of what a block does: it is told of a few at once. */
+enum { SIFT_INFLOW_BLOCKS = 4, SIFT_INFLOW_WORTH_WAKING = SIFT_INFLOW_BLOCKS / 2 };
 
 /* To read so much no thread is made. */
 enum { SIFT_INFLOW_SMALL = 2 * SIFT_INFLOW_INPUT };
@@ -120,8 +121,12 @@ int sift_inflow_fail_format(struct sift_inflow *f, const char *what, const char 
 /* Room to decompress into.  false: nobody wants it any more. */
 bool sift_inflow_have_room(struct sift_inflow *f);
 
-/* Give the block to the caller, if there is anything in it. */
+/*
+ * Give the block to the caller, if there is anything in it: at once, with those that were
+ * given before; or one that is full, which may wait for the next.
+ */
 void sift_inflow_hand_over(struct sift_inflow *f);
+void sift_inflow_hand_over_full(struct sift_inflow *f);
 
 /* One frame, from its first byte to its last.  0 or what failed. */
 int sift_inflow_decode_frame(struct sift_inflow *f);

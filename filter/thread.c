@@ -3,6 +3,7 @@
 
 #include "filter/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 
 int
@@ -18,4 +19,12 @@ sift_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	error = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return -error;
+}
+
+unsigned
+sift_thread_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }

@@ -10,4 +10,7 @@
  */
 int sift_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
+/* Processors that this thread may use; 1 where the system does not tell. */
+unsigned sift_thread_processors(void);
+
 #endif
