@@ -474,7 +474,7 @@ is_mapped(const struct sift_pipeline *p)
 static bool
 is_gathered(const struct sift_pipeline *p)
 {
-	return p->is_raw || (p->opts.sink != NULL && is_mapped(p));
+	return p->opts.sink != NULL && (p->is_raw || is_mapped(p));
 }
 
 /* As it is to be written, while it is not sure that the batch is as it seems. */
