@@ -24,6 +24,12 @@ enum { BUFFER_SIZE = 128 << 10 };
 /* From here on a call of write() costs less than to copy the bytes first. */
 enum { MANY = BUFFER_SIZE / 4 };
 
+/*
+ * A call of write() with more gains nothing.  But ext4 takes the larger pieces of memory for it
+ * then, which the host of a virtual machine may have taken back: four times slower was seen.
+ */
+enum { MOST_AT_ONCE = 512 << 10 };
+
 /* Bytes, without a flush between them, that are worth a thread. */
 enum { WORTH_WRITER = 8 * BUFFER_SIZE };
 
@@ -68,7 +74,9 @@ put_bytes(struct sift_outfile *out, const uint8_t *bytes, size_t n, struct ebpf_
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t put = write(out->fd, bytes + done, n - done);
+		size_t left = n - done;
+		ssize_t put = write(out->fd, bytes + done,
+				    left < MOST_AT_ONCE ? left : MOST_AT_ONCE);
 
 		if (put < 0 && errno == EINTR)
 			continue;
