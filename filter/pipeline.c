@@ -563,7 +563,7 @@ run_batch(struct sift_pipeline *p, const struct sift_view *views, size_t n, stru
 	if (matched > 0 && is_gathered(p))
 		written = gather(p, views, verdicts, n, room, err);
 	if (is_lost(p))
-		return 0;
+		return written;
 	p->tally.now.seen += n;
 	p->tally.now.matched += matched;
 	p->tally.now.too_short += too_short;
@@ -699,6 +699,8 @@ divide(const struct sift_pipeline *p, uint64_t length)
 		size = p->block_size;
 	return size > p->smallest ? (size_t)size : p->smallest;
 }
+
+/* Those of a file that is mapped. */
 static size_t
 divide_mapped(const struct sift_pipeline *p)
 {
@@ -708,7 +710,6 @@ divide_mapped(const struct sift_pipeline *p)
 		size = MAPPED_SMALLEST;
 	return size < p->mapped_block ? size : p->mapped_block;
 }
-
 
 /* What several threads filter they write by turns. */
 static int

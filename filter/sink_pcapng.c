@@ -24,6 +24,7 @@
 #include "ebpf/err.h"
 #include "filter/outfile.h"
 #include "filter/savefile.h"
+#include "filter/view.h"
 
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
@@ -299,13 +300,11 @@ pcapng_turn(struct sift_sink *sink, const struct sift_source_info *info, uint32_
 
 /* ---- packets ---- */
 
-/* Units since 1970.  A negative second is the sign that libpcap sees beyond 2038. */
+/* Units since 1970. */
 static uint64_t
 time_of(const struct pcapng *s, const struct sift_view *view)
 {
-	uint64_t seconds = view->ts_sec < 0 ? (uint32_t)view->ts_sec : (uint64_t)view->ts_sec;
-
-	return (seconds + view->ts_excess) * (1000000000u / s->ts_scale) +
+	return (sift_view_seconds(view) + view->ts_excess) * (1000000000u / s->ts_scale) +
 	       view->ts_nsec / s->ts_scale;
 }
 

@@ -24,6 +24,7 @@
 #include "ebpf/sized.h"
 #include "filter/outfile.h"
 #include "filter/record.h"
+#include "filter/view.h"
 
 struct rotated {
 	struct sift_sink sink;
@@ -246,15 +247,15 @@ turn(struct rotated *r, int64_t now, struct ebpf_err *err)
 		return rc;
 	return is_large(r, 0) ? begin_number(r, err) : 0;
 }
-/* Seconds as they stand in the file, with no sign; those of pcap have 32 bits. */
+
+/* Seconds as they stand in the file; those of pcap have 32 bits. */
 static int64_t
 seconds_in_file(const struct rotated *r, const struct sift_view *view)
 {
-	bool is_long = r->savefile.format == SIFT_FORMAT_PCAPNG && view->ts_sec >= 0;
+	uint64_t seconds = sift_view_seconds(view);
 
-	return is_long ? view->ts_sec : (int64_t)(uint32_t)view->ts_sec;
+	return r->savefile.format == SIFT_FORMAT_PCAPNG ? (int64_t)seconds : (uint32_t)seconds;
 }
-
 
 /* The time of a packet that has the time t: by the clock that counts. */
 static int64_t

@@ -57,7 +57,7 @@ sift_turn_wait(struct sift_turn *turn, uint64_t number)
 }
 
 bool
-sift_turn_is_slept_for(struct sift_turn *turn)
+sift_turn_is_slept_for(const struct sift_turn *turn)
 {
 	return atomic_load(&turn->n_waiting) > 0;
 }

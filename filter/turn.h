@@ -29,7 +29,7 @@ void sift_turn_destroy(struct sift_turn *turn);
 void sift_turn_wait(struct sift_turn *turn, uint64_t number);
 
 /* Whether somebody waits so long already that it takes a call to the system to end it. */
-bool sift_turn_is_slept_for(struct sift_turn *turn);
+bool sift_turn_is_slept_for(const struct sift_turn *turn);
 
 /* By the one whose turn it is, or who counts: n numbers further. */
 void sift_turn_pass_many(struct sift_turn *turn, uint64_t n);

@@ -40,4 +40,11 @@ enum {
  */
 void sift_linktype_describe(int dlt, struct sift_view *view);
 
+/* Since 1970, of any packet that was captured: a negative second is a sign that libpcap saw. */
+static inline uint64_t
+sift_view_seconds(const struct sift_view *view)
+{
+	return view->ts_sec < 0 ? (uint32_t)view->ts_sec : (uint64_t)view->ts_sec;
+}
+
 #endif

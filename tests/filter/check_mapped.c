@@ -497,6 +497,7 @@ START_TEST(what_several_threads_write_of_a_cut_file_was_there)
 	sift_filter_free(filter);
 }
 END_TEST
+
 START_TEST(an_offset_that_others_move_does_not_matter)
 {
 	struct sift_filter *filter = filter_make("ether[4] & 3 = 0", 65535);

@@ -418,15 +418,20 @@ START_TEST(many_at_once_are_worth_a_thread)
 		sift_record_put_header(records + i * RECORD, &view, CAPLEN, 1000);
 	opts.flags = SIFT_SAVEFILE_BEHIND;
 	ck_assert_int_eq(sift_sink_open_savefile(savefile_path(), &opts, &sink, &err), 0);
-	for (int i = 0; i < TIMES; i++)
+	/* each with its number in its first packet */
+	for (int i = 0; i < TIMES; i++) {
+		records[SIFT_RECORD_HEADER] = (uint8_t)i;
 		ck_assert_int_eq(sift_sink_append(sink, records, sizeof(records), &err), 0);
+	}
 	ck_assert_ptr_nonnull(sink->file->writer);
 	ck_assert_int_eq(sift_sink_close(sink, &err), 0);
 	read_content(savefile_path(), &content);
 	ck_assert_uint_eq(content.n, 24 + TIMES * sizeof(records));
-	for (size_t i = 0; i < TIMES; i++)
+	for (size_t i = 0; i < TIMES; i++) {
+		records[SIFT_RECORD_HEADER] = (uint8_t)i;
 		ck_assert(memcmp(content.p + 24 + i * sizeof(records), records, sizeof(records)) ==
 			  0);
+	}
 	free(content.p);
 	unlink(savefile_path());
 }

@@ -386,9 +386,9 @@ suite(void)
 	tcase_add_loop_test(tc, tells_what_becomes_of_files, 0, 2);
 	tcase_add_loop_test(tc, the_next_file_cannot_be_opened, 0, N_ELEMS(failing));
 	tcase_add_test(tc, what_is_passed_over_does_not_turn);
+	tcase_add_loop_test(tc, seconds_have_no_sign, 0, N_ELEMS(late));
 	tcase_add_test(tc, counts_are_written_last);
 	tcase_add_test(tc, refuses_before_anything_is_created);
-	tcase_add_loop_test(tc, seconds_have_no_sign, 0, N_ELEMS(late));
 	suite_add_tcase(s, tc);
 	return s;
 }
