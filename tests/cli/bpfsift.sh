@@ -534,6 +534,7 @@ status: 1" -r "$in" -w /dev/full
 
 	# Counts and flushing, while an input does not end.
 	rm -f "$scratch/out.pcap"
+	: >"$scratch/err"
 	mkfifo "$scratch/counts"
 	exec 9<>"$scratch/counts"
 	$BPFSIFT -r "$scratch/counts" -w "$scratch/out.pcap" arp 2>"$scratch/err" 9>&- &

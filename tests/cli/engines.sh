@@ -75,6 +75,7 @@ start()
 	name=$1
 	shift
 	rm -f "$scratch/$name.pcap"
+	: >"$scratch/$name.err"
 	# shellcheck disable=SC2086
 	$BPFSIFT -w "$scratch/$name.pcap" "$@" 2>"$scratch/$name.err" &
 	pids="$pids $!"

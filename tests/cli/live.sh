@@ -58,7 +58,7 @@ captures()
 {
 	n=$1 what="-i receiver $*"
 	shift
-	rm -f "$scratch"/*.pcap
+	rm -f "$scratch"/*.pcap "$scratch"/*.err
 	$peer -i receiver -w "$scratch/want.pcap" "$@" 2>"$scratch/want.err" &
 	want=$!
 	# shellcheck disable=SC2086
@@ -100,7 +100,7 @@ has_nine()
 }
 
 # Signals: the same counts on one line, and packets in the file, where none comes to wake it.
-rm -f "$scratch"/*.pcap
+rm -f "$scratch"/*.pcap "$scratch"/*.err
 $peer -i receiver --immediate-mode -w "$scratch/want.pcap" 2>"$scratch/want.err" &
 want=$!
 # shellcheck disable=SC2086
@@ -128,6 +128,7 @@ check_same 'signals: messages as tcpdump' "$(sed 's/^tcpdump: //' "$scratch/want
 
 # A pcapng file ends with what was counted: a block of 64 bytes, with isb_ifrecv,
 # isb_ifdrop and isb_osdrop of 8 bytes each.
+rm -f "$scratch/have.err"
 # shellcheck disable=SC2086
 $BPFSIFT -i receiver -w "$scratch/have.pcapng" 2>"$scratch/have.err" &
 have=$!
@@ -151,7 +152,7 @@ print("statistics" if ok and b[11:13] == (7, 8) else "something else", b[7], b[1
 # same messages, but for the number of those that the kernel filtered out.
 prints()
 {
-	rm -f "$scratch"/*.out
+	rm -f "$scratch"/*.out "$scratch"/*.err
 	$peer -i receiver "$@" >"$scratch/want.out" 2>"$scratch/want.err" &
 	want=$!
 	# shellcheck disable=SC2086

@@ -125,6 +125,7 @@ echo "called: $*"; cat >/dev/null'
 	exec 9<>"$scratch/fifo"
 	head -c 60000 "$in" >&9 # what a pipe holds
 	if command -v setsid >/dev/null 2>&1 && env --default-signal=INT true 2>/dev/null; then
+		: >"$scratch/out"
 		setsid env --default-signal=INT $BPFSIFT -n -l -r "$scratch/fifo" \
 			>"$scratch/out" 2>"$scratch/err" 9>&- &
 		pid=$!

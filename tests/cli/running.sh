@@ -140,7 +140,7 @@ END
 
 for engine in interp auto; do
 	echo udp >"$scratch/filter"
-	rm -f "$scratch/out"
+	rm -f "$scratch/out" "$scratch/err"
 	# shellcheck disable=SC2086
 	$BPFSIFT -i receiver --engine=$engine --immediate-mode -U -w "$scratch/out" --reload \
 		-F "$scratch/filter" --stats=json 2>"$scratch/err" &
@@ -192,6 +192,7 @@ for engine in interp jit kernel; do
 	fi
 	received=10 runs=10
 	[ $engine != kernel ] || received=5 runs=0
+	rm -f "$scratch/err"
 	# shellcheck disable=SC2086
 	$BPFSIFT -i receiver --engine=$engine --immediate-mode -w "$scratch/out" --stats=json \
 		'udp dst port 53' 2>"$scratch/err" &
@@ -214,7 +215,7 @@ done
 
 # -v -w: how many there are, once a second, as tcpdump tells it.
 for options in '-v' '-v --print' ''; do
-	rm -f "$scratch"/*.pcap
+	rm -f "$scratch"/*.pcap "$scratch"/*.err
 	# shellcheck disable=SC2086
 	$peer -i receiver -c 10 -U --immediate-mode $options -w "$scratch/want.pcap" >/dev/null \
 		2>"$scratch/want.err" &

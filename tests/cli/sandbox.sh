@@ -40,7 +40,6 @@ seccomp* | 'Landlock and seccomp') seccomp=2 ;;
 	;;
 esac
 
-patience=20
 has_written()
 {
 	[ "$(wc -c <"$1" 2>/dev/null || echo 0)" -gt "$2" ]
@@ -263,6 +262,7 @@ fi
 # An output that nobody reads is waited for until somebody interrupts.
 if env --default-signal=INT true 2>/dev/null; then
 	# shellcheck disable=SC2086
+	: >err
 	env --default-signal=INT $BPFSIFT -r big.pcap -w nobody.fifo 2>err &
 	pid=$!
 	check 'a FIFO that nobody reads: it waits' wait_for grep -q '^reading from' err

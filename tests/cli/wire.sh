@@ -61,6 +61,7 @@ said()
 account()
 {
 	engine=$1
+	rm -f "$scratch"/*.err
 	# shellcheck disable=SC2086
 	$BPFSIFT --engine="$engine" -i receiver -B "$WIRE_BUFFER" -w "$scratch/ours.pcap" \
 		"$expression" 2>"$scratch/ours.err" &

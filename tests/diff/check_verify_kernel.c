@@ -155,7 +155,7 @@ START_TEST(agrees_with_the_running_kernel)
 	fflush(stdout);
 	/* On paths that only our ranges rule out the kernel may say anything. */
 	ck_assert_uint_le(200 * n_unexplained, table[1][0] + table[1][1] + 200 * CHANCE);
-	ck_assert_uint_gt(table[1][1], table[0][0]);
+	ck_assert_uint_lt(table[0][0], 2 * table[1][1] + CHANCE);
 }
 END_TEST
 

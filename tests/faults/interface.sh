@@ -6,7 +6,6 @@
 # shellcheck source=tests/support/peer.sh
 . "$srcdir/tests/support/peer.sh"
 
-patience=20
 if ! command -v python3 >/dev/null 2>&1; then
 	skip 'no python3: nothing captured'
 	finish

@@ -90,8 +90,10 @@ has_libpcap()
 	grep -q '^#define HAVE_PCAP 1$' "$builddir/config.h"
 }
 
-# wait_for COMMAND...: it succeeds within so many seconds.
-patience=10
+# wait_for COMMAND...: it succeeds within so many seconds.  Who waits for what a command in
+# the background writes empties the file first: the shell that is to become that command may
+# come late to it, and what is found would be of the one before.
+patience=30
 wait_for()
 {
 	suite_tries=0
