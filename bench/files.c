@@ -4,8 +4,8 @@
  *
  * Filtering a capture that is in the page cache, at four selectivities: tcpdump,
  * BPFSIFT with 1 to THREADS threads (default: the processors allowed), a loop of
- * read(2) by as many threads, one of read(2) and write(2) of as much as is kept, which is
- * what one thread cannot do without, and cp, one after the other in each of the rounds.
+ * pread(2) by as many threads, one of pread(2) and pwrite(2) of as much as is kept, which
+ * looks at nothing, and cp, one after the other in each of the rounds.
  * Medians are printed, and ratios to tcpdump's and the loop's.  What bpfsift writes
  * is compared with what tcpdump writes, byte by byte, before anything is timed.
  *
@@ -32,8 +32,8 @@
 
 #include "bench/packets.h"
 
-enum { ROUNDS = 5, MAX_THREADS = 16, MAX_RUNNERS = 2 * MAX_THREADS + 3, N_PACKETS = 65536 };
-enum { FILE_HEADER = 24, RECORD_HEADER = 16, BLOCK = 128 << 10 };
+enum { ROUNDS = 5, MAX_THREADS = 16, MAX_RUNNERS = 3 * MAX_THREADS + 2, N_PACKETS = 65536 };
+enum { FILE_HEADER = 24, RECORD_HEADER = 16, BLOCK = 128 << 10, COPIED = 256 << 10 };
 
 static const struct {
 	const char *percent, *expression;
@@ -153,63 +153,68 @@ struct share {
 	pthread_t thread;
 	const struct bench *bench;
 	unsigned number, of;
+	int out; /* where what is kept goes; -1: nowhere */
 };
+
+static uint64_t
+kept_of(const struct bench *b, uint64_t n)
+{
+	return (uint64_t)((double)n * b->kept);
+}
 
 /* Every of-th block of the file. */
 static void *
-read_share(void *cookie)
+move_share(void *cookie)
 {
 	const struct share *share = cookie;
-	uint64_t at = (uint64_t)share->number * BLOCK, step = (uint64_t)share->of * BLOCK;
-	char *block = malloc(BLOCK);
-	int fd = open(share->bench->in, O_RDONLY | O_CLOEXEC);
+	const struct bench *b = share->bench;
+	size_t size = share->out >= 0 ? COPIED : BLOCK;
+	uint64_t at = (uint64_t)share->number * size, step = (uint64_t)share->of * size;
+	char *block = malloc(size);
+	int in = open(b->in, O_RDONLY | O_CLOEXEC);
 
-	if (block == NULL || fd < 0)
-		die("%s: %s", share->bench->in, strerror(errno));
-	for (; at < share->bench->n_bytes; at += step) {
-		if (pread(fd, block, BLOCK, (off_t)at) < 0)
-			die("%s: %s", share->bench->in, strerror(errno));
+	if (block == NULL || in < 0)
+		die("%s: %s", b->in, strerror(errno));
+	for (; at < b->n_bytes; at += step) {
+		ssize_t n = pread(in, block, size, (off_t)at);
+		uint64_t to = kept_of(b, at);
+		size_t some;
+
+		if (n < 0)
+			die("%s: %s", b->in, strerror(errno));
+		some = (size_t)(kept_of(b, at + (uint64_t)n) - to);
+		if (share->out >= 0 && pwrite(share->out, block, some, (off_t)to) != (ssize_t)some)
+			die("output: %s", strerror(errno));
 	}
-	close(fd);
+	close(in);
 	free(block);
 	return NULL;
 }
 
 static void
-read_loop(const struct bench *b, unsigned threads)
+move_all(const struct bench *b, unsigned threads, int out)
 {
 	struct share shares[MAX_THREADS];
 
 	for (unsigned i = 0; i < threads; i++) {
-		shares[i] = (struct share){ .bench = b, .number = i, .of = threads };
-		if (pthread_create(&shares[i].thread, NULL, read_share, &shares[i]) != 0)
+		shares[i] = (struct share){ .bench = b, .number = i, .of = threads, .out = out };
+		if (pthread_create(&shares[i].thread, NULL, move_share, &shares[i]) != 0)
 			die("no thread: %s", strerror(errno));
 	}
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(shares[i].thread, NULL);
 }
 
-/* Of each block the part that is kept. */
 static void
-copy_loop(const struct bench *b, const char *path)
+copy_loop(const struct bench *b, const struct runner *r)
 {
-	char *block = malloc(BLOCK);
-	int in = open(b->in, O_RDONLY | O_CLOEXEC);
-	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	ssize_t n;
+	int out = open(r->out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
-	if (block == NULL || in < 0 || out < 0)
-		die("%s: %s", path, strerror(errno));
-	while ((n = read(in, block, BLOCK)) > 0) {
-		size_t some = (size_t)((double)n * b->kept);
-
-		if (some > 0 && write(out, block, some) != (ssize_t)some)
-			die("%s: %s", path, strerror(errno));
-	}
-	if (n < 0 || close(out) < 0)
-		die("%s: %s", path, strerror(errno));
-	close(in);
-	free(block);
+	if (out < 0)
+		die("%s: %s", r->out, strerror(errno));
+	move_all(b, r->threads, out);
+	if (close(out) < 0)
+		die("%s: %s", r->out, strerror(errno));
 }
 
 __attribute__((noreturn)) static void
@@ -220,11 +225,11 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 
 	snprintf(threads, sizeof(threads), "--threads=%u", r->threads);
 	if (r->kind == LOOP) {
-		read_loop(b, r->threads);
+		move_all(b, r->threads, -1);
 		_exit(0);
 	}
 	if (r->kind == COPY) {
-		copy_loop(b, r->out);
+		copy_loop(b, r);
 		_exit(0);
 	}
 	if ((null = open("/dev/null", O_WRONLY)) < 0 || dup2(null, STDERR_FILENO) < 0)
@@ -419,15 +424,15 @@ bench(struct bench *b, const char *title, const char *expression)
 static struct runner *
 add_runner(struct bench *b, enum kind kind, unsigned threads, const char *directory)
 {
-	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "read, write loop",
-					      "cp", "" };
+	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "copy loop", "cp",
+					      "" };
 	struct runner *r = &b->runners[b->n_runners++];
 
 	r->kind = kind;
 	r->threads = threads;
 	snprintf(r->in, sizeof(r->in), "%s", b->in);
 	snprintf(r->out, sizeof(r->out), "%s/bpfsift-bench-out-%zu.pcap", directory, b->n_runners);
-	if (kind == TCPDUMP || kind == COPY || kind == CP)
+	if (kind == TCPDUMP || kind == CP)
 		snprintf(r->name, sizeof(r->name), "%s", names[kind]);
 	else
 		snprintf(r->name, sizeof(r->name), "%s, %u thread%s", names[kind], threads,
@@ -624,7 +629,8 @@ main(int argc, char **argv)
 		add_runner(&b, BPFSIFT, i, argv[2]);
 	for (unsigned i = 1; i <= threads; i++)
 		add_runner(&b, LOOP, i, argv[2]);
-	add_runner(&b, COPY, 1, argv[2]);
+	for (unsigned i = 1; i <= threads; i++)
+		add_runner(&b, COPY, i, argv[2]);
 	add_runner(&b, CP, 1, argv[2]);
 	make_capture(&b, (uint64_t)(gigabytes * 1e9));
 	printf("%s: %.2f GB, %.2f million packets, medians of %d rounds\n", b.in,
