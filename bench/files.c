@@ -424,8 +424,8 @@ bench(struct bench *b, const char *title, const char *expression)
 static struct runner *
 add_runner(struct bench *b, enum kind kind, unsigned threads, const char *directory)
 {
-	static const char *const names[] = { "tcpdump", "bpfsift", "read loop", "copy loop", "cp",
-					      "" };
+	static const char *const names[] = { "tcpdump",   "bpfsift", "read loop",
+					     "copy loop", "cp",      "" };
 	struct runner *r = &b->runners[b->n_runners++];
 
 	r->kind = kind;
