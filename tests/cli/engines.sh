@@ -96,7 +96,7 @@ how_to_send=send_frames
 send()
 {
 	$how_to_send
-	sleep 1.3
+	sleep 2
 }
 
 stop_all()

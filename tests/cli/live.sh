@@ -52,6 +52,18 @@ n_of()
 	$peer --count -r "$1" 2>/dev/null | sed 's/ .*//'
 }
 
+# handed_out N NAME...: these, whose processes are in variables of their names, have captured
+# N packets.  The kernel hands them out a second after they came.
+handed_out()
+{
+	n_captured=$1
+	shift
+	for name in "$@"; do
+		eval "kill -USR1 \$$name" 2>/dev/null
+		grep -q "^\([a-z]*: \)*$n_captured packets* captured" "$scratch/$name.err" || return 1
+	done
+}
+
 # captures N OPTION...: N packets, those that tcpdump captures with the same
 # options; then both are told to stop.
 captures()
@@ -67,8 +79,11 @@ captures()
 	check "$what: tcpdump listens" wait_for grep -q 'listening on receiver' "$scratch/want.err"
 	check "$what: bpfsift listens" wait_for grep -q 'listening on receiver' "$scratch/have.err"
 	python3 "$scratch/send.py" sender
-	# Longer than the timer of a second, after which what has come is handed out.
-	sleep 1.5
+	if [ "$n" -gt 0 ]; then
+		check "$what: they are handed out" wait_for handed_out "$n" want have
+	else
+		sleep 1.5 # in which some would come
+	fi
 	# Not INT, which a shell without job control has its children ignore.
 	kill -TERM $want $have 2>/dev/null
 	wait $want
@@ -134,7 +149,7 @@ $BPFSIFT -i receiver -w "$scratch/have.pcapng" 2>"$scratch/have.err" &
 have=$!
 check 'pcapng: bpfsift listens' wait_for grep -q 'listening on receiver' "$scratch/have.err"
 python3 "$scratch/send.py" sender
-sleep 1.5
+check 'pcapng: packets are handed out' wait_for handed_out 9 have
 kill -TERM $have 2>/dev/null
 wait $have
 check_same 'pcapng: exit status' 0 $?
@@ -148,10 +163,12 @@ ok = b[0] == 5 and b[1] == 64 and b[2] == 0 and b[5:7] == (4, 8) and b[8:10] == 
 print("statistics" if ok and b[11:13] == (7, 8) else "something else", b[7], b[10], b[13])' \
 		"$scratch/have.pcapng")"
 
-# prints OPTION...: the lines that tcpdump prints of the same packets, as they come, and the
+# prints N OPTION...: the N lines that tcpdump prints of the same packets, as they come, and the
 # same messages, but for the number of those that the kernel filtered out.
 prints()
 {
+	n=$1
+	shift
 	rm -f "$scratch"/*.out "$scratch"/*.err
 	$peer -i receiver "$@" >"$scratch/want.out" 2>"$scratch/want.err" &
 	want=$!
@@ -162,7 +179,7 @@ prints()
 	check "print $*: bpfsift listens" wait_for grep -q 'listening on receiver' "$scratch/have.err"
 	python3 "$scratch/send.py" sender
 	check "print $*: lines come at once" wait_for test -s "$scratch/have.out"
-	sleep 1.5
+	check "print $*: packets are handed out" wait_for handed_out "$n" want have
 	kill -TERM $want $have 2>/dev/null
 	wait $want
 	wait $have
@@ -174,10 +191,10 @@ prints()
 			sed 's/^bpfsift: //; s/, filter in the kernel$//; s/, filter in user space by .*//')"
 }
 
-prints -t -n -l
-prints -t -n -l -e vlan
-prints -t -n -U -v -xx arp
-prints -t -n --print -w "$scratch/both.pcap" -U
+prints 9 -t -n -l
+prints 2 -t -n -l -e vlan
+prints 1 -t -n -U -v -xx arp
+prints 9 -t -n --print -w "$scratch/both.pcap" -U
 check 'packets were written too' test "$(n_of "$scratch/both.pcap")" -eq 9
 
 # What the kernel alone knows of a packet does not reach the filter.

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,10 +16,13 @@ enum { BEGINNING = 20000, MOST = 70000 };
 void
 tempfile_create(char path[TEMPFILE_PATH])
 {
+	static const char name[] = "/bpfsift-XXXXXX";
 	const char *dir = getenv("TMPDIR");
 	int fd;
 
-	snprintf(path, TEMPFILE_PATH, "%.40s/bpfsift-XXXXXX", dir != NULL ? dir : "/tmp");
+	if (dir == NULL || strlen(dir) + sizeof(name) > TEMPFILE_PATH)
+		dir = "/tmp";
+	snprintf(path, TEMPFILE_PATH, "%s%s", dir, name);
 	ck_assert_int_ge(fd = mkstemp(path), 0);
 	close(fd);
 }
