@@ -152,7 +152,8 @@ make_capture(struct bench *b, uint64_t n_bytes)
 struct share {
 	pthread_t thread;
 	const struct bench *bench;
-	unsigned number, of;
+	const struct runner *runner;
+	unsigned number;
 	int out; /* where what is kept goes; -1: nowhere */
 };
 
@@ -162,14 +163,14 @@ kept_of(const struct bench *b, uint64_t n)
 	return (uint64_t)((double)n * b->kept);
 }
 
-/* Every of-th block of the file. */
+/* Of as many blocks as there are threads, one. */
 static void *
 move_share(void *cookie)
 {
 	const struct share *share = cookie;
 	const struct bench *b = share->bench;
 	size_t size = share->out >= 0 ? COPIED : BLOCK;
-	uint64_t at = (uint64_t)share->number * size, step = (uint64_t)share->of * size;
+	uint64_t at = (uint64_t)share->number * size, step = share->runner->threads * size;
 	char *block = malloc(size);
 	int in = open(b->in, O_RDONLY | O_CLOEXEC);
 
@@ -184,7 +185,7 @@ move_share(void *cookie)
 			die("%s: %s", b->in, strerror(errno));
 		some = (size_t)(kept_of(b, at + (uint64_t)n) - to);
 		if (share->out >= 0 && pwrite(share->out, block, some, (off_t)to) != (ssize_t)some)
-			die("output: %s", strerror(errno));
+			die("%s: %s", share->runner->out, strerror(errno));
 	}
 	close(in);
 	free(block);
@@ -192,16 +193,16 @@ move_share(void *cookie)
 }
 
 static void
-move_all(const struct bench *b, unsigned threads, int out)
+move_all(const struct bench *b, const struct runner *r, int out)
 {
 	struct share shares[MAX_THREADS];
 
-	for (unsigned i = 0; i < threads; i++) {
-		shares[i] = (struct share){ .bench = b, .number = i, .of = threads, .out = out };
+	for (unsigned i = 0; i < r->threads; i++) {
+		shares[i] = (struct share){ .bench = b, .runner = r, .number = i, .out = out };
 		if (pthread_create(&shares[i].thread, NULL, move_share, &shares[i]) != 0)
 			die("no thread: %s", strerror(errno));
 	}
-	for (unsigned i = 0; i < threads; i++)
+	for (unsigned i = 0; i < r->threads; i++)
 		pthread_join(shares[i].thread, NULL);
 }
 
@@ -212,7 +213,7 @@ copy_loop(const struct bench *b, const struct runner *r)
 
 	if (out < 0)
 		die("%s: %s", r->out, strerror(errno));
-	move_all(b, r->threads, out);
+	move_all(b, r, out);
 	if (close(out) < 0)
 		die("%s: %s", r->out, strerror(errno));
 }
@@ -225,7 +226,7 @@ become(const struct bench *b, const struct runner *r, const char *expression)
 
 	snprintf(threads, sizeof(threads), "--threads=%u", r->threads);
 	if (r->kind == LOOP) {
-		move_all(b, r->threads, -1);
+		move_all(b, r, -1);
 		_exit(0);
 	}
 	if (r->kind == COPY) {

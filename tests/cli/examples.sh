@@ -117,11 +117,7 @@ example()
 		timeout 20 $BPFSIFT -t -i receiver -c "$n" "$@" >have 2>have.err &
 		have=$!
 	}
-	tries=0
-	until has_begun want $want && has_begun have $have || [ $tries -ge 200 ]; do
-		sleep 0.05
-		tries=$((tries + 1))
-	done
+	wait_for eval 'has_begun want $want && has_begun have $have'
 	python3 packets.py send
 	wait $want
 	wait $have

@@ -191,11 +191,7 @@ while IFS=$tab read -r line live option command differs; do
 	want=$!
 	in_dir have "$BPFSIFT" "$command" &
 	have=$!
-	tries=0
-	until has_begun want $want && has_begun have $have || [ $tries -ge 200 ]; do
-		sleep 0.05
-		tries=$((tries + 1))
-	done
+	wait_for eval 'has_begun want $want && has_begun have $have'
 	python3 send.py
 	case $command in
 	*T1*)

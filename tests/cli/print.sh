@@ -129,11 +129,7 @@ echo "called: $*"; cat >/dev/null'
 		setsid env --default-signal=INT $BPFSIFT -n -l -r "$scratch/fifo" \
 			>"$scratch/out" 2>"$scratch/err" 9>&- &
 		pid=$!
-		tries=0
-		until [ "$(wc -l <"$scratch/out")" -ge 100 ] || [ $tries -ge 200 ]; do
-			sleep 0.05
-			tries=$((tries + 1))
-		done
+		wait_for eval '[ "$(wc -l <"$scratch/out")" -ge 100 ]'
 		kill -INT -$pid
 		wait $pid
 		check_same 'interrupted: exit status' 0 $?

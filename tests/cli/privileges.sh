@@ -82,21 +82,13 @@ owner()
 	$BPFSIFT -Z nobody -r fifo -w user.pcap -C 1 -U -z open/whoami 2>err 9>&- &
 	pid=$!
 	head -c 60000 big.pcap >&9
-	tries=0
-	until [ "$({ wc -c <user.pcap || echo 0; } 2>/dev/null)" -gt 24 ] || [ $tries -ge 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+	wait_for eval '[ "$(wc -c <user.pcap)" -gt 24 ]'
 	check_same 'it runs as that user' "$nobody $nobody $nobody $nobody" \
 		"$(sed -n 's/^Uid:[[:space:]]*//p' /proc/$pid/status | tr '\t' ' ')"
 	check_same 'without capabilities' 0000000000000000 \
 		"$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/$pid/status)"
 	tail -c +60001 big.pcap >&9
-	tries=0
-	until [ -s open/noted ] || [ $tries -ge 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
+	wait_for test -s open/noted
 	check_same '-z runs as that user' "$nobody $(id -G nobody)" "$(head -n 1 open/noted)"
 	# The helper has neither the input nor the output, and ends too.
 	helper=$(cat /proc/$pid/task/*/children | tr ' ' '\n' | head -n 1)
@@ -105,13 +97,11 @@ owner()
 		"$(find "/proc/$helper/fd" -type l -exec readlink {} + | grep -E 'fifo$|user\.pcap')"
 	kill -KILL $pid
 	wait $pid 2>/dev/null
-	tries=0
-	while [ -d "/proc/$helper" ] && [ "$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' \
-		"/proc/$helper/status" 2>/dev/null)" != Z ] && [ $tries -lt 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	check 'the helper ends with it' test $tries -lt 100
+	is_gone()
+	{
+		[ ! -d "/proc/$helper" ] || grep -q '^State:[[:space:]]*Z' "/proc/$helper/status"
+	}
+	check 'the helper ends with it' wait_for is_gone
 	exec 9>&-
 }
 finish

@@ -95,11 +95,7 @@ by_time()
 		mkdir want have
 		timeout 30 python3 feed.py "$capture" want.fifo have.fifo &
 		feed=$!
-		waits=0
-		until [ -e ready ] || [ $waits -ge 100 ]; do
-			sleep 0.1
-			waits=$((waits + 1))
-		done
+		wait_for test -e ready
 		# tcpdump's first interval begins when it reads its options.
 		python3 -c 'import time; time.sleep(1.1 - time.time() % 1)'
 		# shellcheck disable=SC2086

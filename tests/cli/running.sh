@@ -213,22 +213,23 @@ s = json.load(sys.stdin)
 print(*s["packets"].values(), list(s["interface"].values()), s["filters"][0]["runs"])')"
 done
 
-# -v -w: how many there are, once a second, as tcpdump tells it.
-for options in '-v' '-v --print' ''; do
+# counted OPTION...: both capture ten packets, and say what they say.
+counted()
+{
 	rm -f "$scratch"/*.pcap "$scratch"/*.err
 	# shellcheck disable=SC2086
-	$peer -i receiver -c 10 -U --immediate-mode $options -w "$scratch/want.pcap" >/dev/null \
+	$peer -i receiver -c 10 -U --immediate-mode "$@" -w "$scratch/want.pcap" >/dev/null \
 		2>"$scratch/want.err" &
 	want=$!
 	# shellcheck disable=SC2086
-	$BPFSIFT -i receiver -c 10 -U --immediate-mode $options -w "$scratch/have.pcap" >/dev/null \
+	$BPFSIFT -i receiver -c 10 -U --immediate-mode "$@" -w "$scratch/have.pcap" >/dev/null \
 		2>"$scratch/have.err" &
 	have=$!
 	for name in want have; do
 		check "$name listens" wait_for grep -q 'listening on receiver' "$scratch/$name.err"
 	done
-	# So that each has told of none.
-	if [ "$options" = -v ]; then
+	# So that each has told of none, and is told to end before it tells of all.
+	if [ "$*" = -v ]; then
 		for name in want have; do
 			check "$name tells of none" wait_for grep -q 'Got 0' "$scratch/$name.err"
 		done
@@ -238,12 +239,23 @@ for options in '-v' '-v --print' ''; do
 	python3 "$scratch/send.py"
 	wait $want
 	wait $have
-	check_same "$options: exit status" 0 $?
-	check_same "$options: how many there are is told" "$(grep -c 'Got 0' "$scratch/want.err")" \
-		"$(grep -c 'Got 0' "$scratch/have.err")"
-	# How often depends on the time; tcpdump's timer goes on behind its closing lines.
-	check_same "messages with $options" \
-		"$(sed 's/^tcpdump: //' "$scratch/want.err" | tr '\r' '<' | sed 's/Got [0-9]*<//g')" \
-		"$(sed 's/^bpfsift: //' "$scratch/have.err" | tr '\r' '<' | sed 's/Got [0-9]*<//g')"
+	status=$?
+}
+
+# -v -w: how many there are, once a second, as tcpdump tells it.  What that says behind its
+# closing lines, as its timer goes on, is left out.
+for options in '-v' '-v --print' ''; do
+	tries=0
+	while :; do
+		# shellcheck disable=SC2086
+		counted $options
+		told=$(sed 's/^tcpdump: //' "$scratch/want.err" | tr '\r' '<' | sed 's/^Got 10<$//')
+		ours=$(sed 's/^bpfsift: //' "$scratch/have.err" | tr '\r' '<' | sed 's/^Got 10<$//')
+		tries=$((tries + 1))
+		# Where much else runs, one may wait a second longer than the other.
+		[ "$told" != "$ours" ] && [ $tries -lt 3 ] || break
+	done
+	check_same "$options: exit status" 0 $status
+	check_same "messages with $options" "$told" "$ours"
 done
 finish

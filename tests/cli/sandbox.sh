@@ -261,8 +261,8 @@ fi
 
 # An output that nobody reads is waited for until somebody interrupts.
 if env --default-signal=INT true 2>/dev/null; then
-	# shellcheck disable=SC2086
 	: >err
+	# shellcheck disable=SC2086
 	env --default-signal=INT $BPFSIFT -r big.pcap -w nobody.fifo 2>err &
 	pid=$!
 	check 'a FIFO that nobody reads: it waits' wait_for grep -q '^reading from' err

@@ -122,7 +122,8 @@ START_TEST(agrees_with_the_running_kernel)
 		suite_skip("%s", why.text);
 		return;
 	}
-	for (uint64_t n = suite_scaled(2000); n > 0; n--) {
+	/* of few, as many may be refused by chance as are accepted */
+	for (uint64_t n = 300 + suite_scaled(2000); n > 0; n--) {
 		struct ebpf_err err = { "" };
 		int theirs, ours;
 
@@ -155,7 +156,7 @@ START_TEST(agrees_with_the_running_kernel)
 	fflush(stdout);
 	/* On paths that only our ranges rule out the kernel may say anything. */
 	ck_assert_uint_le(200 * n_unexplained, table[1][0] + table[1][1] + 200 * CHANCE);
-	ck_assert_uint_lt(table[0][0], 2 * table[1][1] + CHANCE);
+	ck_assert_uint_gt(table[1][1], table[0][0]);
 }
 END_TEST
 
