@@ -239,7 +239,7 @@ counted()
 	python3 "$scratch/send.py"
 	wait $want
 	wait $have
-	status=$?
+	check_same "$*: exit status" 0 $?
 }
 
 # -v -w: how many there are, once a second, as tcpdump tells it.  What that says behind its
@@ -255,7 +255,6 @@ for options in '-v' '-v --print' ''; do
 		# Where much else runs, one may wait a second longer than the other.
 		[ "$told" != "$ours" ] && [ $tries -lt 3 ] || break
 	done
-	check_same "$options: exit status" 0 $status
 	check_same "messages with $options" "$told" "$ours"
 done
 finish
